@@ -1,0 +1,51 @@
+"""One finding, and the OperationOutcome that carries several (https://hl7.org/fhir/R4/operationoutcome.html)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+RULE = "urn:fhirserver:rule"
+"""System of `issue.details.coding` that carries the rule's key, such as `ele-1` or `slice-min`."""
+
+
+class Issue(NamedTuple):
+    """A finding. `expression` holds FHIRPath locations, such as `Patient.name[0].given[1]`."""
+
+    severity: str
+    code: str
+    text: str
+    expression: tuple[str, ...] = ()
+    profile: str | None = None
+    rule: str | None = None
+    line: int | None = None
+    column: int | None = None
+
+    @property
+    def is_error(self) -> bool:
+        return self.severity in ("error", "fatal")
+
+    def as_fhir(self) -> dict[str, Any]:
+        """`OperationOutcome.issue`: the text in `diagnostics`, the rule's key and its profile in `details`."""
+        issue: dict[str, Any] = {"severity": self.severity, "code": self.code}
+        if self.rule or self.profile:
+            details: dict[str, Any] = {}
+            if self.rule:
+                details["coding"] = [{"system": RULE, "code": self.rule}]
+            if self.profile:
+                details["text"] = self.profile
+            issue["details"] = details
+        issue["diagnostics"] = self.text if self.line is None else f"{self.text} (line {self.line}, column {self.column})"
+        if self.expression:
+            issue["expression"] = list(self.expression)
+        return issue
+
+
+def outcome(issues: Iterable[Issue]) -> dict[str, Any]:
+    """An OperationOutcome; without issues, one `information` that says all is well (the element is 1..*)."""
+    listed = [issue.as_fhir() for issue in issues]
+    if not listed:
+        listed = [Issue("information", "informational", "No issues.").as_fhir()]
+    return {"resourceType": "OperationOutcome", "issue": listed}

@@ -1,0 +1,224 @@
+"""Conditions over stored documents: one tree, two interpreters.
+
+Search criteria and access rules are both compiled to this tree over the envelope's index fields. `to_mongo` writes it
+as a MongoDB filter, `matches` decides it in Python; a property test holds the two equal. A field is a dotted path; a
+path that crosses an array matches when any element does, as in MongoDB.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+class Always(NamedTuple):
+    """Every document, or none."""
+
+    holds: bool
+
+
+class Eq(NamedTuple):
+    """The field, or one element of it, equals `value`."""
+
+    field: str
+    value: Any
+
+
+class In(NamedTuple):
+    """The field, or one element of it, is among `values`; none are among no values."""
+
+    field: str
+    values: tuple[Any, ...]
+
+
+class Cmp(NamedTuple):
+    """The scalar field is there and is `$lt`, `$lte`, `$gt` or `$gte` than `value`."""
+
+    field: str
+    op: str
+    value: Any
+
+
+class Prefix(NamedTuple):
+    """The text field, or one element of it, starts with `text`."""
+
+    field: str
+    text: str
+
+
+class Contains(NamedTuple):
+    """The text field, or one element of it, starts with `prefix` and holds `text` after it."""
+
+    field: str
+    prefix: str
+    text: str
+
+
+class Elem(NamedTuple):
+    """One element of the array field of documents meets all `conditions` (each over the element's own fields)."""
+
+    field: str
+    conditions: tuple[Cmp | Eq, ...]
+
+
+class Exists(NamedTuple):
+    """The field is present."""
+
+    field: str
+
+
+class And(NamedTuple):
+    items: tuple[Predicate, ...]
+
+
+class Or(NamedTuple):
+    items: tuple[Predicate, ...]
+
+
+class Not(NamedTuple):
+    item: Predicate
+
+
+Predicate = Always | Eq | In | Cmp | Prefix | Contains | Elem | Exists | And | Or | Not
+
+TRUE: Final = Always(True)
+FALSE: Final = Always(False)
+
+_NOTHING: Final[dict[str, Any]] = {"_id": {"$in": []}}
+
+
+def all_of(items: Iterable[Predicate]) -> Predicate:
+    """The conjunction, simplified; of nothing, TRUE."""
+    kept: list[Predicate] = []
+    for item in items:
+        if item == FALSE:
+            return FALSE
+        if item != TRUE:
+            kept.extend(item.items if isinstance(item, And) else (item,))
+    return TRUE if not kept else kept[0] if len(kept) == 1 else And(tuple(kept))
+
+
+def any_of(items: Iterable[Predicate]) -> Predicate:
+    """The disjunction, simplified; of nothing, FALSE."""
+    kept: list[Predicate] = []
+    for item in items:
+        if item == TRUE:
+            return TRUE
+        if item != FALSE:
+            kept.extend(item.items if isinstance(item, Or) else (item,))
+    return FALSE if not kept else kept[0] if len(kept) == 1 else Or(tuple(kept))
+
+
+def negate(item: Predicate) -> Predicate:
+    """The complement, simplified."""
+    if isinstance(item, Always):
+        return Always(not item.holds)
+    return item.item if isinstance(item, Not) else Not(item)
+
+
+def to_mongo(predicate: Predicate) -> dict[str, Any]:  # noqa: C901 - one case a node, nothing else
+    """The predicate as a MongoDB filter document."""
+    match predicate:
+        case Always(holds):
+            return {} if holds else dict(_NOTHING)
+        case Eq(field, value):
+            return {field: value}
+        case In(field, values):
+            return {field: {"$in": list(values)}}
+        case Cmp(field, op, value):
+            return {field: {op: value}}
+        case Prefix(field, text):
+            return {field: {"$regex": f"^{_literal(text)}"}}
+        case Contains(field, prefix, text):
+            return {field: {"$regex": f"^{_literal(prefix)}.*{_literal(text)}", "$options": "s"}}
+        case Elem(field, conditions):
+            return {field: {"$elemMatch": _merged(conditions)}}
+        case Exists(field):
+            return {field: {"$exists": True}}
+        case And(items):
+            return {"$and": [to_mongo(item) for item in items]}
+        case Or(items):
+            return {"$or": [to_mongo(item) for item in items]}
+        case Not(item):
+            return {"$nor": [to_mongo(item)]}
+
+
+def matches(predicate: Predicate, document: Mapping[str, Any]) -> bool:  # noqa: C901 - one case a node
+    """Whether the document meets the predicate, by the same rules as `to_mongo`."""
+    match predicate:
+        case Always(holds):
+            return holds
+        case Eq(field, value):
+            return any(found == value for found in _values(document, field))
+        case In(field, values):
+            return any(found in values for found in _values(document, field))
+        case Cmp(field, op, value):
+            return any(_compare(found, op, value) for found in _values(document, field))
+        case Prefix(field, text):
+            return any(isinstance(found, str) and found.startswith(text) for found in _values(document, field))
+        case Contains(field, prefix, text):
+            return any(_contains(found, prefix, text) for found in _values(document, field))
+        case Elem(field, conditions):
+            return any(
+                all(matches(condition, element) for condition in conditions)
+                for element in _values(document, field)
+                if isinstance(element, dict)
+            )
+        case Exists(field):
+            return bool(_values(document, field, whole=True))
+        case And(items):
+            return all(matches(item, document) for item in items)
+        case Or(items):
+            return any(matches(item, document) for item in items)
+        case Not(item):
+            return not matches(item, document)
+
+
+def _values(document: Any, field: str, *, whole: bool = False) -> list[Any]:
+    """What stands at the path: each element where it is an array (and the array itself with `whole`)."""
+    found: list[Any] = [document]
+    for step in field.split("."):
+        reached: list[Any] = []
+        for item in found:
+            for each in item if isinstance(item, list) else (item,):
+                if isinstance(each, dict) and step in each:
+                    reached.append(each[step])
+        found = reached
+    if whole:
+        return found
+    return [each for item in found for each in (item if isinstance(item, list) else (item,))]
+
+
+def _compare(found: Any, op: str, value: Any) -> bool:
+    if type(found) is not type(value):
+        return False
+    if op == "$lt":
+        return bool(found < value)
+    if op == "$lte":
+        return bool(found <= value)
+    return bool(found > value) if op == "$gt" else bool(found >= value)
+
+
+def _contains(found: Any, prefix: str, text: str) -> bool:
+    return isinstance(found, str) and found.startswith(prefix) and text in found[len(prefix) :]
+
+
+def _merged(conditions: Iterable[Cmp | Eq]) -> dict[str, Any]:
+    merged: dict[str, dict[str, Any]] = {}
+    for condition in conditions:
+        if isinstance(condition, Eq):
+            merged.setdefault(condition.field, {})["$eq"] = condition.value
+        else:
+            merged.setdefault(condition.field, {})[condition.op] = condition.value
+    return merged
+
+
+_SPECIAL: Final = re.compile(r"([\\^$.|?*+()\[\]{}])")
+
+
+def _literal(text: str) -> str:
+    """The text as a regular expression that matches just it, in PCRE as in Python."""
+    return _SPECIAL.sub(r"\\\1", text)

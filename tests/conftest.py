@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests import corpus
+
+if TYPE_CHECKING:
+    from _pytest.terminal import TerminalReporter
+
+_absent: dict[str, int] = {}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="also run the long campaigns")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests whose corpus is not here, and long campaigns unless asked for, are deselected."""
+    kept, left = [], []
+    for item in items:
+        missing = [
+            name for mark in item.iter_markers("corpus") for name in mark.args if not corpus.present(name)
+        ]
+        for name in missing:
+            _absent[name] = _absent.get(name, 0) + 1
+        wanted = not missing and (config.getoption("--long") or item.get_closest_marker("long") is None)
+        (kept if wanted else left).append(item)
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = kept
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
+    for name, count in sorted(_absent.items()):
+        terminalreporter.write_line(f"corpus {name!r} is not here: {count} tests did not run")
