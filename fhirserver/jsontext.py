@@ -61,7 +61,7 @@ def parse_object(body: bytes) -> dict[str, Any]:
 
 
 def dump(value: Any) -> bytes:
-    """JSON as UTF-8 without white space; decimals as they were read. Raises InvalidJson for text that is not Unicode."""
+    """JSON as UTF-8 without white space, decimals as they were read. Raises InvalidJson for text beyond Unicode."""
     try:
         return orjson.dumps(value, default=_number)
     except TypeError as error:
@@ -103,7 +103,9 @@ def _constant(name: str) -> NoReturn:
     raise InvalidJson(f"{name} is not a JSON number.")
 
 
-_decode = json.JSONDecoder(object_pairs_hook=_pairs, parse_float=_float, parse_int=_int, parse_constant=_constant).decode
+_decode = json.JSONDecoder(
+    object_pairs_hook=_pairs, parse_float=_float, parse_int=_int, parse_constant=_constant
+).decode
 
 
 def _depth(value: Any) -> int:

@@ -37,7 +37,9 @@ class Issue(NamedTuple):
             if self.profile:
                 details["text"] = self.profile
             issue["details"] = details
-        issue["diagnostics"] = self.text if self.line is None else f"{self.text} (line {self.line}, column {self.column})"
+        issue["diagnostics"] = (
+            self.text if self.line is None else f"{self.text} (line {self.line}, column {self.column})"
+        )
         if self.expression:
             issue["expression"] = list(self.expression)
         return issue

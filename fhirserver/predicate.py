@@ -119,7 +119,7 @@ def negate(item: Predicate) -> Predicate:
     return item.item if isinstance(item, Not) else Not(item)
 
 
-def to_mongo(predicate: Predicate) -> dict[str, Any]:  # noqa: C901 - one case a node, nothing else
+def to_mongo(predicate: Predicate) -> dict[str, Any]:
     """The predicate as a MongoDB filter document."""
     match predicate:
         case Always(holds):
@@ -146,7 +146,7 @@ def to_mongo(predicate: Predicate) -> dict[str, Any]:  # noqa: C901 - one case a
             return {"$nor": [to_mongo(item)]}
 
 
-def matches(predicate: Predicate, document: Mapping[str, Any]) -> bool:  # noqa: C901 - one case a node
+def matches(predicate: Predicate, document: Mapping[str, Any]) -> bool:
     """Whether the document meets the predicate, by the same rules as `to_mongo`."""
     match predicate:
         case Always(holds):

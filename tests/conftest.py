@@ -2,11 +2,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
 from tests import corpus
 
 if TYPE_CHECKING:
+    import pytest
     from _pytest.terminal import TerminalReporter
 
 _absent: dict[str, int] = {}
@@ -20,9 +19,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Tests whose corpus is not here, and long campaigns unless asked for, are deselected."""
     kept, left = [], []
     for item in items:
-        missing = [
-            name for mark in item.iter_markers("corpus") for name in mark.args if not corpus.present(name)
-        ]
+        missing = [name for mark in item.iter_markers("corpus") for name in mark.args if not corpus.present(name)]
         for name in missing:
             _absent[name] = _absent.get(name, 0) + 1
         wanted = not missing and (config.getoption("--long") or item.get_closest_marker("long") is None)

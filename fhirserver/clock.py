@@ -1,0 +1,46 @@
+"""The time, injected: real, standing still, or shifted."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Clock = Callable[[], datetime]
+
+_SHIFT: Final = re.compile(r"([+-])P(?:(\d{1,6})D)?(?:T(?:(\d{1,6})H)?(?:(\d{1,6})M)?(?:(\d{1,9})S)?)?")
+
+
+class ClockError(ValueError):
+    """A clock setting that cannot be read."""
+
+
+def parse_clock(text: str) -> Clock:
+    """The clock that `FHIRSERVER_CLOCK` asks for: empty for the real one, an instant, or a signed ISO 8601 duration."""
+    if not text:
+        return utc_now
+    shift = _SHIFT.fullmatch(text)
+    if shift and any(shift.groups()[1:]):
+        days, hours, minutes, seconds = (int(group or 0) for group in shift.groups()[1:])
+        delta = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+        return _shifted(delta if shift[1] == "+" else -delta)
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise ClockError(f"{text!r} is neither an instant (2026-01-31T12:00:00Z) nor a shift (+P3D, -PT1H).") from None
+    if instant.tzinfo is None:
+        raise ClockError(f"{text!r} lacks a zone: write 2026-01-31T12:00:00Z.")
+    fixed = instant.astimezone(UTC)
+    return lambda: fixed
+
+
+def utc_now() -> datetime:
+    """Now, in UTC."""
+    return datetime.now(UTC)
+
+
+def _shifted(delta: timedelta) -> Clock:
+    return lambda: datetime.now(UTC) + delta

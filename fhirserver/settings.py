@@ -1,0 +1,166 @@
+"""Typed settings, from `FHIRSERVER_*` environment variables over a TOML file over the defaults.
+
+A setting `max_body_bytes` is `FHIRSERVER_MAX_BODY_BYTES` in the environment and `max_body_bytes` in the file.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from fhirserver.clock import ClockError, parse_clock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+PREFIX: Final = "FHIRSERVER_"
+CHOICES: Final = {"profiles": ("french", "core"), "environment": ("development", "production")}
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be used, with what to change."""
+
+
+def _setting(default: Any, meaning: str) -> Any:
+    return field(default=default, metadata={"meaning": meaning})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings; each field's meaning is printed by `fhirserver settings`."""
+
+    environment: str = _setting("development", "`production` refuses development tokens, test clocks and default keys")
+    mongo: str = _setting("", "MongoDB connection string; empty: the embedded database")
+    database: str = _setting("fhir", "name of the database")
+    embedded: str = _setting("", "folder of the embedded database, its keys and its lock")
+    host: str = _setting("127.0.0.1", "address to listen on")
+    port: int = _setting(8080, "port to listen on")
+    workers: int = _setting(2, "worker processes")
+    threads: int = _setting(4, "threads of each worker")
+    base_url: str = _setting("", "public FHIR base, as in links and `Location`; empty: http://host:port/fhir")
+    profiles: str = _setting(
+        "french", "`french`: resources without a profile are held to the French default; `core`: base R4"
+    )
+    timezone: str = _setting("UTC", "zone of dates and times written without one")
+    referential_integrity: bool = _setting(False, "refuse references to resources that are not here")
+    clock: str = _setting(
+        "", "time for tests: `2026-01-31T12:00:00Z` stands still, `+P3D` or `-PT1H` shifts; refused in production"
+    )
+    max_body_bytes: int = _setting(20_000_000, "largest request body, in bytes; larger: 413")
+    query_seconds: int = _setting(10, "time limit of one database query, in seconds")
+    max_concurrency: int = _setting(256, "requests at work or waiting in a worker; beyond: 503 with Retry-After")
+    issuer: str = _setting("", "issuer of accepted tokens; empty: the public base without /fhir")
+    audience: str = _setting("", "audience of accepted tokens; empty: the FHIR base")
+    key_file: str = _setting("", "PEM private key that signs tokens and derives the key of page links")
+    sync_on_commit: bool = _setting(True, "embedded database: flush each commit to disk")
+
+
+def load(config: str | Path | None = None, environ: Mapping[str, str] | None = None, **given: Any) -> Settings:
+    """Settings from the TOML file, then the environment, then `given` (values that are None do not count)."""
+    values: dict[str, Any] = {}
+    if config is not None:
+        values.update(_from_file(Path(config)))
+    values.update(_from_environment(os.environ if environ is None else environ))
+    values.update({key: value for key, value in given.items() if value is not None})
+    return _checked(values)
+
+
+def listing(settings: Settings) -> Iterator[tuple[str, str, str]]:
+    """`(environment variable, value, meaning)` of every setting, in order; a password in a URI is not shown."""
+    for each in dataclasses.fields(settings):
+        value = getattr(settings, each.name)
+        shown = (
+            _without_password(value)
+            if each.name == "mongo"
+            else str(value).lower()
+            if isinstance(value, bool)
+            else str(value)
+        )
+        yield PREFIX + each.name.upper(), shown, each.metadata["meaning"]
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The settings as environment variables, for a worker process."""
+    return {PREFIX + each.name.upper(): str(getattr(settings, each.name)) for each in dataclasses.fields(settings)}
+
+
+_FIELDS: Final = {each.name: each for each in dataclasses.fields(Settings)}
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"Cannot read {path}: {error.strerror}.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path} is not TOML: {error}.") from None
+    for name in values:
+        if name not in _FIELDS:
+            raise SettingsError(f"{path}: there is no setting {name!r}; `fhirserver settings` lists them.")
+    return values
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    values = {}
+    for variable, text in environ.items():
+        name = variable.removeprefix(PREFIX).lower()
+        if variable.startswith(PREFIX) and name in _FIELDS:
+            values[name] = text
+    return values
+
+
+def _checked(values: dict[str, Any]) -> Settings:
+    settings = Settings(**{name: _typed(name, value) for name, value in values.items()})
+    try:
+        ZoneInfo(settings.timezone)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise SettingsError(f"timezone: {settings.timezone!r} is not a time zone such as Europe/Paris.") from None
+    try:
+        parse_clock(settings.clock)
+    except ClockError as error:
+        raise SettingsError(f"clock: {error}") from None
+    if settings.environment == "production" and settings.clock:
+        raise SettingsError("clock: a test clock is refused in production.")
+    return settings
+
+
+def _typed(name: str, value: Any) -> Any:
+    wanted = type(_FIELDS[name].default)
+    if wanted is bool:
+        return _boolean(name, value)
+    if wanted is int:
+        return _integer(name, value)
+    text = str(value)
+    if name in CHOICES and text not in CHOICES[name]:
+        raise SettingsError(f"{name}: {text!r} is none of {', '.join(CHOICES[name])}.")
+    return text
+
+
+def _boolean(name: str, value: Any) -> bool:
+    words = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+    try:
+        return words[str(value).lower()]
+    except KeyError:
+        raise SettingsError(f"{name}: {value!r} is neither true nor false.") from None
+
+
+def _integer(name: str, value: Any) -> int:
+    try:
+        number = int(str(value))
+    except ValueError:
+        raise SettingsError(f"{name}: {value!r} is not a whole number.") from None
+    if number < 0:
+        raise SettingsError(f"{name}: {number} is negative.")
+    return number
+
+
+def _without_password(uri: str) -> str:
+    scheme, separator, rest = uri.partition("://")
+    credentials, at, hosts = rest.rpartition("@")
+    user = credentials.partition(":")[0]
+    return f"{scheme}{separator}{user}:…@{hosts}" if at and ":" in credentials else uri
