@@ -37,9 +37,8 @@ class Issue(NamedTuple):
             if self.profile:
                 details["text"] = self.profile
             issue["details"] = details
-        issue["diagnostics"] = (
-            self.text if self.line is None else f"{self.text} (line {self.line}, column {self.column})"
-        )
+        place = "" if self.line is None else f" (line {self.line}, column {self.column})"
+        issue["diagnostics"] = self.text + place
         if self.expression:
             issue["expression"] = list(self.expression)
         return issue

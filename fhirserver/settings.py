@@ -44,12 +44,12 @@ class Settings:
     threads: int = _setting(4, "threads of each worker")
     base_url: str = _setting("", "public FHIR base, as in links and `Location`; empty: http://host:port/fhir")
     profiles: str = _setting(
-        "french", "`french`: resources without a profile are held to the French default; `core`: base R4"
+        "french", "`french`: what claims no profile is held to the French default of its type; `core`: to R4"
     )
     timezone: str = _setting("UTC", "zone of dates and times written without one")
     referential_integrity: bool = _setting(False, "refuse references to resources that are not here")
     clock: str = _setting(
-        "", "time for tests: `2026-01-31T12:00:00Z` stands still, `+P3D` or `-PT1H` shifts; refused in production"
+        "", "for tests: `2026-01-31T12:00:00Z` stands still, `+P3D` or `-PT1H` shifts; not in production"
     )
     max_body_bytes: int = _setting(20_000_000, "largest request body, in bytes; larger: 413")
     query_seconds: int = _setting(10, "time limit of one database query, in seconds")
@@ -74,14 +74,9 @@ def listing(settings: Settings) -> Iterator[tuple[str, str, str]]:
     """`(environment variable, value, meaning)` of every setting, in order; a password in a URI is not shown."""
     for each in dataclasses.fields(settings):
         value = getattr(settings, each.name)
-        shown = (
-            _without_password(value)
-            if each.name == "mongo"
-            else str(value).lower()
-            if isinstance(value, bool)
-            else str(value)
-        )
-        yield PREFIX + each.name.upper(), shown, each.metadata["meaning"]
+        shown = _without_password(value) if each.name == "mongo" else value
+        text = str(shown).lower() if isinstance(shown, bool) else str(shown)
+        yield PREFIX + each.name.upper(), text, each.metadata["meaning"]
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -130,10 +125,10 @@ def _checked(values: dict[str, Any]) -> Settings:
 
 
 def _typed(name: str, value: Any) -> Any:
-    wanted = type(_FIELDS[name].default)
-    if wanted is bool:
+    default: Any = _FIELDS[name].default
+    if isinstance(default, bool):
         return _boolean(name, value)
-    if wanted is int:
+    if isinstance(default, int):
         return _integer(name, value)
     text = str(value)
     if name in CHOICES and text not in CHOICES[name]:

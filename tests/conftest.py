@@ -17,7 +17,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Tests whose corpus is not here, and long campaigns unless asked for, are deselected."""
-    kept, left = [], []
+    kept: list[pytest.Item] = []
+    left: list[pytest.Item] = []
     for item in items:
         missing = [name for mark in item.iter_markers("corpus") for name in mark.args if not corpus.present(name)]
         for name in missing:
