@@ -1,0 +1,213 @@
+"""What the installed packages say: types, search parameters, compartments, structures, codes. All of it lazy, and cached."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from fhirserver.spec import codes as enumeration
+from fhirserver.spec import package as packages
+from fhirserver.spec import parameters, types
+from fhirserver.spec.canonical import BASE, split
+from fhirserver.spec.package import Package
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from fhirserver.spec.parameters import SearchParameter
+    from fhirserver.spec.types import TypeDef
+
+ROOMS: Final = ("profiles", "terminology")
+
+
+class Definitions:
+    """Several packages as one. The first that has a canonical answers, an exact version going before.
+
+    Everything that is returned is shared: treat it as constant. Instances may be used by several threads.
+    """
+
+    def __init__(self, packages: Iterable[Package]) -> None:
+        self.packages = tuple(packages)
+        self._types: dict[str, TypeDef] = {}
+        self._search: dict[str, Mapping[str, SearchParameter]] = {}
+        self._compartments: dict[str, Mapping[str, tuple[str, ...]]] = {}
+        self._found: dict[tuple[str, str | None], Any | None] = {}
+        self._snapshots: dict[str, dict[str, Any]] = {}
+        self._codes: dict[str, Mapping[str, frozenset[str]] | None] = {}
+
+    @staticmethod
+    @functools.cache
+    def core() -> Definitions:
+        """R4 4.0.1 alone."""
+        return Definitions([packages.core()])
+
+    @staticmethod
+    @functools.cache
+    def french() -> Definitions:
+        """R4 with the French profiles and terminologies of this project."""
+        return Definitions([*built_in(), packages.core()])
+
+    @functools.cached_property
+    def resource_types(self) -> tuple[str, ...]:
+        """The concrete resource types, sorted."""
+        names: set[str] = set()
+        for package in self.packages:
+            names.update(package.fact("resource-types") or ())
+        return tuple(sorted(names))
+
+    @functools.cached_property
+    def _bases(self) -> dict[str, str | None]:
+        return self._merged("bases")
+
+    @functools.cached_property
+    def _primitives(self) -> dict[str, str | None]:
+        return self._merged("primitives")
+
+    def _merged(self, key: str) -> dict[str, Any]:
+        merged: dict[str, Any] = {}
+        for package in reversed(self.packages):
+            merged.update(package.fact(key) or {})
+        return merged
+
+    def type(self, name: str) -> TypeDef:
+        """The type, primitive, or backbone (`Patient.contact`) of that name. Raises KeyError when there is none."""
+        found = self._types.get(name)
+        if found is None:
+            for compiled in self._compile(name.partition(".")[0]):
+                self._types.setdefault(compiled.name, compiled)
+            found = self._types[name]
+        return found
+
+    def _compile(self, name: str) -> Iterable[TypeDef]:
+        for package in self.packages:
+            rows = package.fact(f"type/{name}")
+            if rows is not None:
+                return types.from_rows(rows)
+        return ()
+
+    def is_a(self, type: str, ancestor: str) -> bool:  # noqa: A002 the contract of the room
+        """Whether a type is, or specialises, another: `is_a("Age", "Quantity")`, `is_a("Patient.contact", "Element")`."""
+        current: str | None = type
+        while current is not None and current != ancestor:
+            if "." in current:
+                try:
+                    current = self.type(current).base
+                except KeyError:
+                    return False
+            else:
+                current = self._bases.get(current)
+        return current is not None
+
+    @property
+    def primitives(self) -> frozenset[str]:
+        """The names of the primitive types."""
+        return frozenset(self._primitives)
+
+    def primitive_regex(self, name: str) -> str | None:
+        """The regular expression of a primitive type's values, which all of a value must match; None without one."""
+        return self._primitives.get(name)
+
+    def search_parameters(self, resource_type: str) -> Mapping[str, SearchParameter]:
+        """The parameters of a resource type by code, those of Resource and DomainResource among them."""
+        found = self._search.get(resource_type)
+        if found is None:
+            found = self._search[resource_type] = self._join_parameters(resource_type)
+        return found
+
+    def _join_parameters(self, resource_type: str) -> Mapping[str, SearchParameter]:
+        joined: dict[str, SearchParameter] = {}
+        bases = [base for base in parameters.ANCESTORS if self.is_a(resource_type, base)]
+        for package in reversed(self.packages):
+            for base in dict.fromkeys((*bases, resource_type)):
+                for parameter in self._own_parameters(package, base):
+                    joined[parameter.code] = parameter
+        return MappingProxyType(joined)
+
+    def _own_parameters(self, package: Package, base: str) -> Iterable[SearchParameter]:
+        if package.fact("package") is not None:
+            return parameters.from_rows(package.fact(f"search/{base}") or ())
+        listed = []
+        for entry in package.entries("SearchParameter"):
+            listed += [item for its, item in parameters.from_resource(package.source.load(entry.key)) if its == base]
+        return listed
+
+    def compartment(self, code: str) -> Mapping[str, tuple[str, ...]]:
+        """The resource types of a compartment (`Patient`), with the parameters that confer membership."""
+        found = self._compartments.get(code)
+        if found is None:
+            rows: dict[str, list[str]] = self._merged(f"compartment/{code}")
+            found = MappingProxyType({name: tuple(codes) for name, codes in rows.items()})
+            self._compartments[code] = found
+        return found
+
+    def find(self, canonical: str, type: str | None = None) -> dict[str, Any] | None:  # noqa: A002
+        """The resource of a canonical, of a resource type if one is given.
+
+        `url|version` finds that version, or one that says it more exactly, or failing both, what there is.
+        """
+        key = (canonical, type)
+        if key not in self._found:
+            self._found[key] = self._find(canonical, type)
+        return self._found[key]
+
+    def _find(self, canonical: str, resource_type: str | None) -> Any | None:
+        url, version, _ = split(canonical)
+        if version is not None:
+            for package in self.packages:
+                if package.has(url, version):
+                    return package.find(url, version, resource_type)
+        for package in self.packages:
+            found = package.find(url, version, resource_type)
+            if found is not None:
+                return found
+        return None
+
+    def structure(self, canonical_or_type: str) -> dict[str, Any] | None:
+        """The StructureDefinition of a canonical or a type's name, with a snapshot; None when it is not known.
+
+        Raises SnapshotError when the snapshot has to be generated and cannot.
+        """
+        url = canonical_or_type if ":" in canonical_or_type else BASE + canonical_or_type
+        found = self.find(url, "StructureDefinition")
+        if found is None or "snapshot" in found:
+            return found
+        generated = self._snapshots.get(url)
+        if generated is None:
+            from fhirserver.spec import snapshot
+
+            generated = self._snapshots[url] = snapshot.generate(found, self)
+        return generated
+
+    def value_set(self, canonical: str) -> dict[str, Any] | None:
+        """The ValueSet of a canonical."""
+        return self.find(canonical, "ValueSet")
+
+    def code_system(self, canonical: str) -> dict[str, Any] | None:
+        """The CodeSystem of a canonical."""
+        return self.find(canonical, "CodeSystem")
+
+    def case_sensitive(self, system: str) -> bool | None:
+        """Whether codes of a system differ by case; None when it is not known."""
+        found = self.code_system(system)
+        return None if found is None else found.get("caseSensitive")
+
+    def codes(self, value_set: str) -> Mapping[str, frozenset[str]] | None:
+        """The codes of a value set by system; None when they cannot be enumerated here."""
+        if value_set not in self._codes:
+            self._codes[value_set] = enumeration.enumerate_codes(value_set, self)
+        return self._codes[value_set]
+
+
+def built_in() -> list[Package]:
+    """The packages of this project: `profiles/` and `terminology/` of the checkout, or their copies in the wheel."""
+    return [Package.from_folder(folder, name) for name in ROOMS if (folder := _folder(name)) is not None]
+
+
+def _folder(name: str) -> Path | None:
+    package = Path(__file__).resolve().parents[1]
+    for place in (package.parent, package / "data"):
+        if (place / name).is_dir() and (place != package.parent or (place / "pyproject.toml").is_file()):
+            return place / name
+    return None
