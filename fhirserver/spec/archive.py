@@ -1,7 +1,7 @@
 """A compact archive of conformance resources: one sqlite file, a row of compressed JSON per resource.
 
 Table `resource` holds the resources, table `fact` what was computed of them when the archive was built, such as the
-element tree of a type. Each call opens the file anew (a tenth of a millisecond), so that threads and forks share nothing.
+element tree of a type. Each call opens the file anew (a tenth of a millisecond): threads and forks share nothing.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ create index resource_url on resource (url);
 create table fact (key text primary key, body blob not null) without rowid;
 """
 
-COLUMNS: Final = "key, resource_type, url, version, id, type, kind, derivation"
+INDEX: Final = "select key, resource_type, url, version, id, type, kind, derivation from resource"
 
 
 class Entry(NamedTuple):
@@ -61,13 +61,15 @@ class Archive:
 
     def entries(self, resource_type: str | None = None) -> list[Entry]:
         """All entries, or those of a resource type, in the order of the archive."""
-        where = "" if resource_type is None else " where resource_type = ?"
-        parameters = () if resource_type is None else (resource_type,)
-        return [Entry(*row) for row in self._rows(f"select {COLUMNS} from resource{where} order by key", parameters)]
+        if resource_type is None:
+            rows = self._rows(INDEX + " order by key")
+        else:
+            rows = self._rows(INDEX + " where resource_type = ? order by key", (resource_type,))
+        return [Entry(*row) for row in rows]
 
     def by_url(self, url: str) -> list[Entry]:
         """The entries of a canonical URL without version."""
-        return [Entry(*row) for row in self._rows(f"select {COLUMNS} from resource where url = ?", (url,))]
+        return [Entry(*row) for row in self._rows(INDEX + " where url = ?", (url,))]
 
     def load(self, key: int | str) -> Any:
         """The resource of an entry."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 Codes: TypeAlias = "dict[str, set[str]]"
 
 
-class _NotEnumerable(Exception):  # noqa: N818 a way out, not an error
+class _NotEnumerable(Exception):
     """The value set rests on something that is not here."""
 
 

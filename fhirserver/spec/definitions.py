@@ -1,4 +1,4 @@
-"""What the installed packages say: types, search parameters, compartments, structures, codes. All of it lazy, and cached."""
+"""What the installed packages say: types, search parameters, compartments, structures, codes; lazy, and cached."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Definitions:
         return ()
 
     def is_a(self, type: str, ancestor: str) -> bool:  # noqa: A002 the contract of the room
-        """Whether a type is, or specialises, another: `is_a("Age", "Quantity")`, `is_a("Patient.contact", "Element")`."""
+        """Whether a type is, or specialises, another: `is_a("Age", "Quantity")`, `is_a("Group.member", "Element")`."""
         current: str | None = type
         while current is not None and current != ancestor:
             if "." in current:

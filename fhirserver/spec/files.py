@@ -8,6 +8,7 @@ import tarfile
 import tempfile
 import weakref
 import zlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
@@ -17,7 +18,6 @@ from fhirserver.spec.archive import Entry, entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
 
 class BadPackage(ValueError):
@@ -57,8 +57,7 @@ class Folder:
         return self._index.by_url.get(url, ())
 
     def load(self, key: int | str) -> Any:
-        with open(key, "rb") as file:
-            return jsontext.parse(file.read())
+        return jsontext.parse(Path(str(key)).read_bytes())
 
     def fact(self, key: str) -> Any | None:
         return None

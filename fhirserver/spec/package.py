@@ -1,5 +1,5 @@
-"""A package: conformance resources in an archive, a published file or a folder, found by canonical, loaded when asked for
-(https://hl7.org/fhir/R4/packages.html)."""
+"""A package: conformance resources in an archive, a published file or a folder, found by canonical and loaded when
+asked for (https://hl7.org/fhir/R4/packages.html)."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 ANCESTORS: Final = ("Resource", "DomainResource")
 
-_TOKEN: Final = re.compile(r"'(?:\\.|[^'\\])*'|`(?:\\.|[^`\\])*`|[A-Za-z_]\w*|\S")
+_WORD: Final = re.compile(r"'(?:\\.|[^'\\])*'|`(?:\\.|[^`\\])*`|[A-Za-z_]\w*|\S")
 _LOOSER: Final = frozenset({"and", "or", "xor", "implies", "=", "~", "<", ">", "!"})
 """Operators that bind looser than a union (https://hl7.org/fhirpath/N1/#operator-precedence)."""
 
@@ -34,15 +34,15 @@ class SearchParameter(NamedTuple):
 def union(expression: str) -> list[str]:
     """The operands of a FHIRPath union: `A.b | (C.d as E)` -> [`A.b`, `(C.d as E)`]."""
     depth, cuts = 0, [0]
-    for match in _TOKEN.finditer(expression):
-        token = match.group()
-        if token in "([{":
+    for match in _WORD.finditer(expression):
+        word = match.group()
+        if word in "([{":
             depth += 1
-        elif token in ")]}":
+        elif word in ")]}":
             depth -= 1
-        elif depth == 0 and token in _LOOSER:
+        elif depth == 0 and word in _LOOSER:
             return [expression.strip()]
-        elif depth == 0 and token == "|":
+        elif depth == 0 and word == "|":
             cuts += [match.start(), match.end()]
     cuts.append(len(expression))
     return [expression[start:end].strip() for start, end in zip(cuts[::2], cuts[1::2], strict=True)]
@@ -88,4 +88,4 @@ def as_rows(parameters: Iterable[SearchParameter]) -> list[Any]:
 def from_rows(rows: Iterable[Any]) -> Iterator[SearchParameter]:
     """Parameters from what `as_rows` made."""
     for *head, targets, components in rows:
-        yield SearchParameter(*head, tuple(targets), tuple((url, text) for url, text in components))
+        yield SearchParameter._make((*head, tuple(targets), tuple((url, text) for url, text in components)))

@@ -1,19 +1,237 @@
-"""Snapshots from differentials (https://hl7.org/fhir/R4/profiling.html#snapshot)."""
+"""Snapshots from differentials (https://hl7.org/fhir/R4/profiling.html#snapshot).
+
+The snapshot of the base becomes a tree of nodes; each element of the differential walks down that tree by its id, which
+unfolds types, profiles and content references on the way, and constrains the node it arrives at.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from fhirserver.spec.types import type_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from fhirserver.spec.definitions import Definitions
+
+Json: TypeAlias = "dict[str, Any]"
+
+REPLACED: Final = re.compile(
+    r"min|max|type|maxLength|binding|mustSupport|isModifier|isSummary|representation|sliceIsConstraining"
+    r"|(?:minValue|maxValue|fixed|pattern|defaultValue)[A-Z]\w*"
+)
+"""Members of an element of which the differential's value takes the place of the base's."""
+
+EXTENSION_SLICING: Final = {"discriminator": [{"type": "value", "path": "url"}], "ordered": False, "rules": "open"}
+CHOICE_SLICING: Final = {"discriminator": [{"type": "type", "path": "$this"}], "ordered": False, "rules": "open"}
 
 
 class SnapshotError(ValueError):
     """The differential cannot be applied to its base."""
 
 
-def generate(structure: Mapping[str, Any], definitions: Definitions) -> dict[str, Any]:
-    """The StructureDefinition with a snapshot. Raises SnapshotError when its base is unknown."""
-    raise SnapshotError(f"{structure.get('url')}: no snapshot.")
+class Node:
+    """An element, the elements below it, and its slices. `children` is None while nothing asked for them."""
+
+    def __init__(self, name: str, element: Json, slice_name: str | None = None) -> None:
+        self.name = name
+        self.element = element
+        self.slice_name = slice_name
+        self.children: dict[str, Node] | None = None
+        self.slices: dict[str, Node] = {}
+
+    def copy(self) -> Node:
+        copied = Node(self.name, dict(self.element), self.slice_name)
+        if self.children is not None:
+            copied.children = {name: child.copy() for name, child in self.children.items()}
+        copied.slices = {name: child.copy() for name, child in self.slices.items()}
+        return copied
+
+    def elements(self, identity: str, path: str) -> Iterator[Json]:
+        """The node, what is below it, then its slices: the order of a snapshot."""
+        own = f"{identity}:{self.slice_name}" if self.slice_name else identity
+        yield {**self.element, "id": own, "path": path}
+        for child in (self.children or {}).values():
+            yield from child.elements(f"{own}.{child.name}", f"{path}.{child.name}")
+        for item in self.slices.values():
+            yield from item.elements(identity, path)
+
+
+def generate(structure: Mapping[str, Any], definitions: Definitions) -> Json:
+    """The StructureDefinition with a snapshot of facts.
+
+    Raises SnapshotError when its base, or a type or profile that it walks into, is unknown, and when an element of the
+    differential has no place in the base.
+    """
+    base = definitions.structure(structure.get("baseDefinition", ""))
+    if base is None:
+        raise SnapshotError(f"{structure.get('url')}: its base {structure.get('baseDefinition')} is not known.")
+    builder = _Builder(structure, base, definitions)
+    for element in _identified(structure["differential"]["element"]):
+        builder.apply(element)
+    root = builder.root
+    return {**structure, "snapshot": {"element": list(root.elements(root.name, root.name))}}
+
+
+def tree(elements: Iterable[Mapping[str, Any]]) -> Node:
+    """The elements of a snapshot as a tree."""
+    first, *others = elements
+    root = Node(first["path"], dict(first))
+    for element in others:
+        *above, (name, slice_name) = segments(element["id"])
+        parent = root
+        for step, step_slice in above[1:]:
+            parent = (parent.children or {})[step]
+            parent = parent.slices[step_slice] if step_slice else parent
+        if parent.children is None:
+            parent.children = {}
+        if slice_name is None:
+            parent.children[name] = Node(name, dict(element))
+        else:
+            parent.children[name].slices[slice_name] = Node(name, dict(element), slice_name)
+    return root
+
+
+def segments(identity: str) -> list[tuple[str, str | None]]:
+    """`Patient.identifier:INS.type` -> [(Patient, None), (identifier, INS), (type, None)]."""
+    parts = [part.partition(":") for part in identity.split(".")]
+    return [(name, slice_name or None) for name, _, slice_name in parts]
+
+
+def _identified(elements: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """The elements of a differential, each with an id: where it has none, from its path and the slices before it."""
+    latest: dict[str, str] = {}
+    for element in elements:
+        path = element["path"]
+        identity = element.get("id")
+        if identity is None:
+            parent, _, name = path.rpartition(".")
+            above = _latest(latest, parent)
+            identity = f"{above}.{name}" if above else name
+            if "sliceName" in element:
+                identity += ":" + element["sliceName"]
+        latest[path] = identity
+        yield {**element, "id": identity}
+
+
+def _latest(latest: Mapping[str, str], path: str) -> str:
+    if path in latest or "." not in path:
+        return latest.get(path, path)
+    parent, _, name = path.rpartition(".")
+    return f"{_latest(latest, parent)}.{name}"
+
+
+class _Builder:
+    """The tree of one StructureDefinition while its differential is applied."""
+
+    def __init__(self, structure: Mapping[str, Any], base: Mapping[str, Any], definitions: Definitions) -> None:
+        self.url = structure.get("url")
+        self.definitions = definitions
+        self.root = tree(base["snapshot"]["element"])
+
+    def apply(self, element: Mapping[str, Any]) -> None:
+        """Constrain the node that the id of a differential's element names."""
+        node = self.root
+        for name, slice_name in segments(element["id"])[1:]:
+            node = self._child(node, name, element)
+            if slice_name is not None:
+                node = self._slice(node, slice_name, element)
+        self._constrain(node, element)
+
+    def _child(self, node: Node, name: str, element: Mapping[str, Any]) -> Node:
+        children = self._unfold(node)
+        if name in children:
+            return children[name]
+        for stem, child in children.items():
+            if stem.endswith("[x]") and name.startswith(stem[:-3]):
+                for listed in child.element.get("type", ()):
+                    code = type_name(listed)
+                    if name == stem[:-3] + code[0].upper() + code[1:]:
+                        return self._slice(child, name, element)
+        raise SnapshotError(f"{self.url}: {element['id']}: the base has no element {name} there.")
+
+    def _slice(self, node: Node, name: str, element: Mapping[str, Any]) -> Node:
+        found = node.slices.get(name)
+        if found is not None:
+            return found
+        created = Node(node.name, {k: v for k, v in node.element.items() if k != "slicing"}, name)
+        created.element["sliceName"] = name
+        if node.children is not None:
+            created.children = {child: below.copy() for child, below in node.children.items()}
+        if node.name.endswith("[x]"):
+            node.element.setdefault("slicing", CHOICE_SLICING)
+            self._narrow_choice(created)
+        elif node.name in ("extension", "modifierExtension"):
+            node.element.setdefault("slicing", EXTENSION_SLICING)
+        node.slices = _inserted(node.slices, name, created)
+        return created
+
+    def _narrow_choice(self, node: Node) -> None:
+        """A slice named `valueQuantity` of `value[x]` is a Quantity, whether or not the differential says so."""
+        stem = node.name[:-3]
+        for listed in node.element.get("type", ()):
+            code = type_name(listed)
+            if node.slice_name == stem + code[0].upper() + code[1:]:
+                node.element["type"] = [listed]
+                return
+
+    def _unfold(self, node: Node) -> dict[str, Node]:
+        if node.children is None:
+            node.children = self._below(node)
+        return node.children
+
+    def _below(self, node: Node) -> dict[str, Node]:
+        reference = node.element.get("contentReference")
+        if reference is not None:
+            return self._referenced(reference)
+        types = node.element.get("type", [])
+        if len(types) != 1:
+            raise SnapshotError(f"{self.url}: {node.element['id']} has several types; none can be walked into.")
+        profiles = types[0].get("profile", [])
+        name = profiles[0] if len(profiles) == 1 else type_name(types[0])
+        structure = self.definitions.structure(name) or self.definitions.structure(type_name(types[0]))
+        if structure is None:
+            raise SnapshotError(f"{self.url}: {node.element['id']}: {name} is not known.")
+        return tree(structure["snapshot"]["element"]).children or {}
+
+    def _referenced(self, reference: str) -> dict[str, Node]:
+        base, _, identity = reference.rpartition("#")
+        structure = self.definitions.structure(base or identity.partition(".")[0])
+        node = tree(structure["snapshot"]["element"]) if structure else self.root
+        for name, _ in segments(identity)[1:]:
+            node = self._unfold(node)[name]
+        return node.copy().children or {}
+
+    def _constrain(self, node: Node, element: Mapping[str, Any]) -> None:
+        target = node.element
+        for name, value in element.items():
+            if REPLACED.fullmatch(name):
+                target[name] = value
+        if "slicing" in element:
+            target["slicing"] = {**target.get("slicing", {}), **element["slicing"]}
+        if "constraint" in element:
+            own = [{"source": self.url, **constraint} for constraint in element["constraint"]]
+            keys = {constraint["key"] for constraint in own}
+            target["constraint"] = [c for c in target.get("constraint", ()) if c["key"] not in keys] + own
+        if "condition" in element:
+            target["condition"] = list(dict.fromkeys([*target.get("condition", ()), *element["condition"]]))
+
+
+def _inserted(slices: dict[str, Node], name: str, node: Node) -> dict[str, Node]:
+    """The slices with one more: at the end, or for a re-slice `a/b` behind `a` and its other re-slices."""
+    whole = name.rpartition("/")[0]
+    if whole not in slices:
+        return {**slices, name: node}
+    ordered: dict[str, Node] = {}
+    waiting = True
+    within = False
+    for key, item in slices.items():
+        if within and waiting and not key.startswith(whole + "/"):
+            ordered[name], waiting = node, False
+        within = within or key == whole
+        ordered[key] = item
+    if waiting:
+        ordered[name] = node
+    return ordered

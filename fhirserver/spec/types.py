@@ -20,8 +20,8 @@ BACKBONES: Final = frozenset({"BackboneElement", "Element"})
 class Property(NamedTuple):
     """A member of a JSON object.
 
-    `name` is the member (`valueQuantity`), `element` the FHIRPath name (`value`), `type` a type's name, a backbone's path
-    (`Patient.contact`) or `Resource` for any resource. `min` is that of the element: for a choice, one member of it
+    `name` is the member (`valueQuantity`), `element` the FHIRPath name (`value`), `type` a type's name, a backbone's
+    path (`Patient.contact`) or `Resource` for any resource. `min` is that of the element: for a choice, one member
     fulfils it. `targets` are the resource types that a Reference or canonical may lead to, none for any.
     """
 
@@ -124,7 +124,7 @@ def _types(element: Mapping[str, Any], parents: frozenset[str], resource: bool) 
 
 
 def type_name(listed: Mapping[str, Any]) -> str:
-    """The FHIR type of an `ElementDefinition.type`: `System.String` is a `string` unless its extension says otherwise."""
+    """The FHIR type of an `ElementDefinition.type`: `System.String` is a `string` unless an extension says more."""
     code: str = listed["code"]
     if not code.startswith(SYSTEM):
         return code
@@ -142,5 +142,5 @@ def as_rows(types: Iterable[TypeDef]) -> list[Any]:
 def from_rows(rows: Iterable[Any]) -> Iterator[TypeDef]:
     """Types from what `as_rows` made."""
     for *head, members in rows:
-        properties = [Property(*row[:9], tuple(row[9])) for row in members]
-        yield TypeDef(*head, MappingProxyType({item.name: item for item in properties}))
+        properties = [Property._make((*row[:9], tuple(row[9]))) for row in members]
+        yield TypeDef._make((*head, MappingProxyType({item.name: item for item in properties})))
