@@ -1,0 +1,10 @@
+"""MongoDB, and the only door to it: `Store.view` to read, `Store.transact` to write."""
+
+from fhirserver.store.embedded import Embedded
+from fhirserver.store.envelope import Page, Stored
+from fhirserver.store.errors import StoreError
+from fhirserver.store.store import Store
+from fhirserver.store.transaction import Transaction
+from fhirserver.store.view import View
+
+__all__ = ["Embedded", "Page", "Store", "StoreError", "Stored", "Transaction", "View"]

@@ -1,0 +1,79 @@
+"""The collections of the store and their indexes.
+
+A resource type has two: `Patient` for current versions, `Patient.history` for superseded ones and tombstones. Both are
+made on the first write of the type, outside its transaction (MongoDB makes indexes in a transaction only with a weaker
+read concern). Each index costs every insert, and one on `t` costs it a dozen keys, so there are few:
+
+`pat, t, _id` (types of the patient compartment)
+    One patient and one term: nearly every clinical search. `_id` carries the default sort and the keyset.
+`pat, lu, _id` (the same types)
+    All of one patient: `$everything`, and patient searches by date, number or `_lastUpdated`, whose range is judged on
+    that patient's documents.
+`patx` (the same types, only documents that have it)
+    Resources in several compartments.
+`t, _id` (every type)
+    Identifiers, names and references across patients.
+`lu, _id` (every type)
+    `_lastUpdated` and `_since` across patients, export.
+`d.birthdate.lo` (Patient)
+    Who was born on a day: the one date that is searched across patients.
+`id, v` (history)
+    The versions of one resource in order. The embedded database scans for a range on `_id`.
+
+Any other range across patients is a scan: an installation that needs one adds its index with MongoDB's own tools.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from pymongo import ASCENDING, IndexModel
+
+if TYPE_CHECKING:
+    from collections.abc import Collection as Names
+
+    from pymongo.collection import Collection
+    from pymongo.database import Database
+
+_COMPARTMENT: Final = (
+    IndexModel([("pat", ASCENDING), ("t", ASCENDING), ("_id", ASCENDING)], name="pat_t"),
+    IndexModel([("pat", ASCENDING), ("lu", ASCENDING), ("_id", ASCENDING)], name="pat_lu"),
+    IndexModel([("patx", ASCENDING)], name="patx", partialFilterExpression={"patx": {"$exists": True}}),
+)
+_EVERY: Final = (
+    IndexModel([("t", ASCENDING), ("_id", ASCENDING)], name="t"),
+    IndexModel([("lu", ASCENDING), ("_id", ASCENDING)], name="lu"),
+)
+_OWN: Final = {"Patient": (IndexModel([("d.birthdate.lo", ASCENDING)], name="birthdate"),)}
+_HISTORY: Final = (IndexModel([("id", ASCENDING), ("v", ASCENDING)], name="id_v"),)
+
+
+class Collections:
+    """The collections of one database, for one process."""
+
+    def __init__(self, database: Database[dict[str, Any]], types: Names[str], compartment: Names[str]) -> None:
+        self.database = database
+        self._types = frozenset(types)
+        self._compartment = frozenset(compartment) | {"Patient"}
+        self._made: set[str] = set()
+
+    def current(self, type_: str) -> Collection[dict[str, Any]]:
+        """Current versions of a resource type. Raises ValueError for what is no R4 type."""
+        if type_ not in self._types:
+            raise ValueError(f"{type_!r} is not a resource type of R4")
+        return self.database[type_]
+
+    def history(self, type_: str) -> Collection[dict[str, Any]]:
+        """Superseded versions and tombstones of a resource type."""
+        return self.database[self.current(type_).name + ".history"]
+
+    def make(self, type_: str) -> None:
+        """Makes the collections of a type with their indexes, unless this process did already."""
+        if type_ in self._made:
+            return
+        indexes = [*_EVERY, *_OWN.get(type_, ())]
+        if type_ in self._compartment:
+            indexes += _COMPARTMENT
+        self.current(type_).create_indexes(indexes)
+        self.history(type_).create_indexes(list(_HISTORY))
+        self._made.add(type_)

@@ -1,0 +1,84 @@
+"""The connection to MongoDB: one client a process, its promises, and the refusal of what cannot keep them."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+from bson.codec_options import CodecOptions, TypeRegistry
+from bson.decimal128 import Decimal128, create_decimal128_context
+from pymongo import MongoClient
+from pymongo.errors import ConfigurationError, OperationFailure, PyMongoError, ServerSelectionTimeoutError
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from fhirserver.store.errors import StoreError
+
+if TYPE_CHECKING:
+    from pymongo.database import Database
+
+SELECTION_TIMEOUT: Final = 5.0
+"""Seconds to wait for a reachable primary."""
+OPERATION_TIMEOUT: Final = 20.0
+"""Seconds that one operation may take, its retries included."""
+
+_AUTHENTICATION: Final = frozenset({18, 13, 8000})
+_DECIMAL128: Final = create_decimal128_context()
+
+
+def _fallback(value: Any) -> Any:
+    return Decimal128(_DECIMAL128.create_decimal(value)) if isinstance(value, Decimal) else value
+
+
+CODEC: Final[CodecOptions[dict[str, Any]]] = CodecOptions(
+    tz_aware=True, tzinfo=UTC, type_registry=TypeRegistry(fallback_encoder=_fallback)
+)
+
+
+def connect(
+    uri: str, *, selection: float = SELECTION_TIMEOUT, operation: float = OPERATION_TIMEOUT
+) -> MongoClient[dict[str, Any]]:
+    """A client for this process: it does not survive a fork. Raises StoreError for what is no URI."""
+    try:
+        return MongoClient(
+            uri,
+            appname="fhirserver",
+            serverSelectionTimeoutMS=int(selection * 1000),
+            connectTimeoutMS=int(selection * 1000),
+            timeoutMS=int(operation * 1000),
+        )
+    except (PyMongoError, ValueError) as error:
+        raise StoreError(f"This is no URI of a MongoDB: {_first(error)}") from error
+
+
+def database(client: MongoClient[dict[str, Any]], name: str) -> Database[dict[str, Any]]:
+    """The database: reads see what a majority holds, a write is acknowledged when a majority holds it."""
+    return client.get_database(
+        name, CODEC, read_concern=ReadConcern("majority"), write_concern=WriteConcern("majority")
+    )
+
+
+def check(client: MongoClient[dict[str, Any]], name: str) -> None:
+    """Raises StoreError when MongoDB is away, refuses the credentials, or has no transactions."""
+    try:
+        hello = client.admin.command("hello")
+        client.get_database(name).command("listCollections", nameOnly=True)
+    except (ServerSelectionTimeoutError, ConfigurationError) as error:
+        raise StoreError(f"MongoDB is not reachable: {_first(error)}") from error
+    except OperationFailure as error:
+        if error.code in _AUTHENTICATION:
+            raise StoreError("MongoDB refuses the user or the password of its URI.") from error
+        raise StoreError(f"MongoDB answers with an error: {_first(error)}") from error
+    except PyMongoError as error:
+        raise StoreError(f"MongoDB does not answer as it should: {_first(error)}") from error
+    if "setName" not in hello and hello.get("msg") != "isdbgrid":
+        raise StoreError(
+            "This MongoDB is a standalone server, which has no transactions: a record could be left half written. "
+            "Start it as a replica set (one member is enough: --replSet rs0, then rs.initiate())."
+        )
+
+
+def _first(error: Exception) -> str:
+    """The first clause of a driver's message, without the dump of the topology behind it."""
+    return str(error).split(", Timeout:")[0].split(", full error:")[0]

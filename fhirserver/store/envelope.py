@@ -1,0 +1,159 @@
+"""A resource as MongoDB keeps it: its JSON bytes beside what queries and access rules need (docs/architecture.md)."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+
+import zstandard
+
+from fhirserver import jsontext
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+COMPRESS_ABOVE: Final = 2048
+"""Bytes of JSON from which zstd pays: below, the frame costs more than it saves."""
+
+_MILLISECOND: Final = timedelta(milliseconds=1)
+_INDEXES: Final = ("t", "d", "s")
+
+
+class Stored(NamedTuple):
+    """One version of a resource, or a tombstone (`deleted`, empty body)."""
+
+    type: str
+    id: str
+    version: int
+    last_updated: datetime
+    deleted: bool
+    body: bytes
+    pat: str | None
+    acl: dict[str, Any]
+
+
+class Page(NamedTuple):
+    """One page of matches; `total` when it was asked for; `after` is where the next page begins, None on the last."""
+
+    matches: list[Stored]
+    total: int | None
+    after: tuple[Any, ...] | None
+
+
+class Indexed(Protocol):
+    """What the search room extracts from a resource."""
+
+    @property
+    def pat(self) -> str | None: ...
+    @property
+    def patx(self) -> Sequence[str]: ...
+    @property
+    def t(self) -> Sequence[str]: ...
+    @property
+    def d(self) -> Mapping[str, Sequence[Mapping[str, Any]]]: ...
+    @property
+    def s(self) -> Mapping[str, Mapping[str, Any]]: ...
+
+
+def instant(moment: datetime) -> datetime:
+    """The moment in UTC, cut to the milliseconds that BSON keeps."""
+    return moment.astimezone(UTC).replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def following(now: datetime, previous: datetime | None) -> datetime:
+    """When a version was stored: now, but always after the version before, whatever the clocks say."""
+    now = instant(now)
+    return now if previous is None or now > previous else previous + _MILLISECOND
+
+
+def stamped(resource: Mapping[str, Any], id_: str, version: int, moment: datetime) -> dict[str, Any]:
+    """A copy of the resource that bears its id, `meta.versionId` and `meta.lastUpdated`."""
+    meta = dict(resource.get("meta") or {})
+    meta.pop("versionId", None)
+    meta.pop("lastUpdated", None)
+    text = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    head = {
+        "resourceType": resource["resourceType"],
+        "id": id_,
+        "meta": {"versionId": str(version), "lastUpdated": text, **meta},
+    }
+    return head | {name: value for name, value in resource.items() if name not in head}
+
+
+def encode(
+    resource: dict[str, Any], version: int, moment: datetime, index: Indexed, acl: dict[str, Any]
+) -> dict[str, Any]:
+    """The envelope of a stamped resource."""
+    envelope: dict[str, Any] = {"_id": resource["id"], "v": version, "lu": moment}
+    if index.pat is not None:
+        envelope["pat"] = index.pat
+    if index.patx:
+        envelope["patx"] = list(index.patx)
+    envelope |= {"t": list(index.t), "d": dict(index.d), "s": dict(index.s), "acl": acl}
+    return envelope | packed(jsontext.dump(resource))
+
+
+def packed(body: bytes) -> dict[str, Any]:
+    """`r`, and `z` when it is compressed."""
+    if len(body) <= COMPRESS_ABOVE:
+        return {"r": body}
+    return {"r": _compress(body), "z": True}
+
+
+def unpacked(envelope: Mapping[str, Any]) -> bytes:
+    """The JSON bytes of an envelope that holds its whole body."""
+    body: bytes = envelope.get("r", b"")
+    return _decompress(body) if envelope.get("z") else body
+
+
+def superseded(type_id: str, envelope: Mapping[str, Any]) -> dict[str, Any]:
+    """The envelope as it goes to history: keyed by id and version, without entries of the search index."""
+    kept = {name: value for name, value in envelope.items() if name not in _INDEXES}
+    return {**kept, "_id": history_key(type_id, envelope["v"]), "id": type_id}
+
+
+def tombstone(envelope: Mapping[str, Any], moment: datetime) -> dict[str, Any]:
+    """The history entry that says the resource was deleted; judged by the access data of its last version."""
+    version = envelope["v"] + 1
+    kept = {name: envelope[name] for name in ("pat", "patx", "acl") if name in envelope}
+    key = history_key(envelope["_id"], version)
+    return {"_id": key, "id": envelope["_id"], "v": version, "lu": moment, "del": True, **kept}
+
+
+def history_key(id_: str, version: int) -> str:
+    """`_id` of a history entry; `|` occurs in no FHIR id."""
+    return f"{id_}|{version}"
+
+
+def decode(type_: str, envelope: Mapping[str, Any], body: bytes) -> Stored:
+    """The envelope, current or from history, as the house sees it."""
+    return Stored(
+        type_,
+        envelope.get("id", envelope["_id"]),
+        envelope["v"],
+        envelope["lu"],
+        envelope.get("del", False),
+        body,
+        envelope.get("pat"),
+        envelope.get("acl", {}),
+    )
+
+
+class _Codecs(threading.local):
+    """zstd contexts may not be shared between threads, and cost more to make than to use."""
+
+    def __init__(self) -> None:
+        self.compress = zstandard.ZstdCompressor(level=3).compress
+        self.decompress = zstandard.ZstdDecompressor().decompress
+
+
+_codecs = _Codecs()
+
+
+def _compress(body: bytes) -> bytes:
+    return _codecs.compress(body)
+
+
+def _decompress(body: bytes) -> bytes:
+    return _codecs.decompress(body)

@@ -1,0 +1,205 @@
+"""The door to MongoDB."""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+
+from pymongo.errors import AutoReconnect, DuplicateKeyError, PyMongoError
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from fhirserver.errors import Unavailable
+from fhirserver.store import connection
+from fhirserver.store.collections import Collections
+from fhirserver.store.errors import RETRY_AFTER, is_transient, translated
+from fhirserver.store.transaction import TRACES, Room, Rules, Transaction
+from fhirserver.store.view import View
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from pymongo.client_session import ClientSession
+    from pymongo.database import Database
+
+    from fhirserver.access import Access
+    from fhirserver.store.envelope import Indexed
+
+T = TypeVar("T")
+
+PATIENCE: Final = 15.0
+"""Seconds that a transaction is tried again before the client is asked to."""
+_PAUSE: Final = 0.005
+_LONGEST_PAUSE: Final = 0.25
+
+
+class Types(Protocol):
+    """What the store asks of the definitions."""
+
+    @property
+    def resource_types(self) -> Sequence[str]: ...
+    def compartment(self, name: str) -> Mapping[str, Sequence[str]]: ...
+
+
+class _Process:
+    """What belongs to one process: the client and all that holds it."""
+
+    def __init__(self, store: Store) -> None:
+        self.pid = os.getpid()
+        self.client = connection.connect(store.uri, selection=store.selection, operation=store.operation)
+        self.database = connection.database(self.client, store.name)
+        collections = Collections(
+            self.database, store.definitions.resource_types, store.definitions.compartment("Patient")
+        )
+        self.room = Room(collections, store.make_rules(self.database), store.index, store.acl)
+
+
+class Store:
+    """The database `database` behind `uri`, a MongoDB replica set or sharded cluster.
+
+    `index` extracts the search entries of a resource, `acl` its access data, `rules` makes the access rules of a
+    database; each has the server's own as its default. Raises StoreError when the database cannot be used.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        database: str = "fhir",
+        *,
+        definitions: Types,
+        index: Callable[[dict[str, Any]], Indexed] | None = None,
+        acl: Callable[..., dict[str, Any]] | None = None,
+        rules: Callable[[Database[dict[str, Any]]], Rules] | None = None,
+        selection: float = connection.SELECTION_TIMEOUT,
+        operation: float = connection.OPERATION_TIMEOUT,
+        patience: float = PATIENCE,
+    ) -> None:
+        self.uri, self.name, self.definitions = uri, database, definitions
+        self.selection, self.operation, self.patience = selection, operation, patience
+        self.index = index or _default_index(definitions)
+        self.acl = acl or _default_acl()
+        self.make_rules = rules or _default_rules()
+        self._lock = threading.Lock()
+        self._process: _Process | None = None
+        connection.check(self._bound().client, database)
+
+    def view(self, access: Access) -> View:
+        """What `access` may see."""
+        room = self._bound().room
+        return View(room.collections, room.rules, access)
+
+    def transact(self, access: Access, work: Callable[[Transaction], T]) -> T:
+        """Runs `work` in one transaction and returns what it returns, once a majority holds the writes.
+
+        `work` runs again when the transaction met another one, so it may do nothing that cannot be done twice: read
+        and write through its argument, compute, nothing else. What it raises ends the transaction without a trace.
+        Raises Unavailable when it could not be committed in `patience` seconds.
+        """
+        process, until = self._bound(), time.monotonic() + self.patience
+        with translated():
+            for attempt in range(1_000_000):
+                with process.client.start_session() as session:
+                    transaction = Transaction(process.room, access, session)
+                    try:
+                        return self._attempt(transaction, session, work, until)
+                    except PyMongoError as error:
+                        if not is_transient(error) or time.monotonic() > until:
+                            raise
+                _pause(attempt)
+        raise AssertionError
+
+    def trace(self, record: Mapping[str, Any]) -> None:
+        """Stores the audit record of a read; it bears its own `_id`, so that it is never stored twice."""
+        traces = self._bound().database[TRACES]
+        with translated():
+            try:
+                traces.insert_one(dict(record))
+            except AutoReconnect:
+                try:
+                    traces.insert_one(dict(record))
+                except DuplicateKeyError:
+                    return
+
+    def close(self) -> None:
+        """Closes the connections of this process."""
+        with self._lock:
+            process, self._process = self._process, None
+            if process is not None and process.pid == os.getpid():
+                process.client.close()
+
+    def _bound(self) -> _Process:
+        process = self._process
+        if process is None or process.pid != os.getpid():
+            with self._lock:
+                process = self._process
+                if process is None or process.pid != os.getpid():
+                    process = self._process = _Process(self)
+        return process
+
+    def _attempt(
+        self, transaction: Transaction, session: ClientSession, work: Callable[[Transaction], T], until: float
+    ) -> T:
+        session.start_transaction(ReadConcern("snapshot"), WriteConcern("majority"))
+        try:
+            result = work(transaction)
+            transaction.finish()
+        except BaseException:
+            _abort(session)
+            raise
+        try:
+            _commit(session, until)
+        except PyMongoError as error:
+            if not is_transient(error) or not transaction.landed():
+                raise
+        return result
+
+
+def _commit(session: ClientSession, until: float) -> None:
+    """Commits, asking again while it is not known whether the commit arrived; it takes effect once at most."""
+    for attempt in range(1_000_000):
+        try:
+            session.commit_transaction()
+        except PyMongoError as error:
+            if not error.has_error_label("UnknownTransactionCommitResult"):
+                raise
+            if time.monotonic() > until:
+                raise Unavailable(
+                    "The database went away while it stored this: it may have been stored. Look before you repeat it.",
+                    headers={"Retry-After": RETRY_AFTER},
+                ) from error
+            _pause(attempt)
+        else:
+            return
+
+
+def _abort(session: ClientSession) -> None:
+    try:
+        session.abort_transaction()
+    except PyMongoError:  # the server ends it by itself; the cause is on its way up already
+        return
+
+
+def _pause(attempt: int) -> None:
+    longest = min(_PAUSE * 2 ** min(attempt, 10), _LONGEST_PAUSE)
+    time.sleep(longest * (0.5 + random.random() / 2))  # noqa: S311 - spreads retries
+
+
+def _default_index(definitions: Types) -> Callable[[dict[str, Any]], Indexed]:
+    from fhirserver.search import Indexer
+
+    return Indexer(definitions).index
+
+
+def _default_acl() -> Callable[..., dict[str, Any]]:
+    from fhirserver.access import acl
+
+    return acl
+
+
+def _default_rules() -> Callable[[Database[dict[str, Any]]], Rules]:
+    from fhirserver.store.policies import Policies
+
+    return Policies

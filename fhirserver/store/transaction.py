@@ -1,0 +1,254 @@
+"""One interaction's writes: versions, history, index entries, policies and traces, all or none.
+
+Writes wait in memory until something must be read or the transaction commits, and go out one command a collection: a
+transaction Bundle of a hundred entries costs a few round trips.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+
+from pymongo.errors import BulkWriteError, OperationFailure
+
+from fhirserver.errors import Conflict, NotFound, PreconditionFailed
+from fhirserver.store import bodies
+from fhirserver.store.envelope import (
+    Stored,
+    decode,
+    encode,
+    following,
+    history_key,
+    instant,
+    stamped,
+    superseded,
+    tombstone,
+    unpacked,
+)
+from fhirserver.store.view import Judge, View
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from pymongo.client_session import ClientSession
+    from pymongo.collection import Collection
+
+    from fhirserver.access import Access
+    from fhirserver.store.collections import Collections
+    from fhirserver.store.envelope import Indexed
+
+Row = dict[str, Any]
+
+TRACES: Final = "trace"
+_PATIENT_RULES: Final = frozenset({"Patient", "Consent", "CareTeam"})
+"""Types whose change may change what may be seen of the patients they are about."""
+_ACTOR_RULES: Final = frozenset({"Practitioner", "PractitionerRole", "Organization", "CareTeam"})
+"""Types whose change may change whom a policy names."""
+_DUPLICATE: Final = 11000
+
+
+class Rules(Judge, Protocol):
+    """The access rules as the store keeps them."""
+
+    def refresh(self, session: ClientSession, patients: frozenset[str], references: frozenset[str]) -> None: ...
+
+
+class Room(NamedTuple):
+    """What a transaction works with."""
+
+    collections: Collections
+    rules: Rules
+    index: Callable[[dict[str, Any]], Indexed]
+    acl: Callable[..., dict[str, Any]]
+
+
+class Mark(NamedTuple):
+    """A document by which a transaction is known to have been committed: a version of a resource, or a trace."""
+
+    type: str
+    id: str
+    version: int
+    token: int
+
+
+class Transaction:
+    """Reads and writes of one interaction. Given by `Store.transact`, of no use after it."""
+
+    def __init__(self, room: Room, access: Access, session: ClientSession) -> None:
+        self._room, self._access, self._session = room, access, session
+        self._token = random.getrandbits(63)
+        self._inserts: dict[str, list[Row]] = {}
+        self._seen: dict[tuple[str, str], Row] = {}
+        self._patients: set[str] = set()
+        self._references: set[str] = set()
+        self.mark: Mark | None = None
+        self.view = _TransactionView(self, room.collections, room.rules, access, session)
+
+    def create(self, resource: Mapping[str, Any], id_: str, *, fresh: bool = False) -> Stored:
+        """Stores the first version, or after a deletion the next one. `fresh`: the server has just made up the id.
+
+        Raises Conflict when a resource with this id is there, seen or not.
+        """
+        type_ = resource["resourceType"]
+        self._room.collections.make(type_)
+        last = None if fresh else self._last(type_, id_)
+        version, moment = (last["v"] + 1, last["lu"]) if last else (1, None)
+        envelope, stored = self._envelope(resource, id_, version, moment, None)
+        self._insert(type_, envelope)
+        return stored
+
+    def update(self, resource: Mapping[str, Any], expected: int | None = None) -> Stored:
+        """Stores the next version of the resource that `resource` names; the one before goes to history.
+
+        Raises NotFound when it is absent, hidden or deleted, PreconditionFailed when it is not at version `expected`.
+        """
+        type_, id_ = resource["resourceType"], resource["id"]
+        before = self._before(type_, id_, expected)
+        envelope, stored = self._envelope(resource, id_, before["v"] + 1, before["lu"], before["acl"])
+        self._concerns(type_, before)
+        self._supersede(type_, before)
+        chunks = bodies.split(type_, envelope)
+        self._queue(bodies.COLLECTION, chunks)
+        self._collection(type_).replace_one({"_id": id_}, envelope, session=self._session)
+        self._remember(type_, envelope)
+        return stored
+
+    def delete(self, type_: str, id_: str, expected: int | None = None) -> Stored:
+        """Leaves a tombstone, which is returned; the last version goes to history.
+
+        Raises NotFound when it is absent, hidden or deleted, PreconditionFailed when it is not at version `expected`.
+        """
+        before = self._before(type_, id_, expected)
+        moment = following(self._access.now, before["lu"])
+        end = tombstone(before, moment) | {"w": self._token}
+        self._concerns(type_, before)
+        self._supersede(type_, before)
+        self._queue(f"{type_}.history", [end])
+        self._collection(type_).delete_one({"_id": id_}, session=self._session)
+        self._seen.pop((type_, id_), None)
+        self.mark = self.mark or Mark(type_, id_, end["v"], self._token)
+        return decode(type_, end, b"")
+
+    def trace(self, record: Mapping[str, Any]) -> None:
+        """Stores an audit record with these writes; it bears its own `_id`."""
+        self._queue(TRACES, [dict(record)])
+        self.mark = self.mark or Mark(TRACES, record["_id"], 0, 0)
+
+    def flush(self) -> None:
+        """Sends what waits."""
+        waiting, self._inserts = self._inserts, {}
+        for name, rows in waiting.items():
+            try:
+                self._collection(name).insert_many(rows, session=self._session)
+            except BulkWriteError as error:
+                raise _refused(error) from None
+
+    def finish(self) -> None:
+        """Sends what waits, and brings the policies up to date with it."""
+        self.flush()
+        if self._patients or self._references:
+            self._room.rules.refresh(self._session, frozenset(self._patients), frozenset(self._references))
+
+    def landed(self) -> bool:
+        """Whether these writes are in the database, asked outside the transaction after an unclear commit."""
+        if self.mark is None:
+            return True
+        type_, id_, version, token = self.mark
+        if type_ == TRACES:
+            return self._collection(TRACES).find_one({"_id": id_}, {"_id": 1}) is not None
+        current = self._collection(type_).find_one({"_id": id_}, {"w": 1})
+        past = self._collection(f"{type_}.history").find_one({"_id": history_key(id_, version)}, {"w": 1})
+        return any(row is not None and row.get("w") == token for row in (current, past))
+
+    def remember(self, type_: str, row: Row) -> None:
+        """Keeps what was read, so that a write of the same resource need not read it again."""
+        if not row.get("del"):
+            self._seen[type_, row["_id"]] = row
+
+    def _envelope(
+        self, resource: Mapping[str, Any], id_: str, version: int, previous: datetime | None, acl: Row | None
+    ) -> tuple[Row, Stored]:
+        moment = following(self._access.now, previous)
+        whole = stamped(resource, id_, version, moment)
+        judged = self._room.acl(whole, self._access.requester, instant(self._access.now), acl)
+        envelope = encode(whole, version, moment, self._room.index(whole), judged) | {"w": self._token}
+        type_ = whole["resourceType"]
+        self._concerns(type_, envelope)
+        self.mark = self.mark or Mark(type_, id_, version, self._token)
+        return envelope, decode(type_, envelope, unpacked(envelope))
+
+    def _insert(self, type_: str, envelope: Row) -> None:
+        self._queue(bodies.COLLECTION, bodies.split(type_, envelope))
+        self._queue(type_, [envelope])
+        self._remember(type_, envelope)
+
+    def _last(self, type_: str, id_: str) -> Row | None:
+        """The tombstone of a deleted resource; raises Conflict when there is a current version."""
+        self.flush()
+        collections, session = self._room.collections, self._session
+        if collections.current(type_).find_one({"_id": id_}, {"_id": 1}, session=session):
+            raise Conflict(f"{type_}/{id_} was stored already.")
+        return collections.history(type_).find_one({"id": id_}, {"v": 1, "lu": 1}, sort={"v": -1}, session=session)
+
+    def _before(self, type_: str, id_: str, expected: int | None) -> Row:
+        if (type_, id_) not in self._seen:
+            self.view.read(type_, id_)
+        row = self._seen.get((type_, id_))
+        if row is None:
+            raise NotFound(f"{type_}/{id_} is not known.")
+        if expected is not None and row["v"] != expected:
+            raise PreconditionFailed(f"{type_}/{id_} is no longer at version {expected}: read it again.")
+        return row
+
+    def _supersede(self, type_: str, before: Row) -> None:
+        self._room.collections.make(type_)
+        if type_ in self._inserts:
+            self.flush()
+        self._queue(f"{type_}.history", [superseded(before["_id"], before)])
+
+    def _concerns(self, type_: str, envelope: Row) -> None:
+        if type_ in _PATIENT_RULES:
+            self._patients.update(envelope.get("patx", ()))
+            if "pat" in envelope:
+                self._patients.add(envelope["pat"])
+        if type_ in _ACTOR_RULES:
+            self._references.add(f"{type_}/{envelope['_id']}")
+
+    def _remember(self, type_: str, envelope: Row) -> None:
+        self._seen[type_, envelope["_id"]] = envelope
+
+    def _queue(self, name: str, rows: list[Row]) -> None:
+        if rows:
+            self._inserts.setdefault(name, []).extend(rows)
+
+    def _collection(self, name: str) -> Collection[Row]:
+        return self._room.collections.database[name]
+
+
+class _TransactionView(View):
+    """The view of a transaction: sees its own writes."""
+
+    def __init__(
+        self, transaction: Transaction, collections: Collections, judge: Judge, access: Access, session: ClientSession
+    ) -> None:
+        super().__init__(collections, judge, access, session)
+        self._transaction = transaction
+
+    def _run(self, collection: Collection[Row], stages: Any) -> list[Row]:
+        self._transaction.flush()
+        return super()._run(collection, stages)
+
+    def _row(self, type_: str, id_: str) -> Row | None:
+        row = super()._row(type_, id_)
+        if row is not None:
+            self._transaction.remember(type_, row)
+        return row
+
+
+def _refused(error: BulkWriteError) -> Exception:
+    """The error without the documents that the driver puts into its own: they are no matter for a log."""
+    codes = [fault.get("code") for fault in error.details.get("writeErrors", ())]
+    if _DUPLICATE in codes:
+        return Conflict("A resource with this id was stored meanwhile.")
+    return OperationFailure("MongoDB refused an insert", codes[0] if codes else None)

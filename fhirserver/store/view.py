@@ -1,0 +1,188 @@
+"""The store narrowed to what one requester may see: the only way to read.
+
+Every read is an aggregation with the access predicate in a `$match` stage of its own. By id, the patient whose policy
+counts is not known beforehand: it is located first, without looking at anything else. What is absent, hidden or deleted
+takes the same steps, over the same collections, with a patient that nobody is in place of one that is not there.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from fhirserver.predicate import Predicate, to_mongo
+from fhirserver.store import bodies
+from fhirserver.store.envelope import Page, Stored, decode, history_key, unpacked
+from fhirserver.store.errors import translated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from contextlib import AbstractContextManager
+
+    from pymongo.client_session import ClientSession
+    from pymongo.collection import Collection
+
+    from fhirserver.access import Access
+    from fhirserver.search import Query
+    from fhirserver.store.collections import Collections
+
+Row = dict[str, Any]
+
+NOBODY: Final = "|"
+"""A patient id that no patient has: `|` may not stand in an id."""
+_WHOLE: Final = {"$project": {"t": 0, "d": 0, "s": 0}}
+_PATIENTS: Final = {"$project": {"_id": 0, "pat": 1, "patx": 1}}
+
+
+class Judge(Protocol):
+    """What may be seen: the access rules compiled with the policies of the patients concerned."""
+
+    def predicate(
+        self, access: Access, resource_type: str, patients: frozenset[str] | None, session: ClientSession | None
+    ) -> Predicate: ...
+
+
+class View:
+    """What `access` may see, at the moment of each call; within a transaction, as its snapshot has it."""
+
+    def __init__(
+        self, collections: Collections, judge: Judge, access: Access, session: ClientSession | None = None
+    ) -> None:
+        self._collections, self._judge = collections, judge
+        self._access, self._session = access, session
+
+    def read(self, type_: str, id_: str) -> Stored | None:
+        """The current version; a tombstone when it was deleted; None when absent or hidden."""
+        with self._errors():
+            row = self._row(type_, id_)
+            return row and self._stored(type_, [row])[0]
+
+    def vread(self, type_: str, id_: str, version: int) -> Stored | None:
+        """One version, judged by its own access data and the policy of now; None when absent or hidden."""
+        with self._errors():
+            current, history = self._pair(type_)
+            for collection, stages in (
+                (current, [{"$match": {"_id": id_}}, {"$match": {"v": version}}]),
+                (history, [{"$match": {"_id": history_key(id_, version)}}]),
+            ):
+                guard = self._guard(type_, self._located(collection, stages))
+                if rows := self._run(collection, [*stages, guard, _WHOLE]):
+                    return self._stored(type_, rows)[0]
+            return None
+
+    def history(self, type_: str, id_: str, count: int, before: int | None = None) -> Page:
+        """Versions of one resource, newest first, those below `before`; each judged by its own access data.
+
+        `total` counts all that are visible; `after` is `(version,)`, to be given as `before`.
+        """
+        with self._still() as still:
+            return still._versions(type_, id_, count, before)
+
+    def search(self, query: Query, after: tuple[Any, ...] | None = None) -> Page:
+        """One page of matches. A total, when asked for, is counted in the same snapshot as the page."""
+        if query.total == "none" and query.count:
+            with self._errors():
+                return self._matches(query, after)
+        with self._still() as still:
+            return still._matches(query, after)
+
+    def count(self, query: Query) -> int:
+        """How many resources match, of those that may be seen."""
+        from fhirserver.search import pipeline
+
+        with self._errors():
+            access = self._judge.predicate(self._access, query.type, query.patients, self._session)
+            return _number(self._run(self._collections.current(query.type), pipeline.count(query, access)))
+
+    def _matches(self, query: Query, after: tuple[Any, ...] | None) -> Page:
+        from fhirserver.search import pipeline
+
+        collection = self._collections.current(query.type)
+        access = self._judge.predicate(self._access, query.type, query.patients, self._session)
+        rows = self._run(collection, pipeline.page(query, access, after)) if query.count else []
+        more = len(rows) > query.count > 0
+        page, total = rows[: query.count], None
+        if not query.count or (query.total != "none" and (more or after is not None)):
+            total = _number(self._run(collection, pipeline.count(query, access)))
+        elif query.total != "none":
+            total = len(page)
+        return Page(self._stored(query.type, page), total, pipeline.position(query, page[-1]) if more else None)
+
+    def _versions(self, type_: str, id_: str, count: int, before: int | None) -> Page:
+        current, history = self._pair(type_)
+        now, past = [{"$match": {"_id": id_}}], [{"$match": {"id": id_}}]
+        guard = self._guard(type_, self._located(current, now) | self._located(history, past))
+        older: list[Row] = [{"$match": {"v": {"$lt": before}}}] if before is not None else []
+        rows = self._run(current, [*now, guard, *older, _WHOLE])
+        rows += self._run(history, [*past, guard, *older, {"$sort": {"v": -1}}, {"$limit": count + 1}])
+        total = len(rows)
+        if before is not None or total > count:
+            total = self._count(current, [*now, guard]) + self._count(history, [*past, guard])
+        page = rows[:count]
+        after = (page[-1]["v"],) if page and len(rows) > count else None
+        return Page(self._stored(type_, page), total, after)
+
+    def _row(self, type_: str, id_: str) -> Row | None:
+        """The current envelope or the newest tombstone, guarded, without search entries."""
+        current, history = self._pair(type_)
+        stages = [{"$match": {"_id": id_}}]
+        patients = frozenset({id_}) if type_ == "Patient" else self._located(current, stages)
+        if rows := self._run(current, [*stages, self._guard(type_, patients), _WHOLE]):
+            return rows[0]
+        return self._tombstone(type_, id_, history, self._run(current, [*stages, {"$project": {"_id": 1}}]))
+
+    def _tombstone(self, type_: str, id_: str, history: Collection[Row], hidden: Sequence[Row]) -> Row | None:
+        """The newest tombstone; of a hidden resource, None after as much work."""
+        stages = [
+            {"$match": {"id": NOBODY if hidden else id_}},
+            {"$sort": {"v": -1}},
+            {"$limit": 1},
+            {"$match": {"del": True}},
+        ]
+        guard = self._guard(type_, self._located(history, stages))
+        rows = self._run(history, [*stages, guard])
+        return rows[0] if rows else None
+
+    def _pair(self, type_: str) -> tuple[Collection[Row], Collection[Row]]:
+        return self._collections.current(type_), self._collections.history(type_)
+
+    def _located(self, collection: Collection[Row], stages: Sequence[Row]) -> frozenset[str]:
+        rows = self._run(collection, [*stages, _PATIENTS])
+        return frozenset(_patients(rows)) or frozenset({NOBODY})
+
+    def _guard(self, type_: str, patients: frozenset[str]) -> Row:
+        return {"$match": to_mongo(self._judge.predicate(self._access, type_, patients, self._session))}
+
+    def _run(self, collection: Collection[Row], stages: Iterable[Row]) -> list[Row]:
+        return collection.aggregate(list(stages), session=self._session).to_list()
+
+    def _count(self, collection: Collection[Row], stages: Iterable[Row]) -> int:
+        return _number(self._run(collection, [*stages, {"$count": "n"}]))
+
+    def _stored(self, type_: str, rows: list[Row]) -> list[Stored]:
+        bodies.join(type_, rows, self._collections.database[bodies.COLLECTION], self._session)
+        return [decode(type_, row, unpacked(row)) for row in rows]
+
+    @contextmanager
+    def _still(self) -> Iterator[View]:
+        """This view held at one moment: all its reads see the same snapshot."""
+        if self._session is not None:
+            yield self
+            return
+        with translated(), self._collections.database.client.start_session(snapshot=True) as session:
+            yield View(self._collections, self._judge, self._access, session)
+
+    def _errors(self) -> AbstractContextManager[None]:
+        """Inside a transaction the driver's errors go up to `Store.transact`, which may run the work again."""
+        return nullcontext() if self._session is not None else translated()
+
+
+def _number(rows: Sequence[Row]) -> int:
+    return int(rows[0]["n"]) if rows else 0
+
+
+def _patients(rows: Iterable[Row]) -> Iterator[str]:
+    for row in rows:
+        if "pat" in row:
+            yield row["pat"]
+        yield from row.get("patx", ())
