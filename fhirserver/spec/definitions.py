@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from contextvars import ContextVar
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from fhirserver.spec.types import TypeDef
 
 ROOMS: Final = ("profiles", "terminology")
+
+_generating: ContextVar[tuple[str, ...]] = ContextVar("generating", default=())
 
 
 class Definitions:
@@ -173,12 +176,23 @@ class Definitions:
         found = self.find(url, "StructureDefinition")
         if found is None or "snapshot" in found:
             return found
-        generated = self._snapshots.get(url)
+        key = f"{found['url']}|{found.get('version')}"
+        generated = self._snapshots.get(key)
         if generated is None:
-            from fhirserver.spec import snapshot
-
-            generated = self._snapshots[url] = snapshot.generate(found, self)
+            generated = self._snapshots[key] = self._generate(key, found)
         return generated
+
+    def _generate(self, key: str, structure: dict[str, Any]) -> dict[str, Any]:
+        from fhirserver.spec import snapshot
+
+        within = _generating.get()
+        if key in within:
+            raise snapshot.SnapshotError(f"{key} needs its own snapshot: {' -> '.join((*within, key))}.")
+        token = _generating.set((*within, key))
+        try:
+            return snapshot.generate(structure, self)
+        finally:
+            _generating.reset(token)
 
     def value_set(self, canonical: str) -> dict[str, Any] | None:
         """The ValueSet of a canonical."""

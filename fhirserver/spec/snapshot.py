@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from fhirserver.spec.canonical import BASE
 from fhirserver.spec.types import type_name
 
 if TYPE_CHECKING:
@@ -33,26 +34,34 @@ class SnapshotError(ValueError):
 
 
 class Node:
-    """An element, the elements below it, and its slices. `children` is None while nothing asked for them."""
+    """An element, the elements below it, and its slices. `children` is None while nothing asked for them.
+
+    `origin` is the element before the differential.
+    """
 
     def __init__(self, name: str, element: Json, slice_name: str | None = None) -> None:
         self.name = name
         self.element = element
+        self.origin = element
         self.slice_name = slice_name
         self.children: dict[str, Node] | None = None
         self.slices: dict[str, Node] = {}
 
     def copy(self) -> Node:
-        copied = Node(self.name, dict(self.element), self.slice_name)
+        """A node like this, and what is below it."""
+        copied = Node(self.name, self.element, self.slice_name)
         if self.children is not None:
             copied.children = {name: child.copy() for name, child in self.children.items()}
-        copied.slices = {name: child.copy() for name, child in self.slices.items()}
+        copied.slices = {name: item.copy() for name, item in self.slices.items()}
         return copied
 
     def elements(self, identity: str, path: str) -> Iterator[Json]:
         """The node, what is below it, then its slices: the order of a snapshot."""
         own = f"{identity}:{self.slice_name}" if self.slice_name else identity
-        yield {**self.element, "id": own, "path": path}
+        element = {**self.element, "id": own, "path": path}
+        if not self.slices and not element.get("slicing", {}).get("discriminator"):
+            element.pop("slicing", None)
+        yield element
         for child in (self.children or {}).values():
             yield from child.elements(f"{own}.{child.name}", f"{path}.{child.name}")
         for item in self.slices.values():
@@ -94,6 +103,17 @@ def tree(elements: Iterable[Mapping[str, Any]]) -> Node:
     return root
 
 
+def _tree(structure: Mapping[str, Any]) -> Node:
+    """The snapshot of a StructureDefinition as a tree; its content references say whose elements they mean."""
+    prefix = f"{BASE}{structure['type']}"
+    return tree(
+        {**element, "contentReference": prefix + element["contentReference"]}
+        if element.get("contentReference", "").startswith("#")
+        else element
+        for element in structure["snapshot"]["element"]
+    )
+
+
 def segments(identity: str) -> list[tuple[str, str | None]]:
     """`Patient.identifier:INS.type` -> [(Patient, None), (identifier, INS), (type, None)]."""
     parts = [part.partition(":") for part in identity.split(".")]
@@ -129,7 +149,7 @@ class _Builder:
     def __init__(self, structure: Mapping[str, Any], base: Mapping[str, Any], definitions: Definitions) -> None:
         self.url = structure.get("url")
         self.definitions = definitions
-        self.root = tree(base["snapshot"]["element"])
+        self.root = _tree(base)
 
     def apply(self, element: Mapping[str, Any]) -> None:
         """Constrain the node that the id of a differential's element names."""
@@ -137,45 +157,45 @@ class _Builder:
         for name, slice_name in segments(element["id"])[1:]:
             node = self._child(node, name, element)
             if slice_name is not None:
-                node = self._slice(node, slice_name, element)
+                node = self._slice(node, slice_name)
         self._constrain(node, element)
 
     def _child(self, node: Node, name: str, element: Mapping[str, Any]) -> Node:
         children = self._unfold(node)
         if name in children:
             return children[name]
-        for stem, child in children.items():
-            if stem.endswith("[x]") and name.startswith(stem[:-3]):
-                for listed in child.element.get("type", ()):
-                    code = type_name(listed)
-                    if name == stem[:-3] + code[0].upper() + code[1:]:
-                        return self._slice(child, name, element)
+        for child in children.values():
+            listed = _chosen(child, name)
+            if listed is not None:
+                return self._shortcut(child, name, listed)
         raise SnapshotError(f"{self.url}: {element['id']}: the base has no element {name} there.")
 
-    def _slice(self, node: Node, name: str, element: Mapping[str, Any]) -> Node:
+    def _shortcut(self, node: Node, name: str, listed: Json) -> Node:
+        """The slice that `valueQuantity` stands for; to write it so also closes `value[x]` to other types."""
+        if name not in node.slices:
+            before = [] if "slicing" not in node.element else node.element["type"]
+            self._slice(node, name)
+            if "slicing" not in node.origin:
+                slicing = {**CHOICE_SLICING, "rules": "closed"}
+                node.element = {**node.element, "type": [*before, listed], "slicing": slicing}
+        return node.slices[name]
+
+    def _slice(self, node: Node, name: str) -> Node:
         found = node.slices.get(name)
         if found is not None:
             return found
-        created = Node(node.name, {k: v for k, v in node.element.items() if k != "slicing"}, name)
-        created.element["sliceName"] = name
-        if node.children is not None:
-            created.children = {child: below.copy() for child, below in node.children.items()}
+        whole = node.slices.get(name.rpartition("/")[0], node)
+        created = whole.copy()
+        created.element = {k: v for k, v in whole.origin.items() if k != "slicing"} | {"sliceName": name}
+        created.slice_name, created.slices = name, {}
         if node.name.endswith("[x]"):
-            node.element.setdefault("slicing", CHOICE_SLICING)
-            self._narrow_choice(created)
+            node.element = {"slicing": CHOICE_SLICING, **node.element}
+            listed = _chosen(node, name)
+            created.element["type"] = [listed] if listed else node.element["type"]
         elif node.name in ("extension", "modifierExtension"):
-            node.element.setdefault("slicing", EXTENSION_SLICING)
+            node.element = {"slicing": EXTENSION_SLICING, **node.element}
         node.slices = _inserted(node.slices, name, created)
         return created
-
-    def _narrow_choice(self, node: Node) -> None:
-        """A slice named `valueQuantity` of `value[x]` is a Quantity, whether or not the differential says so."""
-        stem = node.name[:-3]
-        for listed in node.element.get("type", ()):
-            code = type_name(listed)
-            if node.slice_name == stem + code[0].upper() + code[1:]:
-                node.element["type"] = [listed]
-                return
 
     def _unfold(self, node: Node) -> dict[str, Node]:
         if node.children is None:
@@ -194,29 +214,48 @@ class _Builder:
         structure = self.definitions.structure(name) or self.definitions.structure(type_name(types[0]))
         if structure is None:
             raise SnapshotError(f"{self.url}: {node.element['id']}: {name} is not known.")
-        return tree(structure["snapshot"]["element"]).children or {}
+        return _tree(structure).children or {}
 
     def _referenced(self, reference: str) -> dict[str, Node]:
         base, _, identity = reference.rpartition("#")
         structure = self.definitions.structure(base or identity.partition(".")[0])
-        node = tree(structure["snapshot"]["element"]) if structure else self.root
+        node = _tree(structure) if structure else self.root
         for name, _ in segments(identity)[1:]:
             node = self._unfold(node)[name]
         return node.copy().children or {}
 
     def _constrain(self, node: Node, element: Mapping[str, Any]) -> None:
-        target = node.element
-        for name, value in element.items():
-            if REPLACED.fullmatch(name):
-                target[name] = value
+        target = dict(node.element)
+        target |= {name: value for name, value in element.items() if REPLACED.fullmatch(name)}
         if "slicing" in element:
+            closed = target.get("slicing", {}).get("rules") == "closed"
             target["slicing"] = {**target.get("slicing", {}), **element["slicing"]}
-        if "constraint" in element:
-            own = [{"source": self.url, **constraint} for constraint in element["constraint"]]
-            keys = {constraint["key"] for constraint in own}
-            target["constraint"] = [c for c in target.get("constraint", ()) if c["key"] not in keys] + own
-        if "condition" in element:
-            target["condition"] = list(dict.fromkeys([*target.get("condition", ()), *element["condition"]]))
+            if closed:
+                target["slicing"]["rules"] = "closed"
+        own = [{"source": self.url, **constraint} for constraint in element.get("constraint", ())]
+        _accumulate(target, {"constraint": own, "condition": element.get("condition", ())})
+        node.element = target
+
+
+def _chosen(node: Node, name: str) -> Json | None:
+    """Of the types of `value[x]`, the one that the name `valueQuantity` means."""
+    stem = node.name.removesuffix("[x]")
+    if stem != node.name and name.startswith(stem):
+        listed: Json
+        for listed in node.origin.get("type", ()):
+            code = type_name(listed)
+            if name == stem + code[0].upper() + code[1:]:
+                return listed
+    return None
+
+
+def _accumulate(target: Json, other: Mapping[str, Any]) -> None:
+    """Add the constraints and conditions of another element; a constraint of the same key takes the other's place."""
+    if other.get("constraint"):
+        keys = {constraint["key"] for constraint in other["constraint"]}
+        target["constraint"] = [c for c in target.get("constraint", ()) if c["key"] not in keys] + other["constraint"]
+    if other.get("condition"):
+        target["condition"] = list(dict.fromkeys([*target.get("condition", ()), *other["condition"]]))
 
 
 def _inserted(slices: dict[str, Node], name: str, node: Node) -> dict[str, Node]:
