@@ -1,0 +1,73 @@
+"""Composition root: the one module that knows every room. Makes the services of a worker, and its Flask application."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flask import Flask
+
+from fhirserver.audit import Chains
+from fhirserver.auth import DEVELOPMENT_ISSUER, SigningKey, TokenVerifier
+from fhirserver.clock import parse_clock
+from fhirserver.rest import edge, health, openapi
+from fhirserver.rest.pages import PageSeal
+from fhirserver.rest.services import Services
+from fhirserver.search import Indexer
+from fhirserver.serving.supervisor import INSTANCE, base_of
+from fhirserver.settings import SettingsError
+from fhirserver.spec import Definitions
+from fhirserver.store import Store
+from fhirserver.validation import Validator
+
+if TYPE_CHECKING:
+    from fhirserver.settings import Settings
+
+
+def create_services(settings: Settings) -> Services:
+    """All rooms, connected. Raises SettingsError, KeyFileError or StoreError when they cannot be."""
+    if not settings.mongo or not settings.key_file:
+        raise SettingsError("mongo and key_file must both be set for a worker.")
+    definitions = Definitions.french()
+    key = SigningKey.open(Path(settings.key_file))
+    base = base_of(settings)
+    issuer = settings.issuer or DEVELOPMENT_ISSUER
+    return Services(
+        settings=settings,
+        base=base,
+        instance=os.environ.get(INSTANCE, uuid.uuid4().hex),
+        definitions=definitions,
+        store=Store(
+            settings.mongo,
+            database=settings.database,
+            definitions=definitions,
+            indexer=Indexer(definitions, timezone=settings.timezone, base_url=base),
+            query_seconds=settings.query_seconds,
+        ),
+        validator=Validator(definitions, defaults=settings.profiles),
+        verifier=TokenVerifier(
+            key,
+            issuer=issuer,
+            audience=settings.audience or issuer,
+            development=settings.environment != "production",
+        ),
+        chains=Chains(),
+        seal=PageSeal(key.derive("page-links")),
+        clock=parse_clock(settings.clock),
+    )
+
+
+def create_app(services: Services) -> Flask:
+    """The WSGI application around the services."""
+    app = Flask(__name__, static_folder=None)
+    app.config.update(MAX_CONTENT_LENGTH=None, MAX_FORM_MEMORY_SIZE=services.settings.max_body_bytes)
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.extensions[edge.EXTENSION] = services
+    app.register_blueprint(edge.blueprint())
+    app.register_blueprint(health.blueprint())
+    openapi.register(app, services)
+    health.measure(app)
+    edge.register_errors(app)
+    return app

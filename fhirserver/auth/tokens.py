@@ -1,0 +1,153 @@
+"""Signed bearer tokens (JWT, RFC 7519 and RFC 9068) to Requesters.
+
+Claims beyond the registered ones: `scope` (SMART scopes), `purpose_of_use` (v3-PurposeOfUse), and `requester`:
+`{"kind": …, "patient": …, "rpps": …, "profession": …, "organization": …, "client": …}`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+import uuid
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+
+from fhirserver.access import Requester
+from fhirserver.errors import Unauthenticated
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fhirserver.auth.keys import SigningKey
+
+ALGORITHM: Final = "RS256"
+DEVELOPMENT_ISSUER: Final = "urn:fhirserver:development"
+LEEWAY_SECONDS: Final = 5
+
+DEFAULT_SCOPES: Final[Mapping[str, tuple[str, ...]]] = {
+    "patient": ("patient/*.cruds",),
+    "representative": ("patient/*.cruds",),
+    "practitioner": ("user/*.cruds",),
+    "system": ("system/*.cruds",),
+    "operator": ("system/*.cruds",),
+}
+"""All that each kind of requester may hold."""
+
+_CACHE_SIZE: Final = 10_000
+_FIELDS: Final = ("patient", "rpps", "profession", "organization", "client", "name")
+
+
+class _Known(NamedTuple):
+    requester: Requester
+    expires: float
+
+
+def sign(claims: Mapping[str, Any], key: SigningKey) -> str:
+    """The compact JWS of the claims."""
+    return jwt.encode({"alg": ALGORITHM, "kid": key.kid, "typ": "at+jwt"}, dict(claims), key.jwk)
+
+
+def development_claims(
+    requester: Requester, *, issuer: str = DEVELOPMENT_ISSUER, lifetime: int = 3600, audience: str | None = None
+) -> dict[str, Any]:
+    """Claims of a development token that lasts `lifetime` seconds; no scope given: all that its kind may hold."""
+    now = int(time.time())
+    described = {name: getattr(requester, name) for name in _FIELDS if getattr(requester, name) is not None}
+    return {
+        "iss": issuer,
+        "aud": audience or issuer,
+        "sub": requester.id,
+        "iat": now,
+        "exp": now + lifetime,
+        "jti": uuid.uuid4().hex,
+        "scope": " ".join(requester.scopes or DEFAULT_SCOPES[requester.kind]),
+        "purpose_of_use": requester.purpose,
+        "requester": {"kind": requester.kind, **described},
+        "development": True,
+    }
+
+
+class TokenVerifier:
+    """Checks signature, issuer, audience and time; a verified token is remembered until it expires.
+
+    Token time is real time, whatever `FHIRSERVER_CLOCK` says: the test clock moves the law, not the keys.
+    """
+
+    def __init__(self, key: SigningKey, *, issuer: str, audience: str, development: bool) -> None:
+        self._key = key
+        self._issuer = issuer
+        self._audience = audience
+        self._development = development
+        self._known: dict[bytes, _Known] = {}
+        self._lock = threading.Lock()
+
+    def requester(self, authorization: str | None) -> Requester:
+        """The Requester of an `Authorization` header. Raises Unauthenticated with its challenge (RFC 6750, 3)."""
+        if not authorization:
+            raise Unauthenticated("Send a bearer token: Authorization: Bearer …", headers=_challenge())
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
+            raise Unauthenticated(
+                "The Authorization header must be: Bearer TOKEN.", headers=_challenge("invalid_request")
+            )
+        return self._verified(token.strip())
+
+    def _verified(self, token: str) -> Requester:
+        digest = hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
+        known = self._known.get(digest)
+        if known is None:
+            known = self._verify(token)
+            with self._lock:
+                if len(self._known) >= _CACHE_SIZE:
+                    self._known.clear()
+                self._known[digest] = known
+        if known.expires + LEEWAY_SECONDS <= time.time():
+            raise _refused("The token has expired.")
+        return known.requester
+
+    def _verify(self, token: str) -> _Known:
+        try:
+            claims = jwt.decode(token, self._key.jwk, algorithms=[ALGORITHM]).claims
+        except (JoseError, ValueError):
+            raise _refused("The token's signature or form is not valid.") from None
+        if claims.get("iss") != self._issuer:
+            raise _refused("The token comes from another issuer.")
+        audience = claims.get("aud")
+        if self._audience not in (audience if isinstance(audience, list) else [audience]):
+            raise _refused("The token is meant for another audience.")
+        if claims.get("development") and not self._development:
+            raise _refused("Development tokens are refused in production.")
+        not_before, expires = claims.get("nbf", 0), claims.get("exp")
+        if not isinstance(expires, int | float) or not isinstance(not_before, int | float):
+            raise _refused("The token has no valid time span (exp, nbf).")
+        if not_before - LEEWAY_SECONDS > time.time():
+            raise _refused("The token is not yet valid.")
+        return _Known(_requester(claims), float(expires))
+
+
+def _requester(claims: Mapping[str, Any]) -> Requester:
+    described = claims.get("requester")
+    if not isinstance(described, dict) or described.get("kind") not in DEFAULT_SCOPES:
+        raise _refused("The token does not say what kind of requester it stands for.")
+    fields = {name: described.get(name) for name in _FIELDS}
+    scope, purpose, subject = claims.get("scope", ""), claims.get("purpose_of_use", "TREAT"), claims.get("sub")
+    texts = [*fields.values(), scope, purpose, subject]
+    if not all(value is None or isinstance(value, str) for value in texts) or not subject:
+        raise _refused("A claim of the token is not text.")
+    if described["kind"] in ("patient", "representative") and not fields["patient"]:
+        raise _refused("The token names no patient.")
+    if described["kind"] == "practitioner" and not fields["rpps"]:
+        raise _refused("The token names no professional.")
+    return Requester(kind=described["kind"], id=subject, purpose=purpose, scopes=tuple(scope.split()), **fields)
+
+
+def _refused(text: str) -> Unauthenticated:
+    return Unauthenticated(text, headers=_challenge("invalid_token"))
+
+
+def _challenge(error: str | None = None) -> dict[str, str]:
+    value = 'Bearer realm="fhir"' + (f', error="{error}"' if error else "")
+    return {"WWW-Authenticate": value}

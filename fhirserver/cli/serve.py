@@ -1,0 +1,56 @@
+"""`fhirserver serve`: runs the server; prints `ready http://host:port/fhir` when it answers."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from typing import TYPE_CHECKING, Final
+
+from fhirserver import settings as settings_
+from fhirserver.cli import Problem
+
+if TYPE_CHECKING:
+    import argparse
+
+DEFAULT_FOLDER: Final = "data"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", metavar="FILE.toml", help="read settings from this file")
+    parser.add_argument("--host", help="address to listen on (default 127.0.0.1)")
+    parser.add_argument("--port", type=int, help="port to listen on (default 8080)")
+    database = parser.add_mutually_exclusive_group()
+    database.add_argument("--mongo", metavar="URI", help="connection string of a MongoDB replica set")
+    database.add_argument("--embedded", metavar="DIR", help="folder of the embedded database (default ./data)")
+    parser.add_argument("--workers", type=int, help="worker processes (default 2)")
+    parser.add_argument("--profiles", choices=("french", "core"), help="what resources without a profile are held to")
+    parser.add_argument("--demo", action="store_true", help="load a demo family into an empty store")
+
+
+def run(options: argparse.Namespace) -> int:
+    from fhirserver.serving.supervisor import ServingError, Supervisor
+
+    try:
+        settings = settings_.load(
+            options.config,
+            host=options.host,
+            port=options.port,
+            mongo="" if options.embedded else options.mongo,
+            embedded=options.embedded,
+            workers=options.workers,
+            profiles=options.profiles,
+        )
+        if not settings.mongo and not settings.embedded:
+            settings = dataclasses.replace(settings, embedded=DEFAULT_FOLDER)
+        return Supervisor(settings, announce=lambda base: _announce(settings, base, demo=options.demo)).run()
+    except (settings_.SettingsError, ServingError) as error:
+        raise Problem(str(error)) from None
+
+
+def _announce(settings: settings_.Settings, base: str, *, demo: bool) -> None:
+    if demo:
+        from fhirserver.cli.demo import load_demo
+
+        load_demo(settings, base)
+    print(f"ready {base}", flush=True)
+    sys.stdout.flush()

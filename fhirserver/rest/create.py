@@ -1,0 +1,24 @@
+"""create (https://hl7.org/fhir/R4/http.html#create)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fhirserver.errors import BadRequest
+from fhirserver.rest import writing
+
+if TYPE_CHECKING:
+    from fhirserver.rest.answer import Answer
+    from fhirserver.rest.exchange import Exchange
+
+
+def create(exchange: Exchange, type: str) -> Answer:
+    """Stores the resource under an id that the server gives; the `id` in the body, if any, is not kept."""
+    exchange.refuse_parameters()
+    if "If-None-Exist" in exchange.request.headers:
+        raise BadRequest("Conditional create (If-None-Exist) is not offered.", code="not-supported")
+    resource = writing.received(exchange.body(), type)
+    findings = writing.validated(exchange, resource)
+    id = writing.new_id()
+    stored = writing.commit(exchange, "create", 201, lambda tx: [writing.create(exchange, tx, resource, id)])[0]
+    return writing.answer(exchange, stored, 201, findings)

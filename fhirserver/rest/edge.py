@@ -1,0 +1,137 @@
+"""From HTTP to a handler and back: authentication, errors as OperationOutcome, the trace before the answer leaves."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+from flask import Blueprint, Response, current_app, request
+from werkzeug.exceptions import HTTPException
+
+from fhirserver import jsontext
+from fhirserver.audit import Entity, Event
+from fhirserver.errors import BadRequest, FhirError, NotFound
+from fhirserver.outcome import Issue, outcome
+from fhirserver.rest.answer import Answer
+from fhirserver.rest.exchange import Exchange
+from fhirserver.rest.negotiate import FHIR_JSON
+from fhirserver.rest.routes import ID, ROUTES, Route
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flask import Flask
+
+    from fhirserver.rest.services import Services
+
+CONTENT_TYPE: Final = f"{FHIR_JSON}; charset=utf-8"
+EXTENSION: Final = "fhirserver"
+_log = logging.getLogger(__name__)
+
+_HTTP_CODES: Final = {400: "invalid", 404: "not-found", 405: "not-supported", 413: "too-long", 415: "not-supported"}
+
+
+def blueprint() -> Blueprint:
+    """All interactions below the FHIR base, from the table in `routes`."""
+    fhir = Blueprint("fhir", __name__, url_prefix="/fhir")
+    for route in ROUTES:
+        fhir.add_url_rule(route.path, route.name, _view(route), methods=[route.method], strict_slashes=False)
+    return fhir
+
+
+def register_errors(app: Flask) -> None:
+    """No answer below `/fhir` is ever an HTML page or a stack trace."""
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(Exception, _fault)
+
+
+def services() -> Services:
+    found: Services = current_app.extensions[EXTENSION]
+    return found
+
+
+def _view(route: Route) -> Callable[..., Response]:
+    def view(**path: str) -> Response:
+        exchange: Exchange | None = None
+        try:
+            if route.open:
+                return _respond(route.handler(services(), **path))
+            exchange = Exchange(services(), request)
+            _check_path(exchange, path)
+            answer: Answer = route.handler(exchange, **path)
+        except FhirError as error:
+            answer = _refusal(route, error, path)
+        return _traced(exchange, answer)
+
+    return view
+
+
+def _check_path(exchange: Exchange, path: dict[str, str]) -> None:
+    type, id = path.get("type"), path.get("id")
+    if type is not None and type not in exchange.services.definitions.resource_types:
+        raise NotFound(f"{type!r} is not a resource type of FHIR R4.", code="not-supported")
+    if id is not None and not ID.fullmatch(id):
+        raise BadRequest(f"{id!r} cannot be an id: 1 to 64 of A-Z, a-z, 0-9, `-` and `.`.")
+
+
+def _refusal(route: Route, error: FhirError, path: dict[str, str]) -> Answer:
+    """The error as an answer; its trace says what was asked for, whether or not it exists."""
+    entities = (Entity(path["type"], path["id"]),) if "id" in path else ()
+    event = Event(route.interaction, error.status, entities) if error.status < 500 else None
+    return Answer(error.status, jsontext.dump(outcome(error.issues)), error.headers, event)
+
+
+def _traced(exchange: Exchange | None, answer: Answer) -> Response:
+    if exchange is None:
+        return _respond(answer)
+    if answer.event is not None:
+        try:
+            exchange.services.trace(exchange.access, answer.event)
+        except FhirError as error:
+            return _respond(_unexpected(error))
+    return _respond(answer, pretty=exchange.pretty)
+
+
+def _respond(answer: Answer, *, pretty: bool = False) -> Response:
+    body = answer.body
+    if body is not None and pretty:
+        body = jsontext.pretty(jsontext.parse(body))
+    response = Response(body or b"", answer.status, dict(answer.headers))
+    if body is None:
+        del response.headers["Content-Type"]
+    else:
+        response.headers["Content-Type"] = CONTENT_TYPE
+    response.headers["Cache-Control"] = "no-store" if answer.status != 304 else "private"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+def _unexpected(error: FhirError) -> Answer:
+    return Answer(error.status, jsontext.dump(outcome(error.issues)), error.headers)
+
+
+def _http_error(error: HTTPException) -> Response:
+    """What Flask itself refuses: unknown paths, methods, bodies beyond measure."""
+    status = error.code or 500
+    text = {
+        404: "There is nothing at this path.",
+        405: "This method is not offered at this path.",
+        413: "The body is larger than this server takes.",
+    }.get(status, "The request cannot be understood.")
+    answer = _problem(status, _HTTP_CODES.get(status, "invalid"), text)
+    if status == 405 and getattr(error, "valid_methods", None):
+        answer.headers["Allow"] = ", ".join(sorted(error.valid_methods))  # type: ignore[attr-defined]
+    return _respond(answer)
+
+
+def _fault(error: Exception) -> Response:
+    """A fault of ours: logged with its place, told without it."""
+    if isinstance(error, FhirError):
+        return _respond(_unexpected(error))
+    _log.exception("unexpected fault")
+    return _respond(_problem(500, "exception", "The server failed; nothing was stored. The fault has been logged."))
+
+
+def _problem(status: int, code: str, text: str) -> Answer:
+    body: Any = outcome([Issue("error" if status < 500 else "fatal", code, text)])
+    return Answer(status, jsontext.dump(body))

@@ -1,0 +1,16 @@
+"""The interactions offered for every resource type, by their codes in the CapabilityStatement."""
+
+from __future__ import annotations
+
+from typing import Final
+
+RESOURCE_INTERACTIONS: Final = (
+    "read",
+    "vread",
+    "update",
+    "delete",
+    "history-instance",
+    "create",
+    "search-type",
+)
+SYSTEM_INTERACTIONS: Final = ("transaction",)

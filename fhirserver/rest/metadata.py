@@ -1,0 +1,72 @@
+"""capabilities (https://hl7.org/fhir/R4/http.html#capabilities): derived from the tables that do the work."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+from fhirserver import __version__
+from fhirserver.rest.answer import Answer, of_value
+from fhirserver.rest.interactions import RESOURCE_INTERACTIONS, SYSTEM_INTERACTIONS
+from fhirserver.search import offered
+
+if TYPE_CHECKING:
+    from fhirserver.rest.services import Services
+    from fhirserver.spec import Definitions
+
+PUBLISHED: Final = "2026-11-22"
+
+
+def metadata(services: Services) -> Answer:
+    """The CapabilityStatement; it needs no token and names nothing that does not work."""
+    return of_value(200, _statement(services))
+
+
+def _statement(services: Services) -> dict[str, Any]:
+    return {
+        "resourceType": "CapabilityStatement",
+        "status": "active",
+        "date": PUBLISHED,
+        "kind": "instance",
+        "software": {"name": "fhirserver", "version": __version__},
+        "implementation": {"description": "FHIR server for the French health record", "url": services.base},
+        "fhirVersion": "4.0.1",
+        "format": ["json"],
+        "rest": [
+            {
+                "mode": "server",
+                "security": {
+                    "description": "Bearer token; every answer holds only what the law and the patient allow."
+                },
+                "resource": _resources(services.definitions),
+                "interaction": [{"code": code} for code in SYSTEM_INTERACTIONS],
+            }
+        ],
+    }
+
+
+@lru_cache(maxsize=4)
+def _resources(definitions: Definitions) -> list[dict[str, Any]]:
+    return [
+        {
+            "type": type,
+            "interaction": [{"code": code} for code in RESOURCE_INTERACTIONS],
+            "versioning": "versioned-update",
+            "readHistory": True,
+            "updateCreate": False,
+            "conditionalCreate": False,
+            "conditionalRead": "full-support",
+            "conditionalUpdate": False,
+            "conditionalDelete": "not-supported",
+            "referencePolicy": ["literal", "logical", "local"],
+            "searchParam": _parameters(definitions, type),
+        }
+        for type in definitions.resource_types
+    ]
+
+
+def _parameters(definitions: Definitions, type: str) -> list[dict[str, Any]]:
+    return [
+        {"name": parameter.code, "definition": parameter.url, "type": parameter.type}
+        for parameter in offered(definitions, type)
+    ]

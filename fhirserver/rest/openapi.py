@@ -1,0 +1,103 @@
+"""The OpenAPI document and its pages at `/docs` (flask-smorest), made from the route table; no third party is asked."""
+
+from __future__ import annotations
+
+import re
+from importlib import resources
+from typing import TYPE_CHECKING, Any, Final
+
+from flask import Blueprint, Flask, Response, send_from_directory
+from flask_smorest import Api
+
+from fhirserver import __version__
+from fhirserver.rest.negotiate import FHIR_JSON
+from fhirserver.rest.routes import ID, ROUTES, Route
+
+if TYPE_CHECKING:
+    from fhirserver.rest.services import Services
+
+ASSETS: Final = "/docs/assets"
+_PLACEHOLDER: Final = re.compile(r"<(\w+)>")
+_WITH_BODY: Final = frozenset({"create", "update", "transaction"})
+_OUTCOMES: Final = {
+    "400": "The request is wrong: the OperationOutcome names what to change",
+    "401": "No valid bearer token",
+    "404": "Absent, or not to be seen by this requester: the answers are the same",
+    "406": "No offered media type in Accept",
+}
+
+
+def register(app: Flask, services: Services) -> None:
+    """Serves `/docs` and `/docs/openapi.json`."""
+    app.config.update(
+        API_TITLE="FHIR R4 server for the French health record",
+        API_VERSION=__version__,
+        OPENAPI_VERSION="3.0.3",
+        OPENAPI_URL_PREFIX="/docs",
+        OPENAPI_JSON_PATH="openapi.json",
+        OPENAPI_SWAGGER_UI_PATH="/",
+        OPENAPI_SWAGGER_UI_URL=f"{ASSETS}/",
+    )
+    app.register_blueprint(_assets())
+    api = Api(app)
+    api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"})
+    api.spec.components.schema("Resource", _resource_schema(services.definitions.resource_types))
+    for route in ROUTES:
+        path = "/fhir" + _PLACEHOLDER.sub(r"{\1}", route.path).rstrip("/")
+        api.spec.path(path, operations={route.method.lower(): _operation(route, services.definitions.resource_types)})
+
+
+def _assets() -> Blueprint:
+    folder = resources.files("swagger_ui_bundle") / "vendor" / "swagger-ui-4.15.5"
+    pages = Blueprint("docs-assets", __name__)
+
+    def asset(name: str) -> Response:
+        return send_from_directory(str(folder), name, max_age=86400)
+
+    pages.add_url_rule(f"{ASSETS}/<path:name>", "asset", asset)
+    return pages
+
+
+def _operation(route: Route, types: tuple[str, ...]) -> dict[str, Any]:
+    ok = {"create": "201", "delete": "204"}.get(route.interaction, "200")
+    answers: dict[str, Any] = {code: _answer(text) for code, text in _OUTCOMES.items()}
+    answers[ok] = {"description": "Done"} if ok == "204" else _answer("Done")
+    operation: dict[str, Any] = {
+        "operationId": route.name,
+        "summary": route.summary,
+        "tags": [route.interaction or "smart"],
+        "parameters": [_parameter(name, types) for name in _PLACEHOLDER.findall(route.path)],
+        "responses": dict(sorted(answers.items())),
+        "security": [] if route.open else [{"bearer": []}],
+    }
+    if route.interaction in _WITH_BODY:
+        operation["requestBody"] = {"required": True, "content": {FHIR_JSON: {"schema": _reference()}}}
+    if route.name == "search-post":
+        form = {"type": "object", "additionalProperties": {"type": "string"}}
+        operation["requestBody"] = {"content": {"application/x-www-form-urlencoded": {"schema": form}}}
+    return operation
+
+
+def _parameter(name: str, types: tuple[str, ...]) -> dict[str, Any]:
+    schema: dict[str, Any] = {"type": "string"}
+    if name == "type":
+        schema["enum"] = list(types)
+    elif name == "id":
+        schema["pattern"] = f"^{ID.pattern}$"
+    return {"name": name, "in": "path", "required": True, "schema": schema}
+
+
+def _answer(text: str) -> dict[str, Any]:
+    return {"description": text, "content": {FHIR_JSON: {"schema": _reference()}}}
+
+
+def _reference() -> dict[str, str]:
+    return {"$ref": "#/components/schemas/Resource"}
+
+
+def _resource_schema(types: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "required": ["resourceType"],
+        "properties": {"resourceType": {"type": "string", "enum": list(types)}},
+    }

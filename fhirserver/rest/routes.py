@@ -1,0 +1,56 @@
+"""The one table of what is offered where: routes, metadata and the OpenAPI document are all made from it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from fhirserver.rest.create import create
+from fhirserver.rest.delete import delete
+from fhirserver.rest.history import history_instance
+from fhirserver.rest.metadata import metadata
+from fhirserver.rest.read import read, vread
+from fhirserver.rest.search_type import search_get, search_post
+from fhirserver.rest.smart import smart_configuration
+from fhirserver.rest.transaction import transaction
+from fhirserver.rest.update import update
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fhirserver.rest.answer import Answer
+
+ID: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+
+
+class Route(NamedTuple):
+    """A method and path below the base. `interaction` is the CapabilityStatement's code; `open`: no token needed."""
+
+    name: str
+    method: str
+    path: str
+    handler: Callable[..., Answer]
+    interaction: str
+    summary: str
+    open: bool = False
+
+
+def _route(name: str, method: str, path: str, handler: Callable[..., Any], interaction: str, summary: str) -> Route:
+    return Route(name, method, path, handler, interaction, summary)
+
+
+ROUTES: Final = (
+    Route("metadata", "GET", "/metadata", metadata, "capabilities", "What this server offers", open=True),
+    Route(
+        "smart", "GET", "/.well-known/smart-configuration", smart_configuration, "", "SMART configuration", open=True
+    ),
+    _route("transaction", "POST", "/", transaction, "transaction", "Several writes and reads as one, or none"),
+    _route("search", "GET", "/<type>", search_get, "search-type", "Search resources of a type"),
+    _route("search-post", "POST", "/<type>/_search", search_post, "search-type", "Search, parameters in the body"),
+    _route("create", "POST", "/<type>", create, "create", "Create a resource; the server gives the id"),
+    _route("read", "GET", "/<type>/<id>", read, "read", "Read the current version"),
+    _route("update", "PUT", "/<type>/<id>", update, "update", "Store the next version"),
+    _route("delete", "DELETE", "/<type>/<id>", delete, "delete", "Delete a resource"),
+    _route("history", "GET", "/<type>/<id>/_history", history_instance, "history-instance", "All versions"),
+    _route("vread", "GET", "/<type>/<id>/_history/<version>", vread, "vread", "Read one version"),
+)
