@@ -32,17 +32,18 @@ def split(canonical: str) -> Canonical:
     return Canonical(url, version or None, fragment or None)
 
 
-def best(candidates: Iterable[T], version_of: Callable[[T], str | None], wanted: str | None) -> T | None:
-    """The candidate of the version that is wanted, or a more exact one (`1.2` -> `1.2.7`), or else the latest."""
-    ranked = sorted(candidates, key=lambda candidate: rank(version_of(candidate)), reverse=True)
-    if wanted is not None:
-        for candidate in ranked:
-            if version_of(candidate) == wanted:
-                return candidate
-        for candidate in ranked:
-            if (version_of(candidate) or "").startswith(wanted + "."):
-                return candidate
-    return ranked[0] if ranked else None
+def latest(candidates: Iterable[T], version_of: Callable[[T], str | None]) -> T | None:
+    """The candidate of the highest version; None when there is none."""
+    return max(candidates, key=lambda candidate: rank(version_of(candidate)), default=None)
+
+
+def matching(candidates: Iterable[T], version_of: Callable[[T], str | None], wanted: str) -> T | None:
+    """The first candidate of a version, or else the latest that says it more exactly (`1.2` -> `1.2.7`)."""
+    candidates = list(candidates)
+    for candidate in candidates:
+        if version_of(candidate) == wanted:
+            return candidate
+    return latest((item for item in candidates if (version_of(item) or "").startswith(wanted + ".")), version_of)
 
 
 def rank(version: str | None) -> tuple[tuple[int, int, str], ...]:

@@ -8,10 +8,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+from fhirserver.spec import canonical as canonicals
 from fhirserver.spec import codes as enumeration
 from fhirserver.spec import package as packages
 from fhirserver.spec import parameters, types
-from fhirserver.spec.canonical import BASE, split
 from fhirserver.spec.package import Package
 
 if TYPE_CHECKING:
@@ -22,11 +22,14 @@ if TYPE_CHECKING:
 
 ROOMS: Final = ("profiles", "terminology")
 
+CACHED: Final = 8192
+"""Canonicals remembered, unknown ones among them: requests name canonicals, so their number is bounded."""
+
 _generating: ContextVar[tuple[str, ...]] = ContextVar("generating", default=())
 
 
 class Definitions:
-    """Several packages as one. The first that has a canonical answers, an exact version going before.
+    """Several packages as one: the first that has a canonical answers, unless another has the version asked for.
 
     Everything that is returned is shared: treat it as constant. Instances may be used by several threads.
     """
@@ -36,9 +39,9 @@ class Definitions:
         self._types: dict[str, TypeDef] = {}
         self._search: dict[str, Mapping[str, SearchParameter]] = {}
         self._compartments: dict[str, Mapping[str, tuple[str, ...]]] = {}
-        self._found: dict[tuple[str, str | None], Any | None] = {}
         self._snapshots: dict[str, dict[str, Any]] = {}
-        self._codes: dict[str, Mapping[str, frozenset[str]] | None] = {}
+        self._find = functools.lru_cache(CACHED)(self._look_up)
+        self._codes = functools.lru_cache(CACHED)(lambda canonical: enumeration.enumerate_codes(canonical, self))
 
     @staticmethod
     @functools.cache
@@ -90,7 +93,7 @@ class Definitions:
                 return types.from_rows(rows)
         return ()
 
-    def is_a(self, type: str, ancestor: str) -> bool:  # noqa: A002 the contract of the room
+    def is_a(self, type: str, ancestor: str) -> bool:
         """Whether a type is, or specialises, another: `is_a("Age", "Quantity")`, `is_a("Group.member", "Element")`."""
         current: str | None = type
         while current is not None and current != ancestor:
@@ -116,7 +119,9 @@ class Definitions:
         """The parameters of a resource type by code, those of Resource and DomainResource among them."""
         found = self._search.get(resource_type)
         if found is None:
-            found = self._search[resource_type] = self._join_parameters(resource_type)
+            found = self._join_parameters(resource_type)
+            if found:
+                self._search[resource_type] = found
         return found
 
     def _join_parameters(self, resource_type: str) -> Mapping[str, SearchParameter]:
@@ -124,17 +129,8 @@ class Definitions:
         bases = [base for base in parameters.ANCESTORS if self.is_a(resource_type, base)]
         for package in reversed(self.packages):
             for base in dict.fromkeys((*bases, resource_type)):
-                for parameter in self._own_parameters(package, base):
-                    joined[parameter.code] = parameter
+                joined |= {parameter.code: parameter for parameter in package.search_parameters(base)}
         return MappingProxyType(joined)
-
-    def _own_parameters(self, package: Package, base: str) -> Iterable[SearchParameter]:
-        if package.fact("package") is not None:
-            return parameters.from_rows(package.fact(f"search/{base}") or ())
-        listed = []
-        for entry in package.entries("SearchParameter"):
-            listed += [item for its, item in parameters.from_resource(package.source.load(entry.key)) if its == base]
-        return listed
 
     def compartment(self, code: str) -> Mapping[str, tuple[str, ...]]:
         """The resource types of a compartment (`Patient`), with the parameters that confer membership."""
@@ -142,37 +138,35 @@ class Definitions:
         if found is None:
             rows: dict[str, list[str]] = self._merged(f"compartment/{code}")
             found = MappingProxyType({name: tuple(codes) for name, codes in rows.items()})
-            self._compartments[code] = found
+            if found:
+                self._compartments[code] = found
         return found
 
-    def find(self, canonical: str, type: str | None = None) -> dict[str, Any] | None:  # noqa: A002
+    def find(self, canonical: str, type: str | None = None) -> dict[str, Any] | None:
         """The resource of a canonical, of a resource type if one is given.
 
         `url|version` finds that version, or one that says it more exactly, or failing both, what there is.
         """
-        key = (canonical, type)
-        if key not in self._found:
-            self._found[key] = self._find(canonical, type)
-        return self._found[key]
+        return self._find(canonical, type)
 
-    def _find(self, canonical: str, resource_type: str | None) -> Any | None:
-        url, version, _ = split(canonical)
-        if version is not None:
-            for package in self.packages:
-                if package.has(url, version):
-                    return package.find(url, version, resource_type)
-        for package in self.packages:
-            found = package.find(url, version, resource_type)
-            if found is not None:
-                return found
-        return None
+    def _look_up(self, canonical: str, resource_type: str | None) -> Any | None:
+        url, version, _ = canonicals.split(canonical)
+        found = [(package, entry) for package in self.packages for entry in package.by_url(url, resource_type)]
+        if not found:
+            return None
+        chosen = None if version is None else canonicals.matching(found, lambda item: item[1].version, version)
+        if chosen is None:
+            first = [item for item in found if item[0] is found[0][0]]
+            chosen = canonicals.latest(first, lambda item: item[1].version) or first[0]
+        package, entry = chosen
+        return package.load(entry)
 
     def structure(self, canonical_or_type: str) -> dict[str, Any] | None:
         """The StructureDefinition of a canonical or a type's name, with a snapshot; None when it is not known.
 
         Raises SnapshotError when the snapshot has to be generated and cannot.
         """
-        url = canonical_or_type if ":" in canonical_or_type else BASE + canonical_or_type
+        url = canonical_or_type if ":" in canonical_or_type else canonicals.BASE + canonical_or_type
         found = self.find(url, "StructureDefinition")
         if found is None or "snapshot" in found:
             return found
@@ -209,9 +203,7 @@ class Definitions:
 
     def codes(self, value_set: str) -> Mapping[str, frozenset[str]] | None:
         """The codes of a value set by system; None when they cannot be enumerated here."""
-        if value_set not in self._codes:
-            self._codes[value_set] = enumeration.enumerate_codes(value_set, self)
-        return self._codes[value_set]
+        return self._codes(value_set)
 
 
 def built_in() -> list[Package]:

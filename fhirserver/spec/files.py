@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from fhirserver import jsontext
+from fhirserver.errors import InvalidJson
 from fhirserver.spec.archive import Entry, entry
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class Folder:
         return self._index.by_url.get(url, ())
 
     def load(self, key: int | str) -> Any:
-        return jsontext.parse(Path(str(key)).read_bytes())
+        return _parse(Path(str(key)).read_bytes(), str(key))
 
     def fact(self, key: str) -> Any | None:
         return None
@@ -115,7 +116,7 @@ class Published:
     def load(self, key: int | str) -> Any:
         descriptor, spans, _ = self._unpacked
         span = spans[str(key)]
-        return jsontext.parse(os.pread(descriptor, span.size, span.offset))
+        return _parse(os.pread(descriptor, span.size, span.offset), str(key))
 
     def fact(self, key: str) -> Any | None:
         return None
@@ -127,6 +128,14 @@ def _member(tar: tarfile.TarFile, name: str) -> bytes | None:
             file = tar.extractfile(member)
             return file.read() if file else None
     return None
+
+
+def _parse(body: bytes, name: str) -> Any:
+    """JSON with its decimals as written."""
+    try:
+        return jsontext.parse(body)
+    except InvalidJson as error:
+        raise BadPackage(f"{name}: {error}") from None
 
 
 def _loads(body: bytes, name: str) -> Any:

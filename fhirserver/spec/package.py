@@ -7,12 +7,14 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from fhirserver.spec import canonical
+from fhirserver.spec import parameters
 from fhirserver.spec.archive import Archive, Entry
 from fhirserver.spec.files import Folder, Published
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from fhirserver.spec.parameters import SearchParameter
 
 CORE: Final = Path(__file__).with_name("data") / "r4.sqlite"
 
@@ -60,23 +62,35 @@ class Package:
         """A folder of JSON files, one resource a file."""
         return cls(Folder(Path(path)), name or Path(path).name, version)
 
-    def find(self, url: str, version: str | None = None, resource_type: str | None = None) -> Any | None:
-        """The resource of a canonical URL: of the version asked for if there is one, else the latest."""
-        found = [item for item in self.source.by_url(url) if resource_type in (None, item.resource_type)]
-        entry = canonical.best(found, lambda item: item.version, version)
-        return None if entry is None else self.source.load(entry.key)
-
-    def has(self, url: str, version: str) -> bool:
-        """Whether the package holds exactly this version."""
-        return any(item.version == version for item in self.source.by_url(url))
-
     def entries(self, resource_type: str | None = None) -> Sequence[Entry]:
         """The index, or the part of it that concerns a resource type."""
         return self.source.entries(resource_type)
 
+    def by_url(self, url: str, resource_type: str | None = None) -> list[Entry]:
+        """The entries of a canonical URL without version."""
+        return [item for item in self.source.by_url(url) if resource_type in (None, item.resource_type)]
+
+    def load(self, entry: Entry) -> Any:
+        """The resource of an entry."""
+        return self.source.load(entry.key)
+
     def fact(self, key: str) -> Any | None:
         """What was computed when the archive was built; None in other packages."""
         return self.source.fact(key)
+
+    def search_parameters(self, base: str) -> Sequence[SearchParameter]:
+        """The search parameters that the package defines on a type, not those of its ancestors."""
+        rows = self.fact(f"search/{base}")
+        return self._parameters.get(base, ()) if rows is None else list(parameters.from_rows(rows))
+
+    @functools.cached_property
+    def _parameters(self) -> dict[str, list[SearchParameter]]:
+        found: dict[str, list[SearchParameter]] = {}
+        if self.fact("package") is None:
+            for entry in self.entries("SearchParameter"):
+                for base, parameter in parameters.from_resource(self.load(entry)):
+                    found.setdefault(base, []).append(parameter)
+        return found
 
     def __repr__(self) -> str:
         return f"Package({self.name!r}, {self.version!r})"
