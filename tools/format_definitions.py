@@ -58,15 +58,17 @@ TABLES: Mapping[str, Mapping[str, str | None]] = {
         "concept:Concept"
     ),
     "Property": _members("code uri type"),
-    "Concept": _members("code display property:Value concept:Concept"),
+    "Concept": _members("code display property:ConceptProperty concept:Concept"),
+    "ConceptProperty": _members("code"),
     "ValueSet": _members(_HEAD + "compose:Compose"),
     "Compose": _members("inactive include:Include exclude:Include"),
     "Include": _members("system version concept:Concept filter:Filter valueSet"),
     "Filter": _members("property op value"),
     "Identifier": _members("use type system value"),
-    "Value": _members("code use type coding:Value system version display value text url extension:Value reference"),
+    "Value": _members(
+        "use type coding:Value system version code display value unit text url extension:Value reference"
+    ),
 }
-_MARKS = {"Identifier": "type", "Value": "type"}
 
 
 def in_order(value: Any, kind: str, where: str) -> Any:
