@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from pymongo.collection import Collection
     from pymongo.database import Database
 
+HISTORY: Final = ".history"
+
 _COMPARTMENT: Final = (
     IndexModel([("pat", ASCENDING), ("t", ASCENDING), ("_id", ASCENDING)], name="pat_t"),
     IndexModel([("pat", ASCENDING), ("lu", ASCENDING), ("_id", ASCENDING)], name="pat_lu"),
@@ -45,7 +47,7 @@ _EVERY: Final = (
     IndexModel([("lu", ASCENDING), ("_id", ASCENDING)], name="lu"),
 )
 _OWN: Final = {"Patient": (IndexModel([("d.birthdate.lo", ASCENDING)], name="birthdate"),)}
-_HISTORY: Final = (IndexModel([("id", ASCENDING), ("v", ASCENDING)], name="id_v"),)
+_VERSIONS: Final = (IndexModel([("id", ASCENDING), ("v", ASCENDING)], name="id_v"),)
 
 
 class Collections:
@@ -65,7 +67,11 @@ class Collections:
 
     def history(self, type_: str) -> Collection[dict[str, Any]]:
         """Superseded versions and tombstones of a resource type."""
-        return self.database[self.current(type_).name + ".history"]
+        return self.database[self.current(type_).name + HISTORY]
+
+    def of_patients(self, name: str) -> bool:
+        """Whether a type, or the type of a collection, belongs to the patient compartment."""
+        return name.removesuffix(HISTORY) in self._compartment
 
     def make(self, type_: str) -> None:
         """Makes the collections of a type with their indexes, unless this process did already."""
@@ -75,5 +81,5 @@ class Collections:
         if type_ in self._compartment:
             indexes += _COMPARTMENT
         self.current(type_).create_indexes(indexes)
-        self.history(type_).create_indexes(list(_HISTORY))
+        self.history(type_).create_indexes(list(_VERSIONS))
         self._made.add(type_)

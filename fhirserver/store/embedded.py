@@ -12,6 +12,7 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -204,6 +205,8 @@ class Embedded:
         if process is None or process.poll() is not None:
             return
         process.send_signal(signal.SIGTERM)
+        with suppress(OSError):  # a connection wakes it from accept(): it would sleep two seconds first
+            socket.create_connection(("127.0.0.1", self._port), timeout=1).close()
         try:
             process.wait(STOP_TIMEOUT)
         except subprocess.TimeoutExpired:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 RETRY_AFTER: Final = "2"
 """Seconds that a client is asked to wait: an embedded database that died is back in one."""
 
-_WRITE_CONFLICT: Final = 112
+WRITE_CONFLICT: Final = 112
 _NO_SUCH_TRANSACTION: Final = 251
 _AWAY: Final = frozenset({91, 189, 11600, 11602, 10107, 13435, 13436, 262, 134, 246})
 """Shutting down, stepping down, not primary, time over, read concern or snapshot not yet there."""
@@ -41,7 +41,7 @@ class StoreError(Exception):
 def is_transient(error: PyMongoError) -> bool:
     """Whether the whole transaction may be run again: nothing of it was stored."""
     return error.has_error_label("TransientTransactionError") or (
-        isinstance(error, OperationFailure) and error.code in (_WRITE_CONFLICT, _NO_SUCH_TRANSACTION)
+        isinstance(error, OperationFailure) and error.code in (WRITE_CONFLICT, _NO_SUCH_TRANSACTION)
     )
 
 

@@ -7,6 +7,7 @@ transaction Bundle of a hundred entries costs a few round trips.
 from __future__ import annotations
 
 import random
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from pymongo.errors import BulkWriteError, OperationFailure
@@ -25,6 +26,7 @@ from fhirserver.store.envelope import (
     tombstone,
     unpacked,
 )
+from fhirserver.store.errors import WRITE_CONFLICT
 from fhirserver.store.view import Judge, View
 
 if TYPE_CHECKING:
@@ -54,7 +56,8 @@ class Rules(Judge, Protocol):
     def refresh(self, session: ClientSession, patients: frozenset[str], references: frozenset[str]) -> None: ...
 
 
-class Room(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Room:
     """What a transaction works with."""
 
     collections: Collections
@@ -110,7 +113,8 @@ class Transaction:
         self._supersede(type_, before)
         chunks = bodies.split(type_, envelope)
         self._queue(bodies.COLLECTION, chunks)
-        self._collection(type_).replace_one({"_id": id_}, envelope, session=self._session)
+        result = self._collection(type_).replace_one({"_id": id_}, envelope, session=self._session)
+        _exactly_one(result.matched_count)
         self._remember(type_, envelope)
         return stored
 
@@ -125,7 +129,8 @@ class Transaction:
         self._concerns(type_, before)
         self._supersede(type_, before)
         self._queue(f"{type_}.history", [end])
-        self._collection(type_).delete_one({"_id": id_}, session=self._session)
+        result = self._collection(type_).delete_one({"_id": id_}, session=self._session)
+        _exactly_one(result.deleted_count)
         self._seen.pop((type_, id_), None)
         self.mark = self.mark or Mark(type_, id_, end["v"], self._token)
         return decode(type_, end, b"")
@@ -244,6 +249,12 @@ class _TransactionView(View):
         if row is not None:
             self._transaction.remember(type_, row)
         return row
+
+
+def _exactly_one(count: int) -> None:
+    """Raises what makes the transaction run again when the version that it read is gone."""
+    if count != 1:
+        raise OperationFailure("another transaction was first", WRITE_CONFLICT)
 
 
 def _refused(error: BulkWriteError) -> Exception:

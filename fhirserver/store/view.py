@@ -55,16 +55,17 @@ class View:
         """The current version; a tombstone when it was deleted; None when absent or hidden."""
         with self._errors():
             row = self._row(type_, id_)
-            return row and self._stored(type_, [row])[0]
+            return None if row is None else self._stored(type_, [row])[0]
 
     def vread(self, type_: str, id_: str, version: int) -> Stored | None:
         """One version, judged by its own access data and the policy of now; None when absent or hidden."""
         with self._errors():
             current, history = self._pair(type_)
-            for collection, stages in (
+            steps: list[tuple[Collection[Row], list[Row]]] = [
                 (current, [{"$match": {"_id": id_}}, {"$match": {"v": version}}]),
                 (history, [{"$match": {"_id": history_key(id_, version)}}]),
-            ):
+            ]
+            for collection, stages in steps:
                 guard = self._guard(type_, self._located(collection, stages))
                 if rows := self._run(collection, [*stages, guard, _WHOLE]):
                     return self._stored(type_, rows)[0]
@@ -133,7 +134,7 @@ class View:
 
     def _tombstone(self, type_: str, id_: str, history: Collection[Row], hidden: Sequence[Row]) -> Row | None:
         """The newest tombstone; of a hidden resource, None after as much work."""
-        stages = [
+        stages: list[Row] = [
             {"$match": {"id": NOBODY if hidden else id_}},
             {"$sort": {"v": -1}},
             {"$limit": 1},
@@ -147,10 +148,14 @@ class View:
         return self._collections.current(type_), self._collections.history(type_)
 
     def _located(self, collection: Collection[Row], stages: Sequence[Row]) -> frozenset[str]:
-        rows = self._run(collection, [*stages, _PATIENTS])
-        return frozenset(_patients(rows)) or frozenset({NOBODY})
+        """The patients of what the stages find; nothing is asked for types that belong to no patient."""
+        if not self._collections.of_patients(collection.name):
+            return frozenset()
+        return frozenset(_patients(self._run(collection, [*stages, _PATIENTS])))
 
     def _guard(self, type_: str, patients: frozenset[str]) -> Row:
+        if not patients and self._collections.of_patients(type_):
+            patients = frozenset({NOBODY})
         return {"$match": to_mongo(self._judge.predicate(self._access, type_, patients, self._session))}
 
     def _run(self, collection: Collection[Row], stages: Iterable[Row]) -> list[Row]:
