@@ -1,0 +1,161 @@
+"""Codes against value sets (https://hl7.org/fhir/R4/terminologies.html#strength).
+
+A value set that rests on a code system which nobody can enumerate here is told as such, never as an error. A few such
+systems have a grammar, which is checked instead.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+from fhirserver.validation.primitives import PRIMITIVES, Primitive, Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from fhirserver.spec import Definitions
+    from fhirserver.validation.context import At, Context
+
+    Check = Callable[[Any, At, Context], None]
+
+STRENGTHS: Final = ("required", "extensible")
+"""The strengths that are checked; `preferred` and `example` bind nobody."""
+
+_VS: Final = "http://hl7.org/fhir/ValueSet/"
+_LANGUAGE: Final = re.compile(
+    r"(?:[A-Za-z]{2,3}(?:-[A-Za-z]{3}){0,3}|[A-Za-z]{4,8})(?:-[A-Za-z]{4})?(?:-(?:[A-Za-z]{2}|[0-9]{3}))?"
+    r"(?:-(?:[A-Za-z0-9]{5,8}|[0-9][A-Za-z0-9]{3}))*(?:-[A-WYZa-wyz0-9](?:-[A-Za-z0-9]{2,8})+)*(?:-x(?:-[A-Za-z0-9]{1,8})+)?|x(?:-[A-Za-z0-9]{1,8})+"
+)
+_MIME: Final = re.compile(r"[A-Za-z0-9!#$&^_.+\-]+/[A-Za-z0-9!#$&^_.+\-]+(?:\s*;.*)?|(?:xml|json|ttl)", re.DOTALL)
+_CURRENCY: Final = re.compile(r"[A-Z]{3}")
+_UCUM: Final = re.compile(r"[\x21-\x7e]+")
+GRAMMARS: Final[Mapping[str, Callable[[str], object]]] = {
+    _VS + "mimetypes": _MIME.fullmatch,
+    _VS + "all-languages": _LANGUAGE.fullmatch,
+    _VS + "languages": _LANGUAGE.fullmatch,
+    _VS + "currencies": _CURRENCY.fullmatch,
+    _VS + "ucum-units": _UCUM.fullmatch,
+}
+"""Value sets of BCP 13, BCP 47, ISO 4217 and UCUM: the form of their codes."""
+
+
+class Binding:
+    """A value set bound to an element; its codes are loaded when the first value comes."""
+
+    def __init__(self, definitions: Definitions, value_set: str, strength: str) -> None:
+        self._definitions = definitions
+        self.value_set = value_set
+        self.strength = strength
+        self.grammar = GRAMMARS.get(value_set.partition("|")[0])
+        self.rule = "code" if strength == "required" else "code-extensible"
+        self.absent = "code-absent" if strength == "required" else "code-absent-extensible"
+        self.unchecked = "code-unchecked" if strength == "required" else "code-unchecked-extensible"
+
+    @cached_property
+    def codes(self) -> Mapping[str, frozenset[str]] | None:
+        """System to codes; None when they cannot be enumerated here."""
+        return self._definitions.codes(self.value_set)
+
+    @cached_property
+    def bare(self) -> frozenset[str] | None:
+        """All codes, whatever their system: what a `code` may be."""
+        return None if self.codes is None else frozenset().union(*self.codes.values())
+
+    def holds(self, system: object, code: object) -> bool | None:
+        """Whether a code is in the value set; None when that cannot be told."""
+        if not isinstance(code, str):
+            return False
+        if self.grammar is not None:
+            return bool(self.grammar(code))
+        codes = self.codes
+        if codes is None:
+            return None
+        listed = codes.get(system) if isinstance(system, str) else None
+        return listed is not None and code in listed
+
+    def told(self) -> dict[str, object]:
+        return {"value_set": self.value_set, "strength": self.strength}
+
+    def primitive(self, base: str) -> Primitive:
+        """The primitive type `base` narrowed to the value set's codes."""
+        general = PRIMITIVES[base]
+
+        def accept(value: Any) -> object:
+            bare = self.bare
+            if bare is not None:
+                return type(value) is str and value in bare
+            return general.accept(value) and self.grammar is not None and self.grammar(value)
+
+        def explain(value: Any) -> Reason:
+            if not general.accept(value):
+                return general.explain(value)
+            if self.grammar is None and self.bare is None:
+                return self.unchecked, {"value": f"'{value}'", **self.told()}
+            return self.rule, {"value": f"'{value}'", **self.told()}
+
+        return Primitive(base, accept, explain)
+
+    def check(self, kind: str, profile: str | None = None) -> Check | None:
+        """The check of values of a type (`Coding`, `CodeableConcept`, `Quantity`, `code`); None where none applies."""
+        if kind in ("Coding", "Quantity") or kind.endswith("Quantity"):
+            return self._coding(profile, "code" if kind == "Coding" else "unit")
+        if kind == "CodeableConcept":
+            return self._concept(profile)
+        return self._text(profile) if kind in ("code", "string", "uri", "url", "canonical", "markdown", "oid") else None
+
+    def _text(self, profile: str | None) -> Check:
+        def check(value: Any, at: At, ctx: Context) -> None:
+            if not isinstance(value, str):
+                return
+            if self.grammar is not None:
+                verdict: bool | None = bool(self.grammar(value))
+            else:
+                verdict = None if self.bare is None else value in self.bare
+            self._tell(verdict, f"'{value}'", at, ctx, profile)
+
+        return check
+
+    def _coding(self, profile: str | None, what: str) -> Check:
+        def check(value: Any, at: At, ctx: Context) -> None:
+            if not isinstance(value, dict):
+                return
+            code, system = value.get("code"), value.get("system")
+            if code is None:
+                if self.strength == "required" and "extension" not in value and (what == "code" or "value" in value):
+                    ctx.report(self.absent, at, profile=profile, values=self.told())
+                return
+            self._tell(self.holds(system, code), _shown(system, code), at, ctx, profile)
+
+        return check
+
+    def _concept(self, profile: str | None) -> Check:
+        def check(value: Any, at: At, ctx: Context) -> None:
+            codings = value.get("coding") if isinstance(value, dict) else None
+            listed = [coding for coding in codings if isinstance(coding, dict)] if isinstance(codings, list) else []
+            coded = [coding for coding in listed if "code" in coding]
+            if not coded:
+                if self.strength == "required" and isinstance(value, dict) and "extension" not in value:
+                    ctx.report(self.absent, at, profile=profile, values=self.told())
+                return
+            verdict: bool | None = False
+            for coding in coded:
+                found = self.holds(coding.get("system"), coding["code"])
+                if found:
+                    return
+                verdict = None if found is None else verdict
+            shown = ", ".join(_shown(coding.get("system"), coding["code"]) for coding in coded)
+            self._tell(verdict, shown, at, ctx, profile)
+
+        return check
+
+    def _tell(self, verdict: bool | None, shown: str, at: At, ctx: Context, profile: str | None) -> None:
+        if verdict is None:
+            ctx.report(self.unchecked, at, profile=profile, value=shown, values=self.told())
+        elif not verdict:
+            ctx.report(self.rule, at, profile=profile, value=shown, values=self.told())
+
+
+def _shown(system: object, code: object) -> str:
+    return f"'{system}#{code}'" if system else f"'{code}'"

@@ -1,0 +1,127 @@
+"""Where a check stands, and what it has found so far."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from fhirserver.outcome import Issue
+from fhirserver.validation.messages import INVARIANT, RULES, text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fhirserver.validation.bundle import Entries
+
+At: TypeAlias = "tuple[At | None, str, int, str]"
+"""A place in a resource: the place above, the element's name, its index or -1, its type."""
+
+
+def location(at: At | None, name: str = "", index: int = -1) -> str:
+    """The FHIRPath of a place, `Patient.name[0].given[1]`; with `name`, of a member of it."""
+    steps = [name if index < 0 else f"{name}[{index}]"] if name else []
+    while at is not None:
+        at, step, number, _ = at
+        steps.append(step if number < 0 else f"{step}[{number}]")
+    return ".".join(reversed(steps))
+
+
+class Context:
+    """One resource under validation; contained resources and Bundle entries get a context of their own.
+
+    `resource` is the resource itself, `container` the one that contains it (or itself), `entries` the Bundle around it,
+    `base` the `fullUrl` it goes by there. All contexts of one validation share `issues`.
+    """
+
+    __slots__ = ("_contained", "base", "container", "entries", "issues", "language", "resource")
+
+    def __init__(
+        self,
+        resource: dict[str, Any],
+        issues: list[Issue],
+        *,
+        container: dict[str, Any] | None = None,
+        entries: Entries | None = None,
+        base: str | None = None,
+        language: str = "en",
+    ) -> None:
+        self.resource = resource
+        self.container = resource if container is None else container
+        self.entries = entries
+        self.base = base
+        self.issues = issues
+        self.language = language
+        self._contained: dict[str, dict[str, Any]] | None = None
+
+    def within(self, resource: dict[str, Any]) -> Context:
+        """The context of a resource contained in this one."""
+        return Context(
+            resource,
+            self.issues,
+            container=self.container,
+            entries=self.entries,
+            base=self.base,
+            language=self.language,
+        )
+
+    def entry(self, resource: dict[str, Any], entries: Entries | None, base: str | None) -> Context:
+        """The context of a resource that stands for itself inside this one (Bundle.entry, Parameters.parameter)."""
+        return Context(resource, self.issues, entries=entries, base=base, language=self.language)
+
+    @property
+    def contained(self) -> dict[str, dict[str, Any]]:
+        """Contained resources by id."""
+        if self._contained is None:
+            listed = self.container.get("contained")
+            self._contained = {
+                item["id"]: item
+                for item in (listed if isinstance(listed, list) else ())
+                if isinstance(item, dict) and isinstance(item.get("id"), str)
+            }
+        return self._contained
+
+    def report(
+        self,
+        rule: str,
+        at: At | None,
+        name: str = "",
+        index: int = -1,
+        /,
+        *,
+        severity: str | None = None,
+        profile: str | None = None,
+        key: str | None = None,
+        values: Mapping[str, object] | None = None,
+        **said: object,
+    ) -> None:
+        """Add an issue: `rule` names its text in `messages.RULES`, `values` and `said` fill it.
+
+        `key` is told in the rule's stead.
+        """
+        entry = RULES[rule]
+        self.issues.append(
+            Issue(
+                severity or entry.severity,
+                entry.code,
+                text(rule, self.language, {**values, **said} if values else said),
+                (location(at, name, index),),
+                profile,
+                key or rule,
+            )
+        )
+
+    def invariant(
+        self, key: str, at: At, *, severity: str = "error", profile: str | None = None, human: str = "", name: str = ""
+    ) -> None:
+        """Add the issue that an invariant does not hold."""
+        said = text(key, self.language) if key in RULES else human
+        self.report(INVARIANT, at, name, severity=severity, profile=profile, key=key, rule_key=key, human=said)
+
+    def trial(self) -> list[Issue]:
+        """Set the issues aside and begin an empty list; give the result to `settle` afterwards."""
+        kept, self.issues = self.issues, []
+        return kept
+
+    def settle(self, kept: list[Issue]) -> list[Issue]:
+        """Put back the list that `trial` gave; the issues found since are returned."""
+        found, self.issues = self.issues, kept
+        return found

@@ -1,0 +1,83 @@
+"""Constraints of StructureDefinitions as checks (https://hl7.org/fhir/R4/conformance-rules.html#constraints)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from fhirserver.validation.natives import NATIVE
+from fhirserver.validation.references import resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+
+    from fhirserver.fhirpath import Env, Expression
+    from fhirserver.spec import Definitions
+    from fhirserver.validation.context import At, Context
+
+    Check = Callable[[Any, At, Context], None]
+
+_BUNDLE: Final = tuple(f"bdl-{number}" for number in (1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12))
+ELSEWHERE: Final = frozenset(("ele-1", "ext-1", "ref-1", "txt-1", "txt-2", *_BUNDLE))
+"""Keys that `structure`, `extensions`, `references`, `xhtml` and `bundle` carry out."""
+
+
+def compile_all(
+    constraints: Iterable[Mapping[str, Any]],
+    base: str,
+    definitions: Definitions,
+    profile: str | None = None,
+    known: Collection[tuple[str, str | None]] = (),
+) -> Iterator[Check]:
+    """The checks of an element's constraints, without those in `known` (key, expression) and those done elsewhere.
+
+    `base` is the type that the expressions start from, `profile` the one to tell with issues.
+    """
+    for constraint in constraints:
+        key, expression = constraint["key"], constraint.get("expression")
+        if key in ELSEWHERE or expression is None or (key, expression) in known:
+            continue
+        yield compile_one(key, constraint.get("severity", "error"), expression, base, definitions, profile)
+
+
+def compile_one(
+    key: str, severity: str, expression: str, base: str, definitions: Definitions, profile: str | None
+) -> Check:
+    """One invariant, native if the table has it."""
+    native = NATIVE.get(expression)
+
+    def quick(value: Any, at: At, ctx: Context) -> None:
+        if type(value) is dict and native is not None and not native(value, ctx):
+            ctx.invariant(key, at, severity=severity, profile=profile, human=expression)
+
+    return quick if native is not None else _evaluated(key, severity, expression, base, definitions, profile)
+
+
+def _evaluated(key: str, severity: str, text: str, base: str, definitions: Definitions, profile: str | None) -> Check:
+    """An invariant by FHIRPath; the expression is compiled when the first value comes."""
+    compiled: Expression | None = None
+
+    def check(value: Any, at: At, ctx: Context) -> None:
+        nonlocal compiled
+        try:
+            from fhirserver.fhirpath import FhirPathError, compile  # noqa: A004 the room's own word
+        except ImportError:
+            return
+        try:
+            if compiled is None:
+                compiled = compile(text, base=base, defs=definitions, lenient_as=True)
+            if not compiled.test(ctx.resource, node=value, env=environment(ctx)):
+                ctx.invariant(key, at, severity=severity, profile=profile, human=text)
+        except FhirPathError as error:
+            ctx.report("invariant-failed", at, profile=profile, key=key, rule_key=key, reason=str(error))
+
+    return check
+
+
+def environment(ctx: Context) -> Env:
+    """What `resolve()`, `%resource` and `%rootResource` mean here."""
+    from fhirserver.fhirpath import Env
+
+    return Env(
+        resolve=lambda reference: resolve(reference, ctx),
+        variables={"resource": ctx.resource, "rootResource": ctx.container},
+    )
