@@ -27,6 +27,7 @@ REPLACED: Final = re.compile(
 
 EXTENSION_SLICING: Final = {"discriminator": [{"type": "value", "path": "url"}], "ordered": False, "rules": "open"}
 CHOICE_SLICING: Final = {"discriminator": [{"type": "type", "path": "$this"}], "ordered": False, "rules": "open"}
+CLOSED_CHOICE: Final = {**CHOICE_SLICING, "rules": "closed"}
 
 
 class SnapshotError(ValueError):
@@ -132,7 +133,7 @@ def _identified(elements: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, 
             identity = f"{above}.{name}" if above else name
             if "sliceName" in element:
                 identity += ":" + element["sliceName"]
-        latest[path] = identity
+        latest = {known: its for known, its in latest.items() if not known.startswith(path + ".")} | {path: identity}
         yield {**element, "id": identity}
 
 
@@ -171,13 +172,13 @@ class _Builder:
         raise SnapshotError(f"{self.url}: {element['id']}: the base has no element {name} there.")
 
     def _shortcut(self, node: Node, name: str, listed: Json) -> Node:
-        """The slice that `valueQuantity` stands for; to write it so also closes `value[x]` to other types."""
+        """The slice that `valueQuantity` stands for; where `value[x]` was not sliced, it is closed to other types."""
+        slicing = node.element.get("slicing", CLOSED_CHOICE)
+        before = node.element["type"] if "slicing" in node.element else []
         if name not in node.slices:
-            before = [] if "slicing" not in node.element else node.element["type"]
             self._slice(node, name)
-            if "slicing" not in node.origin:
-                slicing = {**CHOICE_SLICING, "rules": "closed"}
-                node.element = {**node.element, "type": [*before, listed], "slicing": slicing}
+            if slicing is CLOSED_CHOICE:
+                node.element = {**node.element, "type": [*before, listed], "slicing": CLOSED_CHOICE}
         return node.slices[name]
 
     def _slice(self, node: Node, name: str) -> Node:
@@ -191,7 +192,8 @@ class _Builder:
         if node.name.endswith("[x]"):
             node.element = {"slicing": CHOICE_SLICING, **node.element}
             listed = _chosen(node, name)
-            created.element["type"] = [listed] if listed else node.element["type"]
+            if listed is not None:
+                created.element["type"] = [listed]
         elif node.name in ("extension", "modifierExtension"):
             node.element = {"slicing": EXTENSION_SLICING, **node.element}
         node.slices = _inserted(node.slices, name, created)
@@ -207,14 +209,12 @@ class _Builder:
         if reference is not None:
             return self._referenced(reference)
         types = node.element.get("type", [])
-        if len(types) != 1:
-            raise SnapshotError(f"{self.url}: {node.element['id']} has several types; none can be walked into.")
-        profiles = types[0].get("profile", [])
-        name = profiles[0] if len(profiles) == 1 else type_name(types[0])
-        structure = self.definitions.structure(name) or self.definitions.structure(type_name(types[0]))
-        if structure is None:
-            raise SnapshotError(f"{self.url}: {node.element['id']}: {name} is not known.")
-        return _tree(structure).children or {}
+        only = types[0] if len(types) == 1 else {"code": "Element"}
+        for name in (*only.get("profile", [])[:1], type_name(only)):
+            structure = self.definitions.structure(name)
+            if structure is not None:
+                return _tree(structure).children or {}
+        raise SnapshotError(f"{self.url}: {node.element['id']}: its type {type_name(only)} is not known.")
 
     def _referenced(self, reference: str) -> dict[str, Node]:
         base, _, identity = reference.rpartition("#")
