@@ -1,0 +1,191 @@
+"""The demo family: invented people with demonstration INS, loaded into an empty store by `serve --demo`."""
+
+from __future__ import annotations
+
+import base64
+import sys
+import urllib.error
+import urllib.request
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from fhirserver import jsontext
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fhirserver.settings import Settings
+
+CORE: Final = "https://hl7.fr/ig/fhir/core"
+V2_0203: Final = f"{CORE}/CodeSystem/fr-core-cs-v2-0203"
+INS_DEMO: Final = "urn:oid:1.2.250.1.213.1.4.11"
+"""Identifiers that stand for nobody (INS-NIR, demonstration)."""
+HOSPITAL: Final = "750000001"
+PHYSICIAN: Final = "10000000018"
+FAMILY: Final = (
+    ("claire", "female", "EXEMPLE", ["Claire", "Marie"], "1984-02-29", "284027505600134"),
+    ("marc", "male", "EXEMPLE", ["Marc"], "1981-11-02", "181117505600221"),
+    ("lea", "female", "EXEMPLE", ["Léa"], "2015-06-21", "215067505600347"),
+)
+
+
+def load_demo(settings: Settings, base: str) -> None:
+    """Loads the family unless the store holds a patient already; tells on standard error how to look at it."""
+    token = _operator(settings)
+    if _call(base, "Patient?_summary=count", token)["total"]:
+        return
+    answer = _call(base, "", token, bundle())
+    ids = [entry["response"]["location"].split("/")[1] for entry in answer["entry"][2:5]]
+    folder = settings.embedded or "DIR"
+    print(
+        f"demo family loaded: Claire {ids[0]}, Marc {ids[1]}, Léa {ids[2]}\n"
+        f"  fhirserver token --data {folder} --patient {ids[0]}\n"
+        f"  fhirserver token --data {folder} --practitioner {PHYSICIAN} --profession G15_10",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
+def bundle() -> dict[str, Any]:
+    """The whole family as one transaction: hospital, physician, three people, and what their records hold."""
+    resources = [_hospital(), _physician(), *(_person(*each) for each in FAMILY)]
+    names = ["hospital", "physician", *(each[0] for each in FAMILY)]
+    entries = [_entry(resource, f"urn:uuid:{_uuid(name)}") for name, resource in zip(names, resources, strict=True)]
+    entries += [_entry(resource) for name in names[2:] for resource in _record(name)]
+    return {"resourceType": "Bundle", "type": "transaction", "entry": entries}
+
+
+def _record(name: str) -> Iterator[dict[str, Any]]:
+    subject = {"reference": f"urn:uuid:{_uuid(name)}"}
+    yield {
+        "resourceType": "CareTeam",
+        "status": "active",
+        "subject": subject,
+        "participant": [{"member": {"reference": f"urn:uuid:{_uuid('physician')}"}}],
+    }
+    for day, weight, haemoglobin in (("2025-03-04", "61.50", "13.2"), ("2025-11-18", "62.00", "12.8")):
+        yield _observation(subject, day, "29463-7", "Body weight", "vital-signs", weight, "kg")
+        yield _observation(subject, day, "718-7", "Hemoglobin", "laboratory", haemoglobin, "g/dL")
+    yield _letter(subject)
+
+
+def _hospital() -> dict[str, Any]:
+    return {
+        "resourceType": "Organization",
+        "identifier": [
+            {
+                "type": {"coding": [{"system": V2_0203, "code": "FINEG"}]},
+                "system": "https://finess.esante.gouv.fr",
+                "value": HOSPITAL,
+            }
+        ],
+        "active": True,
+        "name": "Hôpital de démonstration",
+    }
+
+
+def _physician() -> dict[str, Any]:
+    return {
+        "resourceType": "Practitioner",
+        "identifier": [
+            {
+                "type": {"coding": [{"system": V2_0203, "code": "RPPS"}]},
+                "system": "https://rpps.esante.gouv.fr",
+                "value": PHYSICIAN,
+            }
+        ],
+        "active": True,
+        "name": [{"family": "SOIGNANT", "given": ["Dominique"], "prefix": ["DR"]}],
+    }
+
+
+def _person(_: str, gender: str, family: str, given: list[str], birth: str, ins: str) -> dict[str, Any]:
+    return {
+        "resourceType": "Patient",
+        "identifier": [
+            {
+                "use": "official",
+                "type": {"coding": [{"system": V2_0203, "code": "INS-NIR-DEMO"}]},
+                "system": INS_DEMO,
+                "value": ins,
+            }
+        ],
+        "active": True,
+        "name": [{"use": "official", "family": family, "given": given}],
+        "gender": gender,
+        "birthDate": birth,
+        "generalPractitioner": [{"reference": f"urn:uuid:{_uuid('physician')}"}],
+    }
+
+
+def _observation(
+    subject: dict[str, str], day: str, code: str, display: str, category: str, value: str, unit: str
+) -> dict[str, Any]:
+    return {
+        "resourceType": "Observation",
+        "status": "final",
+        "category": [
+            {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": category}]}
+        ],
+        "code": {"coding": [{"system": "http://loinc.org", "code": code, "display": display}]},
+        "subject": subject,
+        "effectiveDateTime": day,
+        "performer": [{"reference": f"urn:uuid:{_uuid('physician')}"}],
+        "valueQuantity": {"value": Decimal(value), "unit": unit, "system": "http://unitsofmeasure.org", "code": unit},
+    }
+
+
+def _letter(subject: dict[str, str]) -> dict[str, Any]:
+    text = "Compte rendu de consultation. Ce document est une démonstration."
+    return {
+        "resourceType": "DocumentReference",
+        "status": "current",
+        "type": {
+            "coding": [{"system": "http://loinc.org", "code": "11488-4", "display": "CR ou fiche de consultation"}]
+        },
+        "subject": subject,
+        "date": "2025-11-18T10:15:00+01:00",
+        "author": [{"reference": f"urn:uuid:{_uuid('physician')}"}],
+        "custodian": {"reference": f"urn:uuid:{_uuid('hospital')}"},
+        "content": [
+            {
+                "attachment": {
+                    "contentType": "text/plain",
+                    "language": "fr-FR",
+                    "data": base64.b64encode(text.encode()).decode(),
+                    "title": "Compte rendu de consultation",
+                }
+            }
+        ],
+    }
+
+
+def _entry(resource: dict[str, Any], url: str | None = None) -> dict[str, Any]:
+    entry: dict[str, Any] = {"fullUrl": url} if url else {}
+    return {**entry, "resource": resource, "request": {"method": "POST", "url": resource["resourceType"]}}
+
+
+def _uuid(name: str) -> str:
+    """A fixed UUID for a name of the demo."""
+    return f"00000000-0000-4000-8000-{name.encode().hex()[:12]:0<12}"
+
+
+def _operator(settings: Settings) -> str:
+    from fhirserver.access import Requester
+    from fhirserver.auth import DEVELOPMENT_ISSUER, SigningKey, development_claims, sign
+
+    key = (
+        SigningKey.open(Path(settings.key_file)) if settings.key_file else SigningKey.in_folder(Path(settings.embedded))
+    )
+    issuer = settings.issuer or DEVELOPMENT_ISSUER
+    requester = Requester(kind="operator", id="demo")
+    return sign(development_claims(requester, issuer=issuer, audience=settings.audience or issuer, lifetime=600), key)
+
+
+def _call(base: str, path: str, token: str, body: dict[str, Any] | None = None) -> Any:
+    text = None if body is None else jsontext.dump(body)
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/fhir+json"}
+    request = urllib.request.Request(f"{base}/{path}".rstrip("/"), text, headers)  # noqa: S310 - http to ourselves
+    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+        return jsontext.parse(answer.read())
