@@ -18,7 +18,6 @@ ELSEWHERE: Final[Mapping[str, str]] = {
     "http://hl7.org/fhir/uv/phd/StructureDefinition/": "HL7 personal health devices",
     "http://loinc.org": "LOINC",
     "http://snomed.info/sct": "SNOMED CT",
-    "https://interop.esante.gouv.fr/ig/fhir/mesures/ValueSet/": "health measures value sets",
     "https://mos.esante.gouv.fr/NOS/JDV_": "ANS nomenclatures, value sets",
     "https://mos.esante.gouv.fr/NOS/TRE_": "ANS nomenclatures, code systems",
     "https://smt.esante.gouv.fr/fhir/": "ANS terminology server",
