@@ -53,6 +53,11 @@ class Binding:
         self.absent = "code-absent" if strength == "required" else "code-absent-extensible"
         self.unchecked = "code-unchecked" if strength == "required" else "code-unchecked-extensible"
 
+    def asks_no_less(self, other: Binding) -> bool:
+        """Whether what meets this binding meets the other."""
+        same = self.value_set.partition("|")[0] == other.value_set.partition("|")[0]
+        return same and STRENGTHS.index(self.strength) <= STRENGTHS.index(other.strength)
+
     @cached_property
     def codes(self) -> Mapping[str, frozenset[str]] | None:
         """System to codes; None when they cannot be enumerated here."""
@@ -74,6 +79,18 @@ class Binding:
             return None
         listed = codes.get(system) if isinstance(system, str) else None
         return listed is not None and code in listed
+
+    def covers(self, value: object) -> bool:
+        """Whether a value of any coded type is in the value set, as far as can be told."""
+        if isinstance(value, str):
+            return self.bare is not None and value in self.bare
+        if not isinstance(value, dict):
+            return False
+        codings = value.get("coding") if "coding" in value else [value]
+        return isinstance(codings, list) and any(
+            isinstance(coding, dict) and bool(self.holds(coding.get("system"), coding.get("code")))
+            for coding in codings
+        )
 
     def told(self) -> dict[str, object]:
         return {"value_set": self.value_set, "strength": self.strength}

@@ -10,6 +10,7 @@ from fhirserver.validation.messages import INVARIANT, RULES, text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from fhirserver.fhirpath import Env
     from fhirserver.validation.bundle import Entries
 
 At: TypeAlias = "tuple[At | None, str, int, str]"
@@ -29,15 +30,15 @@ class Context:
     """One resource under validation; contained resources and Bundle entries get a context of their own.
 
     `resource` is the resource itself, `container` the one that contains it (or itself), `entries` the Bundle around it,
-    `base` the `fullUrl` it goes by there. All contexts of one validation share `issues`.
+    `base` the `fullUrl` it goes by there. All contexts of one validation share `issues` and `memo` (whether an object,
+    by identity, meets a profile).
     """
 
-    __slots__ = ("_contained", "base", "container", "entries", "issues", "language", "resource")
+    __slots__ = ("_contained", "base", "container", "entries", "env", "issues", "language", "memo", "resource")
 
     def __init__(
         self,
         resource: dict[str, Any],
-        issues: list[Issue],
         *,
         container: dict[str, Any] | None = None,
         entries: Entries | None = None,
@@ -48,24 +49,33 @@ class Context:
         self.container = resource if container is None else container
         self.entries = entries
         self.base = base
-        self.issues = issues
+        self.issues: list[Issue] = []
+        self.env: Env | None = None
+        self.memo: dict[tuple[int, str], bool] = {}
         self.language = language
         self._contained: dict[str, dict[str, Any]] | None = None
 
-    def within(self, resource: dict[str, Any]) -> Context:
-        """The context of a resource contained in this one."""
-        return Context(
-            resource,
-            self.issues,
-            container=self.container,
-            entries=self.entries,
-            base=self.base,
-            language=self.language,
-        )
+    def inner(self, resource: dict[str, Any], at: At | None) -> Context:
+        """The context of a resource inside this one: contained, an entry of a Bundle, a parameter.
 
-    def entry(self, resource: dict[str, Any], entries: Entries | None, base: str | None) -> Context:
-        """The context of a resource that stands for itself inside this one (Bundle.entry, Parameters.parameter)."""
-        return Context(resource, self.issues, entries=entries, base=base, language=self.language)
+        Without a place the resource is one that a reference leads to.
+        """
+        if any(item is resource for item in self.contained.values()) if at is None else at[1] == "contained":
+            made = Context(resource, container=self.container, entries=self.entries, base=self.base)
+        else:
+            made = Context(resource, entries=self.entries, base=self._full_url(at))
+        made.issues, made.memo, made.language = self.issues, self.memo, self.language
+        return made
+
+    def _full_url(self, at: At | None) -> str | None:
+        """The `fullUrl` of the entry whose resource is at this place."""
+        above = at[0] if at is not None else None
+        if above is None or above[3] != "Bundle.entry":
+            return None
+        entries = self.resource.get("entry")
+        entry = entries[above[2]] if isinstance(entries, list) and above[2] < len(entries) else None
+        url = entry.get("fullUrl") if isinstance(entry, dict) else None
+        return url if isinstance(url, str) else None
 
     @property
     def contained(self) -> dict[str, dict[str, Any]]:

@@ -8,40 +8,57 @@ from fhirserver import jsontext
 from fhirserver.errors import InvalidJson
 from fhirserver.outcome import Issue
 from fhirserver.spec import Definitions, Package
+from fhirserver.validation import defaults
 from fhirserver.validation.base import Base
 from fhirserver.validation.bundle import Entries
 from fhirserver.validation.context import Context
 from fhirserver.validation.extensions import Extensions
 from fhirserver.validation.primitives import shape
+from fhirserver.validation.profiles import Profiles
 from fhirserver.validation.result import Outcome
 from fhirserver.validation.structure import Structure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from fhirserver.validation.context import At
+    from fhirserver.validation.profiles import Profile
     from fhirserver.validation.structure import Check
 
-ABSTRACT: Final = ("Resource", "DomainResource")
+SEVERITIES: Final = ("error", "warning", "information")
 
 
 class Validator:
-    """Holds resources to R4, to the profiles they claim and to those asked for.
+    """Holds resources to R4, to the profiles they claim, to those asked for, and to the defaults of a profile set.
 
     `packages` are Definitions, or packages to look in before R4 itself; without them, the built-in French packages.
+    `profile_set` is `french` or `core` (by default `french` when no packages are given): what a resource that claims
+    no profile is held to. `unknown_profile` is the severity of a claimed profile that is not known here.
     A validator compiles each type and profile once, when it first needs it, and may serve several threads.
     """
 
-    def __init__(self, packages: Definitions | Iterable[Package] | None = None) -> None:
+    def __init__(
+        self,
+        packages: Definitions | Iterable[Package] | None = None,
+        *,
+        profile_set: str | None = None,
+        unknown_profile: str = "warning",
+    ) -> None:
+        if unknown_profile not in SEVERITIES:
+            raise ValueError(f"unknown_profile is one of {', '.join(SEVERITIES)}, not {unknown_profile!r}")
+        self.profile_set = profile_set or ("french" if packages is None else "core")
+        defaults.table(self.profile_set)
         if packages is None:
             packages = Definitions.french()
         elif not isinstance(packages, Definitions):
             packages = Definitions([*packages, Package.core()])
         self.definitions = packages
+        self._unknown_profile = unknown_profile
         self._types = frozenset(packages.resource_types)
-        self.extensions = Extensions(packages, self._profile)
-        self.base = Base(packages, self.extensions.check, self._profile)
-        self.structure = Structure(packages, self.base.facts, self.base.invariants, self._nested)
+        self._extensions = Extensions(packages, self._check_of)
+        self._base = Base(packages, self._extensions.check, self._check_of)
+        self._structure = Structure(packages, self._base.facts, self._base.invariants, self._nested)
+        self._profiles = Profiles(packages, self._base)
 
     def validate(
         self, resource: bytes | dict[str, Any], profiles: Sequence[str] = (), *, language: str = "en"
@@ -56,62 +73,90 @@ class Validator:
 
     def check(self, resource: dict[str, Any], profiles: Sequence[str] = (), *, language: str = "en") -> list[Issue]:
         """The issues of a parsed resource; `profiles` are canonicals that it must meet besides those it claims."""
-        issues: list[Issue] = []
-        ctx = Context(resource, issues, language=language)
         name = resource.get("resourceType") if isinstance(resource, dict) else None
         at: At = (None, name if isinstance(name, str) and name else "Resource", -1, str(name))
+        ctx = Context(resource, language=language)
         try:
-            self._resource(resource, at, ctx)
+            self._resource(resource, at, ctx, tuple(profiles))
         except RecursionError:
             ctx.report("depth", at)
-        return issues
+        return list(dict.fromkeys(ctx.issues))
 
-    def _resource(self, resource: Any, at: At, ctx: Context) -> None:
-        """One resource in its own context."""
-        check = self._type(resource, at, ctx)
-        if check is None:
-            return
-        if resource["resourceType"] == "Bundle":
-            ctx.entries = Entries(resource)
-        check(resource, at, ctx)
-
-    def _type(self, resource: Any, at: At, ctx: Context) -> Check | None:
-        """The check of a resource's type; None, with an issue, when it has none."""
+    def _resource(self, resource: Any, at: At, ctx: Context, asked: tuple[str, ...] = ()) -> None:
+        """One resource in its own context: its structure, then its profiles."""
         if not isinstance(resource, dict):
-            ctx.report("object", at, found=shape(resource))
-            return None
+            return ctx.report("object", at, found=shape(resource))
         name = resource.get("resourceType")
         if not isinstance(name, str):
-            ctx.report("resource-type", at)
-        elif name not in self._types:
-            ctx.report("resource-unknown", at, name=name)
-        else:
-            return self.structure.of(name)
+            return ctx.report("resource-type", at)
+        if name not in self._types:
+            return ctx.report("resource-unknown", at, name=name)
+        if name == "Bundle":
+            ctx.entries = Entries(resource)
+        self._structure.of(name)(resource, at, ctx)
+        self._hold(resource, at, ctx, asked)
         return None
 
     def _nested(self, value: Any, at: At, ctx: Context, name: str, index: int) -> None:
         """A resource inside a resource: contained, an entry, a parameter."""
         kind = value.get("resourceType") if isinstance(value, dict) else None
-        here: At = (at, name, index, kind if isinstance(kind, str) else "Resource")
-        if not isinstance(value, dict):
-            inner = ctx
-        elif name == "contained":
-            inner = ctx.within(value)
+        here: At = (at, name, index, kind if isinstance(kind, str) and kind in self._types else "Resource")
+        self._resource(value, here, ctx.inner(value, here) if isinstance(value, dict) else ctx)
+
+    def _hold(self, resource: dict[str, Any], at: At, ctx: Context, asked: tuple[str, ...]) -> None:
+        """The profiles that are asked for or claimed; without any, the default of the type."""
+        named = [*asked, *_claims(resource)]
+        known = [profile for url in dict.fromkeys(named) if (profile := self._known(url, resource, at, ctx))]
+        for profile in _strictest(known):
+            profile.check(resource, at, ctx)
+        if named or at[1] == "contained":
+            return
+        default = defaults.of(self.profile_set, resource, self.definitions)
+        if default is not None and (profile := self._profiles.of(default.canonical)):
+            kept = ctx.trial()
+            profile.check(resource, at, ctx)
+            found = ctx.settle(kept)
+            ctx.issues.extend(map(_softened, found) if default.lenient else found)
+
+    def _known(self, canonical: str, resource: dict[str, Any], at: At, ctx: Context) -> Profile | None:
+        """The profile of a canonical, if it is known and for this type."""
+        profile = self._profiles.of(canonical)
+        if profile is None:
+            ctx.report("profile-unknown", at, "meta.profile", severity=self._unknown_profile, url=canonical)
+        elif not self.definitions.is_a(resource["resourceType"], profile.type):
+            ctx.report(
+                "profile-type",
+                at,
+                profile=canonical,
+                url=canonical,
+                expected=profile.type,
+                found=resource["resourceType"],
+            )
         else:
-            inner = ctx.entry(value, ctx.entries, self._full_url(at, ctx))
-        self._resource(value, here, inner)
-        ctx.issues.extend(inner.issues if inner.issues is not ctx.issues else ())
+            return profile
+        return None
 
-    def _full_url(self, at: At, ctx: Context) -> str | None:
-        """The `fullUrl` of the entry at this place."""
-        if at[3] != "Bundle.entry":
-            return None
-        entries = ctx.resource.get("entry")
-        entry = entries[at[2]] if isinstance(entries, list) and at[2] < len(entries) else None
-        url = entry.get("fullUrl") if isinstance(entry, dict) else None
-        return url if isinstance(url, str) else None
+    def _check_of(self, canonical: str) -> Check | None:
+        """The check of a profile of a data type, None when it is not known."""
+        profile = self._profiles.of(canonical)
+        return None if profile is None else profile.check
 
-    def _profile(self, canonical: str) -> Check | None:
-        """The check of a profile, None when it is not known."""
-        structure = self.definitions.structure(canonical)
-        return None if structure is None else lambda value, at, ctx: None
+
+def _claims(resource: dict[str, Any]) -> Iterator[str]:
+    meta = resource.get("meta")
+    claimed = meta.get("profile") if isinstance(meta, dict) else None
+    for url in claimed if isinstance(claimed, list) else ():
+        if isinstance(url, str):
+            yield url
+
+
+def _strictest(profiles: list[Profile]) -> Iterator[Profile]:
+    """The profiles without those that another of them derives from."""
+    implied = {url for profile in profiles for url in profile.lineage}
+    for profile in dict.fromkeys(profiles):
+        if profile.url not in implied:
+            yield profile
+
+
+def _softened(issue: Issue) -> Issue:
+    return issue._replace(severity="warning") if issue.is_error else issue
