@@ -1,0 +1,195 @@
+"""Resource -> what the envelope stores of it for search: `pat`, `patx`, `t`, `d` and `s`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from fhirserver.search import composite, extract, paths, terms, text
+from fhirserver.search.extract import Context, Value
+from fhirserver.search.parameters import Catalogue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from fhirserver.search.parameters import Parameter, Parameters, Part
+    from fhirserver.spec import Definitions
+
+SORT: Final = 100
+"""Characters of a text that take part in sorting."""
+
+
+class Index(NamedTuple):
+    """The index entries of a resource. `pat` is the patient of its compartment, `patx` further ones; `t` the terms; `d`
+    by parameter the ranges (dates in microseconds, numbers as Decimal), composites and texts; `s` the sort keys."""
+
+    pat: str | None
+    patx: tuple[str, ...]
+    t: list[str]
+    d: dict[str, list[dict[str, Any]]]
+    s: dict[str, dict[str, Any]]
+
+
+class Indexer:
+    """Indexes resources of every type. `base_url` (one or several) is what absolute references to this server begin
+    with, `timezone` the zone of dates that name none. Safe between threads."""
+
+    def __init__(self, defs: Definitions, *, base_url: str | Iterable[str] = (), timezone: str = "UTC") -> None:
+        self.catalogue = Catalogue(defs)
+        self._context = Context(extract.sensitivity(defs), ZoneInfo(timezone), own_bases(base_url))
+
+    def index(self, resource: dict[str, Any]) -> Index:
+        """The entries of a resource, whose `resourceType` is one of R4 (KeyError otherwise) and whose `id` is set."""
+        parameters = self.catalogue.of(resource["resourceType"])
+        entry = _Entry(self._context)
+        members = resource.keys()
+        for parameter in parameters.offered.values():
+            values = _values(parameter, resource, members)
+            if values:
+                entry.add(parameter, values, resource)
+        patients = _patients(parameters, resource, entry.patients)
+        pat = patients[0] if patients else None
+        return Index(pat, tuple(patients[1:]), list(dict.fromkeys(entry.terms)), entry.ranges, entry.keys)
+
+
+def own_bases(base_url: str | Iterable[str]) -> frozenset[str]:
+    """Base URLs without their final slash."""
+    listed = (base_url,) if isinstance(base_url, str) else base_url
+    return frozenset(base.rstrip("/") for base in listed if base)
+
+
+def _values(parameter: Parameter, resource: dict[str, Any], members: Iterable[str]) -> list[tuple[Part, Value]]:
+    found = []
+    for part in parameter.parts:
+        if part.heads and part.heads.isdisjoint(members):
+            continue
+        if part.evaluate is not None:
+            for item in part.evaluate(resource):
+                if item.value is not None:
+                    found.append((part, extract.evaluated(item.type, item.value)))
+            continue
+        for slot in part.slots:
+            for value in paths.walk(resource, slot.path):
+                found.append((part, Value(slot.type, slot.mode, value)))
+    return found
+
+
+def _patients(parameters: Parameters, resource: dict[str, Any], found: dict[str, list[str]]) -> list[str]:
+    """The patients in whose compartment a resource is, the foremost first; a Patient is in its own alone."""
+    if parameters.type == "Patient":
+        return [resource["id"]] if "id" in resource else []
+    return list(dict.fromkeys(name for code in parameters.compartment for name in found.get(code, ())))
+
+
+class _Entry:
+    """The entries of one resource, as they gather."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.terms: list[str] = []
+        self.ranges: dict[str, list[dict[str, Any]]] = {}
+        self.keys: dict[str, dict[str, Any]] = {}
+        self.patients: dict[str, list[str]] = {}
+
+    def add(self, parameter: Parameter, values: list[tuple[Part, Value]], resource: dict[str, Any]) -> None:
+        if parameter.type == "composite":
+            if parameter.stored:
+                rows = composite.rows(parameter, [value.value for _, value in values], resource, self.context)
+                if rows:
+                    self.ranges[parameter.code] = rows
+            return
+        if parameter.type == "reference":
+            keys = self._references(parameter, values)
+        else:
+            keys = getattr(self, "_" + parameter.type)(parameter, [value for _, value in values])
+        if keys:
+            self.keys[parameter.code] = {"lo": min(keys), "hi": max(keys)}
+
+    def _mark(self, parameter: Parameter, before: int) -> None:
+        """Leaves a sign of a value that made no term."""
+        if len(self.terms) == before:
+            self.terms.append(terms.present(parameter.code, parameter.type))
+
+    def _token(self, parameter: Parameter, values: list[Value]) -> list[str]:
+        if parameter.stored:
+            before = len(self.terms)
+            for value in values:
+                self.terms += [parameter.code + form for form in extract.tokens(value, parameter.bare, self.context)]
+                if not parameter.bare:
+                    self._described(parameter.code, value)
+            self._mark(parameter, before)
+        return [code[:SORT].casefold() for value in values for code in extract.codes(value)]
+
+    def _described(self, code: str, value: Value) -> None:
+        described = [text.normal(display) for display in extract.displays(value)]
+        if described:
+            self.ranges.setdefault(f"{code}:text", []).extend({"s": item} for item in dict.fromkeys(described))
+        if value.type == "Identifier":
+            typed = [{"s": item} for item in extract.typed_identifiers(value)]
+            if typed:
+                self.ranges.setdefault(f"{code}:of-type", []).extend(typed)
+
+    def _references(self, parameter: Parameter, values: list[tuple[Part, Value]]) -> list[str]:
+        keys = []
+        for part, value in values:
+            found = extract.literal(value, self.context)
+            if part.target is not None and (found is None or found.type != part.target):
+                continue
+            if found is not None:
+                keys.append(found.key[:SORT])
+                if found.type == "Patient" and found.local and found.id:
+                    self.patients.setdefault(parameter.code, []).append(found.id)
+            elif isinstance(value.value, str):
+                keys.append(value.value[:SORT])
+            if parameter.stored:
+                self.terms += _reference_terms(parameter.code, value, found)
+        return keys
+
+    def _string(self, parameter: Parameter, values: list[Value]) -> list[str]:
+        before = len(self.terms)
+        texts = [item for value in values for item in extract.strings(value)]
+        if parameter.stored:
+            self.terms += [terms.string(parameter.code, item) for item in texts]
+            self._mark(parameter, before)
+        return [text.normal(item)[:SORT] for item in texts]
+
+    def _uri(self, parameter: Parameter, values: list[Value]) -> list[str]:
+        before = len(self.terms)
+        found = [value for value in values if isinstance(value.value, str)]
+        if parameter.stored:
+            for value in found:
+                forms = terms.canonical(value.value) if value.type == "canonical" else (value.value,)
+                self.terms += [terms.uri(parameter.code, form) for form in forms]
+            self._mark(parameter, before)
+        return [value.value[:SORT] for value in found]
+
+    def _date(self, parameter: Parameter, values: list[Value]) -> list[int]:
+        found = [extract.interval(value, self.context.zone) for value in values]
+        known = [each for each in found if each is not None]
+        if parameter.stored:
+            self.ranges[parameter.code] = [{"lo": each.lo, "hi": each.hi} for each in known]
+        return [each.lo for each in known] + [each.hi for each in known]
+
+    def _number(self, parameter: Parameter, values: list[Value]) -> list[Any]:
+        known = [each for each in map(extract.span, values) if each is not None]
+        if parameter.stored:
+            self.ranges[parameter.code] = [{"lo": each.lo, "hi": each.hi} for each in known]
+        return [each.lo for each in known] + [each.hi for each in known]
+
+    def _quantity(self, parameter: Parameter, values: list[Value]) -> list[Any]:
+        known = [each for each in map(extract.quantity, values) if each is not None]
+        if parameter.stored:
+            self.ranges[parameter.code] = known
+        return [each.get("clo", each["lo"]) for each in known] + [each.get("chi", each["hi"]) for each in known]
+
+
+def _reference_terms(code: str, value: Value, found: terms.Literal | None) -> Iterable[str]:
+    if found is not None:
+        yield from terms.references(code, found)
+    elif isinstance(value.value, str):
+        yield from (terms.uri(code, form) for form in terms.canonical(value.value))
+    else:
+        yield terms.present(code, "reference")
+    named = extract.identifier(value)
+    if named:
+        yield from (f"{code}:identifier{form}" for form in terms.token(*named, sensitive=True))

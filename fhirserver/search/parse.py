@@ -1,0 +1,160 @@
+"""Query string -> Query, strictly: what is unknown, empty, repeated or misspelt is refused and named
+(https://hl7.org/fhir/R4/search.html)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from fhirserver.errors import BadRequest, UnknownParameter
+from fhirserver.predicate import Eq
+from fhirserver.search import dates, extract, results
+from fhirserver.search.asked import Asker
+from fhirserver.search.criteria import Criterion, compile_criterion
+from fhirserver.search.index import own_bases
+from fhirserver.search.parameters import Catalogue
+from fhirserver.search.patients import pinned
+from fhirserver.search.query import Query
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from fhirserver.predicate import Predicate
+    from fhirserver.search.parameters import Parameters
+    from fhirserver.spec import Definitions
+
+MOST_VALUES: Final = 500
+"""Values, over all criteria."""
+MOST_CRITERIA: Final = 50
+LONGEST: Final = 20_000
+"""Characters of all names and values together."""
+
+NOT_OFFERED: Final = {
+    "_has": "reverse chains",
+    "_include": "includes",
+    "_revinclude": "reverse includes",
+    "_filter": "filter expressions",
+    "_list": "list membership",
+    "_text": "search in the narrative",
+    "_content": "search in the whole content",
+    "_query": "named queries",
+    "_contained": "search in contained resources",
+    "_containedType": "search in contained resources",
+    "_type": "search over several types",
+    "_score": "scores",
+}
+
+
+class Known(NamedTuple):
+    """What parsing needs of some definitions."""
+
+    catalogue: Catalogue
+    sensitive: Callable[[str], bool]
+    resource_types: frozenset[str]
+
+
+@lru_cache(maxsize=8)
+def known(defs: Definitions) -> Known:
+    """What parsing needs of some definitions, kept with them."""
+    return Known(Catalogue(defs), extract.sensitivity(defs), frozenset(defs.resource_types))
+
+
+def parse(
+    defs: Definitions,
+    resource_type: str,
+    params: Iterable[tuple[str, str]],
+    *,
+    lenient: bool = False,
+    timezone: str = "UTC",
+    base_url: str | Iterable[str] = (),
+    now: datetime | None = None,
+) -> Query:
+    """The query of a search by type. `base_url` is what absolute references to this server begin with; `now` is where
+    `ap` measures from on dates.
+
+    Raises UnknownParameter for a parameter or modifier that is not offered (with `lenient`, unknown parameters are
+    recorded in `ignored`) and BadRequest for a value that cannot be understood, both naming the parameter.
+    """
+    params = tuple((name, value) for name, value in params if name not in results.PRESENTATION)
+    _check_size(params)
+    catalogue, sensitive, types = known(defs)
+    parameters = catalogue.of(resource_type)
+    shape = results.read(defs, parameters, ((name, value) for name, value in params if name in results.NAMES))
+    moment = dates.micros(now or datetime.now(UTC))
+    asker = Asker(sensitive, ZoneInfo(timezone), own_bases(base_url), moment, types)
+    where: list[Predicate] = []
+    patients: frozenset[str] | None = None
+    ignored: list[str] = []
+    for name, value in params:
+        if name in results.NAMES:
+            continue
+        criterion = _criterion(parameters, name, value, ignored if lenient else None)
+        if criterion is None:
+            continue
+        where.append(compile_criterion(criterion, asker))
+        limited = pinned(parameters, criterion, where[-1])
+        if limited is not None:
+            patients = limited if patients is None else patients & limited
+    if patients is not None and len(patients) == 1 and resource_type != "Patient":
+        where.insert(0, Eq("pat", *patients))
+    return Query(
+        type=resource_type,
+        where=tuple(where),
+        patients=patients,
+        params=tuple(item for item in params if item[0] not in ignored),
+        ignored=tuple(dict.fromkeys(ignored)),
+        sort=shape.sort,
+        count=shape.count,
+        total=shape.total,
+        summary=shape.summary,
+        elements=shape.elements,
+    )
+
+
+def _check_size(params: Sequence[tuple[str, str]]) -> None:
+    values = 0
+    length = 0
+    for name, value in params:
+        if "\x00" in name or "\x00" in value:
+            raise BadRequest(f"The parameter {name.partition(chr(0))[0]} holds a NUL character.")
+        values += value.count(",") + 1
+        length += len(name) + len(value)
+    for amount, most, what in (
+        (len(params), MOST_CRITERIA, "parameters"),
+        (values, MOST_VALUES, "values"),
+        (length, LONGEST, "characters"),
+    ):
+        if amount > most:
+            raise BadRequest(
+                f"The search has more than {most} {what}: divide it into several searches.", code="too-costly"
+            )
+
+
+def _criterion(parameters: Parameters, name: str, value: str, ignored: list[str] | None) -> Criterion | None:
+    """The criterion of a parameter, or None when it is unknown and goes to `ignored`."""
+    code, colon, modifier = name.partition(":")
+    found = parameters.offered.get(code)
+    if found is None or "." in modifier:
+        if ignored is None:
+            raise UnknownParameter(_unknown(parameters, name, code))
+        ignored.append(name)
+        return None
+    if not value:
+        raise BadRequest(f"The parameter {name} has an empty value.")
+    return Criterion(name, found, modifier if colon else None, value)
+
+
+def _unknown(parameters: Parameters, name: str, code: str) -> str:
+    if code in NOT_OFFERED:
+        return f"The parameter {name} is not offered: {NOT_OFFERED[code]} are not."
+    if code in parameters.refused:
+        return f"The parameter {name} is not offered: {parameters.refused[code]}."
+    if "." in name:
+        return f"The parameter {name} is not offered: chained parameters are not."
+    names = sorted({*parameters.offered, *results.NAMES})
+    near = get_close_matches(code, names, n=3)
+    hint = f" Did you mean {' or '.join(near)}?" if near else ""
+    return f"{parameters.type} has no search parameter {name!r}.{hint} It has {', '.join(names)}."
