@@ -2,7 +2,7 @@
 
 from fhirserver.fhirpath.environment import Env
 from fhirserver.fhirpath.errors import FhirPathError
-from fhirserver.fhirpath.expression import Expression, compile
+from fhirserver.fhirpath.expression import Expression, compile  # noqa: A004 the engine's one verb
 from fhirserver.fhirpath.values import Typed
 
 __all__ = ["Env", "Expression", "FhirPathError", "Typed", "compile"]

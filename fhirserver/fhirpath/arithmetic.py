@@ -21,10 +21,10 @@ MAX_TEXT: Final = 20_000_000
 
 def concatenate(left: Any, right: Any) -> str:
     """Two texts as one. Raises FhirPathError when it grows beyond measure, or for what is no text."""
-    left, right = _text(left), _text(right)
-    if len(left) + len(right) > MAX_TEXT:
+    start, end = _text(left), _text(right)
+    if len(start) + len(end) > MAX_TEXT:
         raise FhirPathError("A text grows too long")
-    return left + right
+    return start + end
 
 
 def _text(value: Any) -> str:
@@ -46,9 +46,9 @@ def _refuse(operator: str, left: Any, right: Any) -> FhirPathError:
 def negative(value: Any) -> Any:
     """`-value`"""
     if is_number(value):
-        return -value
+        return value.copy_negate() if isinstance(value, Decimal) else -value
     if isinstance(value, Quantity):
-        return Quantity(-value.value, value.unit)
+        return Quantity(value.value.copy_negate(), value.unit)
     raise FhirPathError(f"- takes a number, not {_kind(value)}")
 
 
@@ -57,7 +57,7 @@ def _sum(left: Any, right: Any, sign: int) -> Any:
     if left.__class__ is int and right.__class__ is int:
         return finite(left + sign * right)
     if is_number(left) and is_number(right):
-        return finite(CONTEXT.add(Decimal(left), Decimal(right) * sign))
+        return finite((CONTEXT.add if sign > 0 else CONTEXT.subtract)(Decimal(left), Decimal(right)))
     if isinstance(left, str) and isinstance(right, str) and sign > 0:
         return concatenate(left, right)
     if isinstance(left, Temporal) and isinstance(right, Quantity):

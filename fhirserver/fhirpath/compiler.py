@@ -64,7 +64,9 @@ class Compiler:
             case nodes.Unary(operator, operand):
                 return operators.unary(operator, self.compile(operand, scope))
             case nodes.Binary(operator, left, right):
-                return operators.binary(operator, self.compile(left, scope), self.compile(right, scope))
+                group = {"in": right, "contains": left}.get(operator)
+                fixed = group is not None and nodes.fixed(group)
+                return operators.binary(operator, self.compile(left, scope), self.compile(right, scope), fixed=fixed)
             case nodes.Many(operator, operands):
                 return operators.many(operator, [self.compile(operand, scope) for operand in operands])
             case nodes.TypeTest(operator, operand, name, at):
@@ -109,8 +111,14 @@ class Compiler:
             types = None
         step, run = paths.dynamic(name, self.model), source.run
         if source.this:
-            return Code(lambda this, _frame: step((this,)), types)
-        return Code(lambda this, frame: step(run(this, frame)), types, ordered=source.ordered)
+            return Code(lambda this, _frame: step([this]), types)
+
+        def below(this: Any, frame: Frame) -> Items:
+            found = step(run(this, frame))
+            frame.spend(len(found))
+            return found
+
+        return Code(below, types, ordered=source.ordered)
 
     def _may_surprise(self, kind: str) -> bool:
         return self.model.is_open(kind) or (kind not in PRIMITIVES and self.model.elements(kind) is None)
@@ -124,11 +132,13 @@ class Compiler:
         if chain is not None and chain.element.only is not None:
             return self.chain(Chain((*chain.parents, chain.element.only[0]), element), types)
         box, run = paths.boxed(Chain((), element), self.model), source.run
-        return Code(
-            lambda this, frame: [item for parent in run(this, frame) for item in box(parent[1])],
-            types,
-            ordered=source.ordered,
-        )
+
+        def below(this: Any, frame: Frame) -> Items:
+            found = [item for parent in run(this, frame) for item in box(parent[1])]
+            frame.spend(len(found))
+            return found
+
+        return Code(below, types, ordered=source.ordered)
 
     def chain(self, chain: Chain, types: tuple[str, ...] | None) -> Code:
         box = paths.boxed(chain, self.model)
@@ -199,19 +209,18 @@ class Compiler:
                 return constant(EMPTY)
             element = Element(chain.element.name, members, chain.element.array)
             return self.chain(Chain(chain.parents, element), element.types)
-        run, keeps = source.run, wanted.keeps
+        run, kinds, native = source.run, wanted.kinds(), wanted.native
 
         def pick(this: Any, frame: Frame) -> Items:
             items = run(this, frame)
             if one and len(items) > 1:
                 raise FhirPathError(f"'as' takes one item, not {len(items)}")
-            return [item for item in items if keeps(item)]
+            return [item for item in items if (kinds[item[0]] if item.__class__ is Typed else native(item))]
 
-        types = (wanted.name,) if not wanted.system and not wanted.either else None
-        return Code(pick, types if source.types is None else self._selected(source.types, wanted), ordered=source.ordered)
+        return Code(pick, self._selected(source.types, wanted), ordered=source.ordered)
 
-    def _selected(self, types: tuple[str, ...], wanted: Specifier) -> tuple[str, ...] | None:
-        if any(self._may_surprise(kind) or kind.startswith("System.") for kind in types):
+    def _selected(self, types: tuple[str, ...] | None, wanted: Specifier) -> tuple[str, ...] | None:
+        if types is None or any(self._may_surprise(kind) or kind.startswith("System.") for kind in types):
             return None if wanted.system or wanted.either else (wanted.name,)
         return tuple(filter(wanted.selects, types))
 
@@ -235,4 +244,3 @@ class Compiler:
             return list(function([as_typed(item) for item in run(this, frame)], *given))
 
         return Code(call)
-

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.fhirpath.errors import FhirPathError
@@ -13,6 +14,11 @@ if TYPE_CHECKING:
 
 STEPS: Final = 2_000_000
 """Items that one evaluation may go through before it is stopped: about a second's work."""
+
+SECONDS: Final = 5.0
+"""Time that one evaluation may take, looked at every few steps."""
+
+_INTERVAL: Final = 64
 
 
 def _unreachable(_reference: str) -> dict[str, Any] | None:
@@ -39,6 +45,7 @@ class Env:
     now: datetime | None = None
     trace: Callable[[str, list[Any]], None] | None = None
     steps: int = STEPS
+    seconds: float = SECONDS
 
 
 DEFAULT: Final = Env()
@@ -47,7 +54,7 @@ DEFAULT: Final = Env()
 class Frame:
     """One evaluation: `resource`, `root` and `context` are items; `index` and `total` follow the innermost loop."""
 
-    __slots__ = ("context", "env", "index", "left", "moment", "resource", "root", "total")
+    __slots__ = ("context", "env", "index", "left", "look", "memo", "moment", "resource", "root", "total", "until")
 
     def __init__(self, env: Env, context: Any, resource: Any, root: Any) -> None:
         self.env = env
@@ -57,16 +64,27 @@ class Frame:
         self.index: int | None = None
         self.total: list[Any] = []
         self.left = env.steps
+        self.look = env.steps - _INTERVAL
+        self.until = 0.0
+        self.memo: dict[Any, Any] = {}
         self.moment: datetime | None = None
 
     def spend(self, steps: int) -> None:
         """Count work done. Raises FhirPathError when it is more than an expression is worth."""
         self.left -= steps
-        if self.left < 0:
-            raise FhirPathError("The expression takes too many steps on this resource")
+        if self.left < self.look:
+            self._look()
+
+    def _look(self) -> None:
+        now = time.monotonic()
+        if not self.until:
+            self.until = now + self.env.seconds
+        if self.left < 0 or now > self.until:
+            raise FhirPathError("The expression takes too many steps, or too long, on this resource")
+        self.look = self.left - _INTERVAL
 
     def now(self) -> datetime:
         """One moment for the whole evaluation."""
         if self.moment is None:
-            self.moment = self.env.now or datetime.now(timezone.utc)
+            self.moment = self.env.now or datetime.now(UTC)
         return self.moment

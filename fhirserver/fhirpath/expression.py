@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from fhirserver.spec import Definitions
-
 from fhirserver.fhirpath import paths
 from fhirserver.fhirpath.code import Scope
 from fhirserver.fhirpath.compiler import Compiler
@@ -15,6 +13,7 @@ from fhirserver.fhirpath.errors import FhirPathError
 from fhirserver.fhirpath.model import PRIMITIVES, Model
 from fhirserver.fhirpath.parser import parse
 from fhirserver.fhirpath.values import Typed, as_python, as_typed, boolean, truth, typed
+from fhirserver.spec import Definitions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -45,11 +44,11 @@ class Expression:
     def __repr__(self) -> str:
         return f"<Expression {self.text!r} on {self.base}>"
 
-    def __call__(self, node: Any, *, env: Env | None = None) -> list[Any]:
+    def __call__(self, node: Any, *, resource: Any = None, root: Any = None, env: Env | None = None) -> list[Any]:
         """The plain values: str, bool, int, Decimal, dict; dates as text. Primitives without a value are left out."""
         if self._values is not None:
             return [value for value in self._values(node) if value is not None]
-        items = self._evaluate(self._run, node, None, None, None, env)
+        items = self._evaluate(self._run, node, None, resource, root, env)
         return [value for value in map(as_python, items) if value is not None]
 
     def typed(
@@ -81,6 +80,8 @@ class Expression:
             return run(item, frame)
         except RecursionError:
             raise FhirPathError("The expression is nested too deeply") from None
+        except ArithmeticError:
+            raise FhirPathError("A number is beyond measure") from None
 
     def _item(self, node: Any, extra: Any) -> Typed:
         base = self.base

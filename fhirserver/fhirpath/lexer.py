@@ -69,4 +69,10 @@ def _content(kind: str, text: str, at: int) -> str:
             raise FhirPathError(f"Unknown escape {match[0]!r}", at)
         return _ESCAPES[code]
 
-    return _ESCAPE.sub(unescape, text[1:-1])
+    plain = _ESCAPE.sub(unescape, text[1:-1])
+    if plain.isascii():
+        return plain
+    try:
+        return plain.encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeDecodeError:
+        raise FhirPathError("Half a surrogate pair", at) from None

@@ -10,10 +10,32 @@ if TYPE_CHECKING:
     from fhirserver.spec import Definitions, TypeDef
 
 PRIMITIVES: Final = frozenset(
-    "base64Binary boolean canonical code date dateTime decimal id instant integer markdown oid positiveInt string time "
-    "unsignedInt uri url uuid xhtml".split()
+    [
+        "base64Binary",
+        "boolean",
+        "canonical",
+        "code",
+        "date",
+        "dateTime",
+        "decimal",
+        "id",
+        "instant",
+        "integer",
+        "markdown",
+        "oid",
+        "positiveInt",
+        "string",
+        "time",
+        "unsignedInt",
+        "uri",
+        "url",
+        "uuid",
+        "xhtml",
+    ]
 )
-SYSTEM_TYPES: Final = frozenset("Any Boolean String Integer Decimal Date DateTime Time Quantity".split())
+SYSTEM_TYPES: Final = frozenset(
+    ["Any", "Boolean", "String", "Integer", "Decimal", "Date", "DateTime", "Time", "Quantity"]
+)
 _OPEN: Final = frozenset({"Resource", "DomainResource", "Element", "BackboneElement"})
 
 

@@ -54,10 +54,10 @@ class Call(NamedTuple):
 
 
 class Item(NamedTuple):
-    """`source[index]`"""
+    """`source[position]`"""
 
     source: Node
-    index: Node
+    position: Node
     at: int
 
 
@@ -92,3 +92,22 @@ class TypeTest(NamedTuple):
 
 
 Node = Literal | Name | This | Index | Total | Variable | Member | Call | Item | Unary | Binary | Many | TypeTest
+
+
+def fixed(node: Node) -> bool:
+    """Whether a node gives the same for every `$this` of an evaluation, such as `%resource.descendants().reference`."""
+    match node:
+        case Literal() | Variable():
+            return True
+        case Member(source):
+            return fixed(source)
+        case TypeTest(_, operand):
+            return fixed(operand)
+        case Call(source, name):
+            return source is not None and name in _PLAIN and fixed(source)
+        case Many("|", operands):
+            return all(map(fixed, operands))
+    return False
+
+
+_PLAIN = frozenset({"as", "children", "descendants", "ofType", "first", "distinct"})

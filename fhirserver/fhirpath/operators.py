@@ -126,8 +126,8 @@ def _union(operands: list[Code]) -> Code:
     return Code(run, types)
 
 
-def binary(operator: str, left: Code, right: Code) -> Code:
-    """The code of an operator that is not associative."""
+def binary(operator: str, left: Code, right: Code, *, fixed: bool = False) -> Code:
+    """The code of an operator that is not associative; `fixed` says that the group is one for the whole evaluation."""
     if operator in ("=", "!="):
         return predicate(_negated(_equality(left, right)) if operator == "!=" else _equality(left, right))
     if operator in ("~", "!~"):
@@ -136,7 +136,7 @@ def binary(operator: str, left: Code, right: Code) -> Code:
         return predicate(_ordering(operator, left, right))
     if operator in ("in", "contains"):
         one, group = (left, right) if operator == "in" else (right, left)
-        return predicate(_membership(operator, one, group))
+        return predicate(_membership(operator, one, group, fixed=fixed))
     if operator in ("xor", "implies"):
         return predicate(_xor(left.truth, right.truth) if operator == "xor" else _implies(left.truth, right.truth))
     if operator == "&":
@@ -156,9 +156,9 @@ def _equality(left: Code, right: Code) -> Truth:
     if left.literal is not None and right.literal is None:
         left, right = right, left
     literal = right.literal
-    if literal and literal[0].__class__ is str and left.chain is not None and left.types is not None:
-        if TEXTS.issuperset(left.types):
-            return _equals_text(paths.values(left.chain), literal[0])
+    text = literal[0] if literal and literal[0].__class__ is str else None
+    if text is not None and left.chain is not None and left.types is not None and TEXTS.issuperset(left.types):
+        return _equals_text(paths.values(left.chain), text)
     one, other = left.run, right.run
 
     def test(this: Any, frame: Frame) -> bool | None:
@@ -210,9 +210,9 @@ def _ordering(operator: str, left: Code, right: Code) -> Truth:
     return test
 
 
-def _membership(operator: str, one: Code, group: Code) -> Truth:
-    element, collection = one.run, group.run
-    known = None if group.literal is None else frozenset(map(key, group.literal))
+def _membership(operator: str, one: Code, group: Code, *, fixed: bool) -> Truth:
+    element = one.run
+    members = _members(group, fixed=fixed)
 
     def test(this: Any, frame: Frame) -> bool | None:
         items = element(this, frame)
@@ -220,13 +220,30 @@ def _membership(operator: str, one: Code, group: Code) -> Truth:
             return None
         if len(items) > 1:
             raise FhirPathError(f"'{operator}' takes one item, not {len(items)}")
-        if known is not None:
-            return key(items[0]) in known
-        others = collection(this, frame)
-        frame.spend(len(others))
-        return key(items[0]) in {key(item) for item in others}
+        return key(items[0]) in members(this, frame)
 
     return test
+
+
+def _members(group: Code, *, fixed: bool) -> Callable[[Any, Frame], Any]:
+    """What tells the keys of a group: once for all, once an evaluation, or each time."""
+    if group.literal is not None:
+        known = frozenset(map(key, group.literal))
+        return lambda _this, _frame: known
+    run, mark = group.run, object()
+
+    def gather(this: Any, frame: Frame) -> Any:
+        items = run(this, frame)
+        frame.spend(len(items))
+        return {key(item) for item in items}
+
+    def remember(this: Any, frame: Frame) -> Any:
+        members = frame.memo.get(mark)
+        if members is None:
+            members = frame.memo[mark] = gather(this, frame)
+        return members
+
+    return remember if fixed else gather
 
 
 def _xor(left: Truth, right: Truth) -> Truth:

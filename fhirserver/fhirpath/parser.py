@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from fhirserver.fhirpath import temporal
 from fhirserver.fhirpath.errors import FhirPathError
@@ -26,8 +26,13 @@ from fhirserver.fhirpath.nodes import (
 )
 from fhirserver.fhirpath.quantity import CALENDAR, Quantity
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 MAX_DEPTH: Final = 100
 """Levels of the syntax tree, and of parentheses."""
+
+MAX_DIGITS: Final = 40
 
 _BINDING: Final = {
     "implies": 1,
@@ -43,7 +48,7 @@ _BINDING: Final = {
 }  # fmt: skip
 _UNARY: Final = 11
 _ASSOCIATIVE: Final = frozenset({"and", "or", "|"})
-_SPECIAL: Final = {"$this": This, "$index": Index, "$total": Total}
+_SPECIAL: Final[dict[str, Callable[[int], Node]]] = {"$this": This, "$index": Index, "$total": Total}
 _WORDS: Final = {"true": True, "false": False}
 
 
@@ -213,10 +218,13 @@ class _Parser:
 
     def number(self, token: Token) -> Node:
         follower = self.token
+        value: Decimal | int
         if follower.kind == "string" or (follower.kind == "name" and follower.text in CALENDAR):
             self.next += 1
             return self.grown(Literal(Quantity(Decimal(token.text), follower.text), token.at))
-        value = Decimal(token.text) if "." in token.text else int(token.text[:64])
+        if len(token.text) > MAX_DIGITS:
+            raise FhirPathError(f"A number has at most {MAX_DIGITS} digits", token.at)
+        value = Decimal(token.text) if "." in token.text else int(token.text)
         return self.grown(Literal(value, token.at))
 
 

@@ -6,14 +6,13 @@ its end. Malformed JSON (a text where an object belongs) yields nothing rather t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fhirserver.fhirpath.model import PRIMITIVES
 from fhirserver.fhirpath.values import EMPTY, Typed, pad, typed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from fhirserver.fhirpath.model import Element, Model
     from fhirserver.fhirpath.values import Items
 
@@ -115,9 +114,7 @@ def _complex(walk: Callable[[Any], Any], member: str, kind: str, model: Model) -
     if model.is_open(kind):
         type_of = model.type_of
         return lambda node: [
-            typed(type_of(each, kind), each)
-            for parent in walk(node)
-            for each in _listed(parent.get(member))
+            typed(type_of(each, kind), each) for parent in walk(node) for each in _listed(parent.get(member))
         ]
 
     def read(node: Any) -> Items:
@@ -271,9 +268,7 @@ def _untyped(name: str) -> Callable[[Any], Items]:
     """A step on a value of a type that the definitions do not know, or of no type, such as what type() returns."""
 
     def read(node: Any) -> Items:
-        return [
-            typed("Element", each) if each.__class__ is dict else each for each in _listed(node.get(name))
-        ]
+        return [typed("Element", each) if each.__class__ is dict else each for each in _listed(node.get(name))]
 
     return read
 

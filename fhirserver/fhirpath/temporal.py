@@ -10,7 +10,7 @@ from __future__ import annotations
 import calendar
 import re
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from typing import Final
@@ -28,6 +28,8 @@ _DATETIME: Final = re.compile(
     re.ASCII,
 )
 _TIME: Final = re.compile(r"T?(\d\d)(?::(\d\d)(?::(\d\d)(?:\.(\d{1,18}))?)?)?\Z", re.ASCII)
+
+_LONGEST: Final = 48
 
 _DIGITS: Final = {"Date": (4, 6, 8), "DateTime": (4, 6, 8, 10, 12, 14), "Time": (2, 4, 6)}
 _UNITS: Final = ("year", "month", "day", "hour", "minute", "second")
@@ -70,9 +72,13 @@ def _offset(zone: int | None) -> str:
     return "Z" if zone == 0 else f"{'-' if zone < 0 else '+'}{abs(zone) // 60:02d}:{abs(zone) % 60:02d}"
 
 
-@lru_cache(4096)
 def parse(kind: str, text: str) -> Temporal | None:
     """The value of `kind` that `text` writes (ISO 8601), None when it writes none."""
+    return _parse(kind, text) if len(text) <= _LONGEST else None
+
+
+@lru_cache(4096)
+def _parse(kind: str, text: str) -> Temporal | None:
     if kind == "Time":
         match = _TIME.match(text)
         if match is None:
@@ -121,7 +127,7 @@ def of(moment: datetime) -> Temporal:
 def span(value: Temporal) -> tuple[int, int]:
     """First and last microsecond that the value may mean: since year 1 in its own zone, or since midnight."""
     parts = value.parts
-    micro = int(value.fraction[:6].ljust(6, "0")) if value.fraction else 0
+    micro = _micro(value)
     if value.kind == "Time":
         known, clock, start = len(parts) + 3, parts, 0
     else:
@@ -133,6 +139,10 @@ def span(value: Temporal) -> tuple[int, int]:
     if value.zone is not None:
         start -= value.zone * _MINUTE
     return start, start + _width(known, parts) - 1
+
+
+def _micro(value: Temporal) -> int:
+    return int(value.fraction[:6].ljust(6, "0")) if value.fraction else 0
 
 
 def _width(known: int, parts: tuple[int, ...]) -> int:
@@ -189,11 +199,10 @@ def _moved(value: Temporal, amount: int, unit: str) -> Temporal | None:
     try:
         if unit in ("year", "month"):
             return _months(value, amount * (12 if unit == "year" else 1))
-        filled = (*value.parts, 1, 1, 0, 0, 0)[: 6] if len(value.parts) == 1 else (*value.parts, 1, 0, 0, 0)[:6]
-        if len(value.parts) >= 3:
-            filled = (*value.parts, 0, 0, 0)[:6]
-        micro = int(value.fraction[:6].ljust(6, "0")) if value.fraction else 0
-        moment = datetime(*filled, micro, timezone.utc) + timedelta(**{f"{unit}s": amount})  # type: ignore[arg-type]
+        year, month, day, hour, minute, second = (*value.parts, *(None,) * 6)[:6]
+        moment = datetime(
+            year or 1, month or 1, day or 1, hour or 0, minute or 0, second or 0, _micro(value), UTC
+        ) + timedelta(**{f"{unit}s": amount})
     except (ValueError, OverflowError):
         return None
     parts = (moment.year, moment.month, moment.day, moment.hour, moment.minute, moment.second)[: len(value.parts)]
@@ -237,8 +246,11 @@ def boundary(value: Temporal, digits: int | None, *, high: bool) -> Temporal | N
         parts.append(_edge(parts, value.kind, high=high))
     fraction = ""
     if wanted == full and value.kind != "Date":
-        fraction = value.fraction[:3].ljust(3, "9" if high else "0") if len(value.parts) == len(steps) else (
-            "999" if high else "000")
+        fraction = (
+            value.fraction[:3].ljust(3, "9" if high else "0")
+            if len(value.parts) == len(steps)
+            else ("999" if high else "000")
+        )
     zone = value.zone
     if value.kind == "DateTime" and count > 3 and zone is None:
         zone = _WEST if high else _EAST

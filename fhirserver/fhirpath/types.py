@@ -9,6 +9,8 @@ from fhirserver.fhirpath.model import PRIMITIVES, SYSTEM_TYPES
 from fhirserver.fhirpath.values import Typed, system_type
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fhirserver.fhirpath.model import Model
 
 _PROFILES: Final = {"SimpleQuantity": "Quantity", "MoneyQuantity": "Quantity"}
@@ -46,14 +48,24 @@ class Specifier(NamedTuple):
 
     def holds(self, item: Any) -> bool:
         """`item is type`"""
-        return self.admits(item[0]) if item.__class__ is Typed else self._native(item)
+        return self.admits(item[0]) if item.__class__ is Typed else self.native(item)
 
-    def keeps(self, item: Any) -> bool:
-        """Whether `as` and `ofType` leave the item."""
-        return self.selects(item[0]) if item.__class__ is Typed else self._native(item)
+    def kinds(self) -> dict[str, bool]:
+        """FHIR type -> whether `as` and `ofType` leave it, found out when first asked."""
+        return _Kinds(self.selects)
 
-    def _native(self, item: Any) -> bool:
+    def native(self, item: Any) -> bool:
+        """Whether a System value is of the type."""
         return (self.system or self.either) and self.name in (system_type(item), "Any")
+
+
+class _Kinds(dict[str, bool]):
+    def __init__(self, selects: Callable[[str], bool]) -> None:
+        self._selects = selects
+
+    def __missing__(self, kind: str) -> bool:
+        self[kind] = self._selects(kind)
+        return self[kind]
 
 
 def specifier(name: str, model: Model, *, lenient: bool, at: int | None = None) -> Specifier:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lxml import etree
 
-from fhirserver import jsontext
-from fhirserver.fhirpath import Env, FhirPathError, compile
+from fhirserver import fhirpath, jsontext
+from fhirserver.fhirpath import Env, FhirPathError
 from tests import corpus
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def fault(case: Case) -> str | None:
     """What is wrong with the engine's answer to a case, None when it is right."""
     node = resource(case.input or "patient-example.xml")
     try:
-        expression = compile(case.expression, node["resourceType"], lenient_as=False, strict=True)
+        expression = fhirpath.compile(case.expression, node["resourceType"], lenient_as=False, strict=True)
         result = expression.typed(node, env=Env())
     except FhirPathError as error:
         return None if case.expected is None else str(error)
@@ -73,7 +73,7 @@ def fault(case: Case) -> str | None:
     expected = list(case.expected)
     if not case.ordered:
         expected.sort(key=lambda pair: pair[1])
-        result = sorted(result, key=lambda item: _text(item))
+        result = sorted(result, key=_text)
     wrong = [item for item, (kind, text) in zip(result, expected, strict=True) if not _is(item, kind, text)]
     return f"gave {wrong}" if wrong else None
 

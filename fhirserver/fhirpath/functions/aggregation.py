@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fhirserver.fhirpath import nodes
 from fhirserver.fhirpath.code import Code, Scope
-from fhirserver.fhirpath.values import EMPTY
 from fhirserver.fhirpath.functions.registry import builder, loop, within
+from fhirserver.fhirpath.values import EMPTY
 
 if TYPE_CHECKING:
+    from fhirserver.fhirpath import nodes
     from fhirserver.fhirpath.compiler import Compiler
     from fhirserver.fhirpath.environment import Frame
     from fhirserver.fhirpath.values import Items

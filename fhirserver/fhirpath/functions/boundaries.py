@@ -7,11 +7,11 @@ from typing import Any
 
 from fhirserver.fhirpath import quantity, temporal
 from fhirserver.fhirpath.errors import FhirPathError
+from fhirserver.fhirpath.functions.registry import scalar
 from fhirserver.fhirpath.numbers import CONTEXT, places, round_to
 from fhirserver.fhirpath.quantity import Quantity
 from fhirserver.fhirpath.temporal import Temporal
 from fhirserver.fhirpath.values import is_number
-from fhirserver.fhirpath.functions.registry import scalar
 
 
 def _boundary(value: Any, digits: Any, *, high: bool) -> Any:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fhirserver.fhirpath.values import distinct, key
 from fhirserver.fhirpath.functions.registry import SAME, collection
+from fhirserver.fhirpath.values import distinct, key
 
 if TYPE_CHECKING:
     from fhirserver.fhirpath.environment import Frame

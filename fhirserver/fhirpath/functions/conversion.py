@@ -7,11 +7,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.fhirpath import quantity, temporal
+from fhirserver.fhirpath.functions.registry import collection
 from fhirserver.fhirpath.numbers import finite
 from fhirserver.fhirpath.quantity import Quantity
 from fhirserver.fhirpath.temporal import Temporal
 from fhirserver.fhirpath.values import EMPTY, Typed, is_number, single
-from fhirserver.fhirpath.functions.registry import collection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +27,7 @@ _FALSE: Final = frozenset({"false", "f", "no", "n", "0", "0.0"})
 
 def to_boolean(value: Any) -> bool | None:
     if value.__class__ is bool:
-        return value  # type: ignore[no-any-return]
+        return value
     if is_number(value):
         return bool(value) if value in (0, 1) else None
     if not isinstance(value, str):
@@ -44,7 +44,8 @@ def to_integer(value: Any) -> int | None:
 
 def to_decimal(value: Any) -> Decimal | None:
     if value.__class__ in (int, bool) or isinstance(value, Decimal):
-        return finite(Decimal(value))  # type: ignore[no-any-return]
+        number: Decimal | None = finite(Decimal(value))
+        return number
     return Decimal(value) if isinstance(value, str) and _DECIMAL.match(value) else None
 
 

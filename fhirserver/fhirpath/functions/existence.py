@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from fhirserver.fhirpath import nodes, paths
 from fhirserver.fhirpath.code import BOOLEAN, INTEGER, Code, Scope, constant, predicate
 from fhirserver.fhirpath.errors import FhirPathError
-from fhirserver.fhirpath.values import FALSE, TRUE, Typed, distinct, key
 from fhirserver.fhirpath.functions.registry import SAME, builder, collection, loop, within
+from fhirserver.fhirpath.values import FALSE, TRUE, Typed, distinct, key
 
 if TYPE_CHECKING:
     from fhirserver.fhirpath.compiler import Compiler
@@ -34,7 +34,7 @@ def _exists_where(compiler: Compiler, node: nodes.Call, source: Code) -> Code:
     run, test = source.run, criteria.truth
 
     def any_true(this: Any, frame: Frame) -> bool:
-        return any([test(item, frame) for item in loop(frame, run(this, frame), criteria)])
+        return any(test(item, frame) for item in loop(frame, run(this, frame), criteria))
 
     return predicate(any_true)
 
@@ -62,7 +62,7 @@ def every(compiler: Compiler, node: nodes.Call, source: Code, _scope: Scope, /) 
     run, test = source.run, criteria.truth
 
     def all_true(this: Any, frame: Frame) -> bool:
-        return all([test(item, frame) for item in loop(frame, run(this, frame), criteria)])
+        return all(test(item, frame) for item in loop(frame, run(this, frame), criteria))
 
     return predicate(all_true)
 

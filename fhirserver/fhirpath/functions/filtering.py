@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from fhirserver.fhirpath import nodes
 from fhirserver.fhirpath.code import Code, Scope
-from fhirserver.fhirpath.values import Typed, compare, key, single
 from fhirserver.fhirpath.functions.registry import builder, loop, within
+from fhirserver.fhirpath.values import Typed, compare, key, single
 
 if TYPE_CHECKING:
     from fhirserver.fhirpath.compiler import Compiler

@@ -6,10 +6,10 @@ from decimal import Decimal
 from typing import Any
 
 from fhirserver.fhirpath.errors import FhirPathError
+from fhirserver.fhirpath.functions.registry import scalar
 from fhirserver.fhirpath.numbers import CONTEXT, finite, round_to, whole
 from fhirserver.fhirpath.quantity import Quantity
 from fhirserver.fhirpath.values import is_number
-from fhirserver.fhirpath.functions.registry import scalar
 
 
 def _number(value: Any, name: str) -> Decimal:
@@ -21,7 +21,7 @@ def _number(value: Any, name: str) -> Decimal:
 @scalar("abs")
 def absolute(value: Any) -> Any:
     if isinstance(value, Quantity):
-        return Quantity(abs(value.value), value.unit)
+        return Quantity(value.value.copy_abs(), value.unit)
     if not is_number(value):
         raise FhirPathError("abs() takes a number or a Quantity")
     return abs(value)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from fhirserver.fhirpath import nodes
 from fhirserver.fhirpath.code import Code, Scope
-from fhirserver.fhirpath.values import Typed, typed
 from fhirserver.fhirpath.functions.registry import builder
+from fhirserver.fhirpath.values import Typed, typed
 
 if TYPE_CHECKING:
+    from fhirserver.fhirpath import nodes
     from fhirserver.fhirpath.compiler import Compiler
     from fhirserver.fhirpath.environment import Frame
     from fhirserver.fhirpath.model import Model
@@ -56,7 +56,7 @@ def _target(text: str | None, frame: Frame) -> dict[str, Any] | None:
     listed = container.get("contained")
     for each in listed if listed.__class__ is list else ():
         if each.__class__ is dict and each.get("id") == text[1:]:
-            return each  # type: ignore[no-any-return]
+            return each
     return None
 
 

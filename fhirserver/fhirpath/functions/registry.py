@@ -95,7 +95,8 @@ def scalar(
         take = text if texts else single
 
         @collection(name, least, most, types=types)
-        def apply(_frame: Frame, items: Items, *given: Items) -> Items:
+        def apply(frame: Frame, items: Items, *given: Items) -> Items:
+            frame.spend(1)
             value = take(items, f"{name}()")
             if value is None:
                 return EMPTY
@@ -118,7 +119,7 @@ def text(items: Items, what: str) -> str | None:
         raise FhirPathError(f"{what} takes one item, not {len(items)}")
     value = items[0][1] if items[0].__class__ is Typed else items[0]
     if value is None or value.__class__ is str:
-        return value  # type: ignore[no-any-return]
+        return value
     if isinstance(value, Temporal):
         return str(value)
     raise FhirPathError(f"{what} takes a text")

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from fhirserver.fhirpath import nodes
 from fhirserver.fhirpath.code import BOOLEAN, Code, Scope, predicate
 from fhirserver.fhirpath.errors import FhirPathError
+from fhirserver.fhirpath.functions.registry import arguments, builder, collection, text
 from fhirserver.fhirpath.model import PRIMITIVES
 from fhirserver.fhirpath.narrative import is_safe
 from fhirserver.fhirpath.values import EMPTY, FALSE, TRUE, Typed, boolean, typed
-from fhirserver.fhirpath.functions.registry import arguments, builder, collection, text
 
 if TYPE_CHECKING:
+    from fhirserver.fhirpath import nodes
     from fhirserver.fhirpath.compiler import Compiler
     from fhirserver.fhirpath.environment import Frame
     from fhirserver.fhirpath.values import Items

@@ -12,8 +12,8 @@ from fhirserver.fhirpath import patterns
 from fhirserver.fhirpath.arithmetic import MAX_TEXT
 from fhirserver.fhirpath.code import BOOLEAN, INTEGER, STRING
 from fhirserver.fhirpath.errors import FhirPathError
-from fhirserver.fhirpath.values import EMPTY
 from fhirserver.fhirpath.functions.registry import collection, scalar, text
+from fhirserver.fhirpath.values import EMPTY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -194,5 +194,3 @@ def unescape(value: str, kind: Any) -> str | None:
         return str(_choose(_UNESCAPE, kind, "unescape")(value))
     except json.JSONDecodeError:
         return None
-
-

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fhirserver.fhirpath.errors import FhirPathError
-from fhirserver.fhirpath.values import EMPTY, single
 from fhirserver.fhirpath.functions.registry import SAME, collection
+from fhirserver.fhirpath.values import EMPTY, single
 
 if TYPE_CHECKING:
     from fhirserver.fhirpath.environment import Frame
@@ -38,7 +38,7 @@ def tail(_frame: Frame, items: Items) -> Items:
 def _number(items: Items, name: str) -> int | None:
     value = single(items, name)
     if value is None or value.__class__ is int:
-        return value  # type: ignore[no-any-return]
+        return value
     raise FhirPathError(f"{name} takes an Integer")
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fhirserver.fhirpath import nodes
-from fhirserver.fhirpath.code import Code, Scope
 from fhirserver.fhirpath.errors import FhirPathError
-from fhirserver.fhirpath.values import Typed, system_type, typed
 from fhirserver.fhirpath.functions.registry import builder, collection
+from fhirserver.fhirpath.values import Typed, system_type, typed
 
 if TYPE_CHECKING:
+    from fhirserver.fhirpath.code import Code, Scope
     from fhirserver.fhirpath.compiler import Compiler
     from fhirserver.fhirpath.environment import Frame
     from fhirserver.fhirpath.values import Items

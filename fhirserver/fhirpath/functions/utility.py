@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from fhirserver.fhirpath import nodes, temporal
 from fhirserver.fhirpath.code import Code, Scope, joined
 from fhirserver.fhirpath.errors import FhirPathError
+from fhirserver.fhirpath.functions.registry import builder, collection, text, within
 from fhirserver.fhirpath.temporal import Temporal
 from fhirserver.fhirpath.values import EMPTY, Typed, as_python
-from fhirserver.fhirpath.functions.registry import builder, collection, text, within
 
 if TYPE_CHECKING:
     from fhirserver.fhirpath.compiler import Compiler
