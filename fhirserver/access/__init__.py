@@ -1,0 +1,28 @@
+"""Who may see and do what: the law, the matrix and the person's Consents as pure functions (docs/access.md)."""
+
+from fhirserver.access.acl import acl, author_references
+from fhirserver.access.compile import Compiled, Part, compiled, compose, part, predicate
+from fhirserver.access.policy import Policy, build, problems
+from fhirserver.access.requester import Access, Requester
+from fhirserver.access.scopes import permits, require
+from fhirserver.access.writes import Decision, judge_write
+
+__all__ = [
+    "Access",
+    "Compiled",
+    "Decision",
+    "Part",
+    "Policy",
+    "Requester",
+    "acl",
+    "author_references",
+    "build",
+    "compiled",
+    "compose",
+    "judge_write",
+    "part",
+    "permits",
+    "predicate",
+    "problems",
+    "require",
+]

@@ -1,0 +1,129 @@
+"""The rules composed to one predicate for a request: over one patient, several, or all that concern the requester."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from fhirserver.access import rules, scopes, tables
+from fhirserver.access.moments import soonest
+from fhirserver.predicate import FALSE, TRUE, Eq, Exists, In, Predicate, all_of, any_of, negate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from fhirserver.access.policy import Policy
+    from fhirserver.access.requester import Access
+
+
+class Compiled(NamedTuple):
+    """A predicate and the moment from which it must be compiled anew, None if only a write can change it."""
+
+    predicate: Predicate
+    until: datetime | None
+
+
+class Part(NamedTuple):
+    """What one policy says: where nothing is seen, and what it gives (own deposits left aside)."""
+
+    hard: Predicate
+    granted: Predicate
+    until: datetime | None
+    keys: tuple[str, str]
+    """Texts that are equal when the predicates are: as tuples, `And` and `Or` of the same are equal too."""
+
+
+def predicate(
+    access: Access, resource_type: str, policies: Sequence[Policy], named: frozenset[str] | None = None
+) -> Predicate:
+    """What the requester may see of a type.
+
+    `policies` are those of the patients that the request is limited to, whose ids are `named`; or, with None, all whose
+    `actors` hold a key of the requester (see `Requester.named`). A representative's patient is always among them.
+    """
+    return compiled(access, resource_type, policies, named).predicate
+
+
+def compiled(
+    access: Access, resource_type: str, policies: Sequence[Policy], named: frozenset[str] | None = None
+) -> Compiled:
+    """The same, with the moment until which it is right."""
+    parts = [(each.patient, part(access, resource_type, each, named)) for each in policies]
+    return compose(access, resource_type, parts, _represented(access, policies), named)
+
+
+def part(access: Access, resource_type: str, policy: Policy, named: frozenset[str] | None) -> Part:
+    """What one policy gives and withholds: depends on nothing but its arguments, so it can be kept."""
+    case = rules.Case(access, resource_type, policy, named is not None and policy.patient in named)
+    hard = rules.hard(case)
+    granted = FALSE if hard == TRUE else all_of((rules.granted(case), negate(hard)))
+    return Part(hard, granted, case.change(), (repr(hard), repr(granted)))
+
+
+def compose(
+    access: Access,
+    resource_type: str,
+    parts: Iterable[tuple[str, Part]],
+    represented: Policy | None,
+    named: frozenset[str] | None,
+) -> Compiled:
+    """Parts by patient, made one: patients of whom the same is said share a branch."""
+    who = access.requester
+    levels = scopes.levels(who, resource_type, "rs")
+    if not levels:
+        return Compiled(FALSE, None)
+    if who.kind == "operator":
+        return Compiled(TRUE, None)
+    if resource_type in tables.shared() and resource_type not in tables.compartment():
+        return Compiled(TRUE, None)
+    parts = list(parts)
+    until = soonest(each.until for _, each in parts)
+    if who.kind in ("patient", "representative"):
+        seen, change = rules.holder(access, resource_type, represented)
+        others = FALSE if levels == {"patient"} else _branches(parts)
+        seen, until = any_of((seen, others)), soonest((until, change))
+    else:
+        seen = any_of((_own(access, resource_type, parts, named), _branches(parts)))
+        if levels == {"patient"}:
+            seen = all_of((seen, _launched(who.patient)))
+    if resource_type in tables.shared():
+        seen = any_of((negate(Exists("pat")), seen))
+    return Compiled(seen, until)
+
+
+def _represented(access: Access, policies: Iterable[Policy]) -> Policy | None:
+    return next((each for each in policies if each.patient == access.requester.patient), None)
+
+
+def _own(
+    access: Access, resource_type: str, parts: Iterable[tuple[str, Part]], named: frozenset[str] | None
+) -> Predicate:
+    """Own deposits, but of patients that closed their record or blocked the requester."""
+    mine = rules.deposited(access, resource_type)
+    if mine == FALSE or tables.purpose(access.requester.purpose).family == "prohibited":
+        return FALSE
+    withheld = _grouped((patient, each.hard, each.keys[0]) for patient, each in parts)
+    within = TRUE if named is None else any_of((negate(Exists("pat")), _patients(sorted(named))))
+    return all_of((mine, within, *(negate(each) for each in withheld)))
+
+
+def _branches(parts: Iterable[tuple[str, Part]]) -> Predicate:
+    return any_of(_grouped((patient, each.granted, each.keys[1]) for patient, each in parts))
+
+
+def _grouped(parts: Iterable[tuple[str, Predicate, str]]) -> list[Predicate]:
+    groups: dict[str, tuple[Predicate, list[str]]] = {}
+    for patient, each, key in parts:
+        if each != FALSE:
+            groups.setdefault(key, (each, []))[1].append(patient)
+    return [all_of((_patients(patients), each)) for each, patients in groups.values()]
+
+
+def _patients(ids: list[str]) -> Predicate:
+    return Eq("pat", ids[0]) if len(ids) == 1 else In("pat", tuple(ids))
+
+
+def _launched(patient: str | None) -> Predicate:
+    if patient is None:
+        return FALSE
+    return any_of((Eq("pat", patient), Eq("patx", patient), negate(Exists("pat"))))

@@ -1,0 +1,152 @@
+"""The policy of one patient: what the Patient, the Consents and the CareTeams say, materialised as one document.
+
+    _id       the Patient's id                     epoch    counts the rebuilds (kept by the store)
+    open      whether the record may be consulted  birth    birthDate
+    traitant  keys of the médecin traitant         team     actors of the care teams: {groups, start, end}
+    rules     {id, root} for each Consent in force (see `consent`)
+    basis     keys that something here may give access     blocked  keys that a deny here may name
+    actors    basis and blocked, and everyone when closed: by these the policies that concern a requester are found
+    refs      references that this outcome depends on      known    [[reference, [keys]], …] of the actors of Consents
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from fhirserver.access import keys
+from fhirserver.access.consent import Node, Reading, in_force, members, problems, tree
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+__all__ = ["Policy", "build", "problems", "references"]
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A policy document, as the rules read it."""
+
+    patient: str
+    epoch: int
+    open: bool
+    birth: str | None
+    traitant: frozenset[str]
+    team: tuple[Node, ...]
+    roots: tuple[Node, ...]
+    consents: tuple[str, ...]
+    actors: frozenset[str]
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> Policy:
+        """The policy of a document that `build` made and the store numbered."""
+        rules = document["rules"]
+        return cls(
+            document["_id"],
+            document.get("epoch", 0),
+            document["open"],
+            document.get("birth"),
+            frozenset(document["traitant"]),
+            tuple(document["team"]),
+            tuple(each["root"] for each in rules),
+            tuple(each["id"] for each in rules),
+            frozenset(document["actors"]),
+        )
+
+
+def build(
+    patient_id: str,
+    patient: Mapping[str, Any] | None,
+    consents: Iterable[Mapping[str, Any]],
+    care_teams: Iterable[Mapping[str, Any]],
+    identifiers: Mapping[str, tuple[str, ...]],
+    *,
+    resources: Mapping[str, Mapping[str, Any]] | None = None,
+    previous: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The policy document, without its epoch. Never raises for what a resource says.
+
+    `identifiers` gives national keys by local reference, `resources` what a Consent's `data` refers to (by reference),
+    `previous` the document before: a deny keeps hold of the keys that its actor had. Without a Patient: closed.
+    """
+    teams = {f"CareTeam/{team['id']}": team for team in care_teams if isinstance(team.get("id"), str)}
+    known = {name: list(found) for name, found in (previous or {}).get("known", ())}
+    reading = Reading(identifiers, teams, resources or {}, known)
+    team = [actor for each in teams.values() if _is_of(each, patient_id) for actor in members(each, reading)]
+    rules: list[dict[str, Any]] = []
+    for consent in sorted(consents, key=lambda each: str(each.get("id"))):
+        if in_force(consent, patient_id) and (root := tree(consent, reading)) is not None:
+            rules.append({"id": str(consent.get("id")), "root": root})
+    team = [actor for actor in team if actor.active]
+    traitant = _traitant(patient or {}, reading)
+    roots: list[Node] = [rule["root"] for rule in rules]
+    basis = set(traitant).union(*(actor.person() for actor in team), *(_permitted(root) for root in roots))
+    blocked: set[str] = set().union(*(_denied(root) for root in roots))
+    is_open = patient is not None and patient.get("active") is not False
+    return {
+        "_id": patient_id,
+        "open": is_open,
+        "birth": (patient or {}).get("birthDate"),
+        "traitant": traitant,
+        "team": [actor.as_node() for actor in team],
+        "rules": rules,
+        "basis": sorted(basis),
+        "blocked": sorted(blocked),
+        "actors": sorted(basis | blocked | (set() if is_open else {keys.EVERYONE})),
+        "refs": sorted(reading.refs),
+        "known": [[name, found] for name, found in sorted(reading.found.items())],
+    }
+
+
+def references(resources: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+    """Every local reference of the Patient, Consents and CareTeams that `build` may want resolved."""
+    return frozenset(name for each in resources for name in keys.references(each))
+
+
+def _is_of(team: Mapping[str, Any], patient: str) -> bool:
+    subject = team.get("subject")
+    place = keys.local(subject.get("reference")) if isinstance(subject, dict) else None
+    return place == ("Patient", patient)
+
+
+def _traitant(patient: Mapping[str, Any], reading: Reading) -> list[str]:
+    """Persons only: an organisation is nobody's médecin traitant (Code de la santé publique, L.1111-16)."""
+    inner = keys.contained(patient)
+    found: set[str] = set()
+    practitioners = patient.get("generalPractitioner")
+    for reference in practitioners if isinstance(practitioners, list) else ():
+        place = keys.local(reference.get("reference")) if isinstance(reference, dict) else None
+        if place is not None:
+            reading.refs.add("/".join(place))
+        for key in keys.of_reference(reference, reading.identifiers, inner):
+            if keys.kind(key) == "rpps" or key.startswith("Practitioner"):
+                found.add(key)
+    return sorted(found)
+
+
+def _nodes(root: Node) -> Iterator[tuple[Node, bool]]:
+    """Every node with whether it, or one around it, names an actor."""
+    todo = [(root, root["maybe"] is not None)]
+    while todo:
+        node, named = todo.pop()
+        yield node, named
+        todo += [(each, named or each["maybe"] is not None) for each in node["nested"]]
+
+
+def _permitted(root: Node) -> Iterator[str]:
+    """Who may gain by a Consent: a superset."""
+    nodes = list(_nodes(root))
+    if any(node["type"] == "permit" and not named for node, named in nodes):
+        yield keys.EVERYONE
+    if any(node["type"] == "permit" for node, _ in nodes):
+        for node, _ in nodes:
+            for actor in node["sure"] or ():
+                yield from (key for group in actor["groups"] for key in group)
+
+
+def _denied(root: Node) -> Iterator[str]:
+    """Whom a Consent may deny by name: a superset."""
+    nodes = list(_nodes(root))
+    if any(node["type"] == "deny" for node, _ in nodes):
+        for node, _ in nodes:
+            yield from node["maybe"] or ()

@@ -1,0 +1,87 @@
+"""Who asks, and when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Final
+
+from fhirserver.access.keys import EVERYONE, local
+
+KINDS: Final = ("operator", "patient", "representative", "practitioner", "system")
+
+
+@dataclass(frozen=True)
+class Requester:
+    """Whom a verified token stands for.
+
+    `patient` is the holder (for a patient), the person represented, or the patient that an app was launched for.
+    `rpps` 11 digits; `profession` a TRE_G15 code, `G15_10` or `G15_10/SM26`; `organization` a FINESS number;
+    `purpose` a code of v3-PurposeOfUse; `scopes` as in SMART App Launch 2.
+    """
+
+    kind: str
+    id: str
+    patient: str | None = None
+    rpps: str | None = None
+    profession: str | None = None
+    organization: str | None = None
+    client: str | None = None
+    purpose: str = "TREAT"
+    scopes: tuple[str, ...] = ()
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"{self.kind!r} is no kind of requester")
+
+    @cached_property
+    def own(self) -> frozenset[str]:
+        """The keys under which he deposits: the person, and the organisation he acts for. No profession."""
+        found = []
+        if self.kind == "practitioner":
+            found += [f"rpps|{self.rpps}"] if self.rpps else []
+            found += ["/".join(place)] if (place := local(self.id)) and place[0].startswith("Practitioner") else []
+        if self.kind in ("practitioner", "system") and self.organization:
+            found.append(f"finess|{self.organization}")
+        if self.kind == "system" and self.client:
+            found.append(f"client|{self.client}")
+        if self.kind == "patient" and self.patient:
+            found.append(f"patient|{self.patient}")
+        if self.kind == "representative":
+            found.append(f"related|{self.id.rpartition('/')[2]}")
+        return frozenset(found)
+
+    @cached_property
+    def keys(self) -> frozenset[str]:
+        """Every key by which a policy may mean him."""
+        found = set(self.own)
+        if self.kind == "practitioner" and self.profession:
+            found |= {f"profession|{self.profession}", f"profession|{self.profession.partition('/')[0]}"}
+        return frozenset(found)
+
+    @cached_property
+    def named(self) -> frozenset[str]:
+        """`keys`, and everyone for a professional: who is meant where nobody in particular is."""
+        return self.keys | {EVERYONE} if self.kind in ("practitioner", "system") else self.keys
+
+
+@dataclass(frozen=True)
+class Access:
+    """A requester at a moment (aware, UTC): all that the rules need to know of a request."""
+
+    requester: Requester
+    now: datetime
+    reason: str | None = None
+
+    @classmethod
+    def of(cls, requester: Requester, now: datetime) -> Access:
+        """The access of whom a token stands for."""
+        return cls(requester, now.astimezone(UTC))
+
+    @classmethod
+    def system(cls, reason: str, now: datetime | None = None) -> Access:
+        """The server's own trusted work; the reason goes to the trace."""
+        worker = Requester(kind="operator", id=f"system:{reason}", scopes=("system/*.cruds",), purpose="HSYSADMIN")
+        return cls(worker, now or datetime.now(UTC), reason)

@@ -1,0 +1,267 @@
+"""The rules, one pure function each, with the key by which answers and traces name them (docs/access.md).
+
+A rule turns a case (who asks, when, which type, one patient's policy) into a predicate over envelopes. Three effects:
+
+    hard    where it holds nothing is seen, whoever else would allow it
+    grant   where it holds the resource is seen, within the limits that the grant names
+    limit   where it does not hold the grant is void
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from fhirserver.access import tables
+from fhirserver.access.acl import (
+    HIDDEN_FROM_PATIENT,
+    HIDDEN_FROM_REPRESENTATIVES,
+    MASKED,
+    NORMAL,
+    RESTRICTED,
+    THROUGH,
+)
+from fhirserver.access.answer import Answer, answer, meant, question
+from fhirserver.access.moments import Span, majority, month_before, soonest
+from fhirserver.predicate import FALSE, TRUE, Always, Cmp, Eq, Exists, In, Predicate, all_of, any_of, negate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from fhirserver.access.policy import Policy
+    from fhirserver.access.requester import Access
+
+EXPRESS_ONLY: Final = frozenset({"G15_10/SM25"})
+"""Occupational physicians: only with the person's express consent (L.1111-17 IV)."""
+_SEVERAL: Final = frozenset({"Group"})
+"""Types that list many patients: none of them reads the whole for being listed."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One requester, one moment, one type, one patient. `named`: the request names this patient."""
+
+    access: Access
+    type: str
+    policy: Policy
+    named: bool
+
+    @cached_property
+    def consents(self) -> Answer:
+        return answer(self.policy.roots, question(self.access, self.type))
+
+    @cached_property
+    def family(self) -> str:
+        return tables.purpose(self.access.requester.purpose).family
+
+    @property
+    def care(self) -> bool:
+        return self.family in ("care", "emergency")
+
+    @property
+    def professional(self) -> bool:
+        return self.access.requester.kind == "practitioner"
+
+    def change(self) -> datetime | None:
+        """When a rule may answer otherwise, nothing having been written."""
+        now = self.access.now
+        spans = [Span(each["start"], each["end"]).change(now) for each in self.policy.team]
+        return soonest([*spans, self.consents.change])
+
+
+class Rule(NamedTuple):
+    """`key` names it, `words` say it, `judge` decides; `limits` are keys of the limits that bound a grant."""
+
+    key: str
+    effect: str
+    words: str
+    judge: Callable[[Case], Predicate]
+    limits: tuple[str, ...] = ()
+
+
+def closed(case: Case) -> Predicate:
+    return Always(not case.policy.open)
+
+
+def prohibited(case: Case) -> Predicate:
+    return Always(case.family == "prohibited")
+
+
+def blocked(case: Case) -> Predicate:
+    return case.consents.deny_named
+
+
+def own(case: Case) -> Predicate:
+    return deposited(case.access, case.type)
+
+
+def traitant(case: Case) -> Predicate:
+    who = case.access.requester
+    return Always(case.professional and case.care and not _express_only(case) and bool(who.keys & case.policy.traitant))
+
+
+def team(case: Case) -> Predicate:
+    if not (case.professional and case.care) or _express_only(case):
+        return FALSE
+    return Always(any(meant(each, case.access.requester.keys, case.access.now) for each in case.policy.team))
+
+
+def consent(case: Case) -> Predicate:
+    """A system is nobody who consults: a Consent that names its organisation means the professionals there."""
+    return case.consents.permit_named if case.professional else FALSE
+
+
+def agreement(case: Case) -> Predicate:
+    return case.consents.permit if case.professional and not _express_only(case) else FALSE
+
+
+def relative(case: Case) -> Predicate:
+    return case.consents.permit_named if case.access.requester.kind in ("patient", "representative") else FALSE
+
+
+def emergency(case: Case) -> Predicate:
+    """`BTG` for health professionals, `ETREAT` for the regulating physician of a SAMU; only for a patient named."""
+    who = case.access.requester
+    health = (who.profession or "").startswith("G15_")
+    regulator = (who.profession or "").partition("/")[0] == "G15_10" and who.organization is not None
+    allowed = health if who.purpose == "BTG" else regulator
+    return Always(case.named and case.professional and case.family == "emergency" and allowed)
+
+
+def record(case: Case) -> Predicate:
+    return Always(case.type not in tables.WITHHELD)
+
+
+def single(case: Case) -> Predicate:
+    return TRUE if case.type == "Patient" else negate(Exists("patx"))
+
+
+def unopposed(case: Case) -> Predicate:
+    return negate(case.consents.deny)
+
+
+def matrix(case: Case) -> Predicate:
+    kind = "document" if case.type in tables.DOCUMENTS else "resource"
+    rights = tables.rights(case.access.requester.profession, kind)
+    if kind == "resource":
+        return Always(case.type in rights.granted or (rights.every and case.type not in rights.refused))
+    granted = TRUE if rights.every else In("acl.type", tuple(sorted(rights.granted))) if rights.granted else FALSE
+    refused = negate(In("acl.type", tuple(sorted(rights.refused)))) if rights.refused else TRUE
+    return all_of((granted, refused))
+
+
+def unmasked(case: Case) -> Predicate:
+    return negate(In("acl.labels", (*MASKED, THROUGH)))
+
+
+def restricted(case: Case) -> Predicate:
+    return Cmp("acl.conf", "$lte", RESTRICTED)
+
+
+def normal(case: Case) -> Predicate:
+    return Cmp("acl.conf", "$lte", NORMAL)
+
+
+def open_to_family(case: Case) -> Predicate:
+    return negate(In("acl.labels", (HIDDEN_FROM_PATIENT, HIDDEN_FROM_REPRESENTATIVES)))
+
+
+RULES: Final[tuple[Rule, ...]] = (
+    Rule("closed", "hard", "The record is closed.", closed),
+    Rule("prohibited", "hard", "For this purpose nobody may read the record, even with consent.", prohibited),
+    Rule("blocked", "hard", "The person denies this requester by name, or the organisation he acts for.", blocked),
+    Rule("own", "grant", "The requester or his organisation wrote or deposited it.", own),
+    Rule("traitant", "grant", "He is the médecin traitant.", traitant, ("record", "single")),
+    Rule("team", "grant", "He is in the care team.", team,
+         ("record", "single", "unopposed", "matrix", "unmasked", "restricted")),
+    Rule("consent", "grant", "The person's Consent names him.", consent, ("record", "single", "matrix", "unmasked")),
+    Rule("agreement", "grant", "The person's Consent permits every professional.", agreement,
+         ("record", "single", "unopposed", "matrix", "unmasked")),
+    Rule("emergency", "grant", "It is an emergency that the person has not opposed.", emergency,
+         ("record", "single", "unopposed", "matrix", "unmasked", "restricted")),
+    Rule("relative", "grant", "The person's Consent names this relative.", relative,
+         ("record", "single", "unmasked", "normal", "open-to-family")),
+    Rule("record", "limit", "It is part of the record, not about it.", record),
+    Rule("single", "limit", "It is about no other patient.", single),
+    Rule("unopposed", "limit", "No Consent denies it to everyone.", unopposed),
+    Rule("matrix", "limit", "The habilitation matrix opens it to the profession.", matrix),
+    Rule("unmasked", "limit", "It is not masked to professionals.", unmasked),
+    Rule("restricted", "limit", "It is not very restricted (V).", restricted),
+    Rule("normal", "limit", "It is not restricted (R, V).", normal),
+    Rule("open-to-family", "limit", "It is not hidden from the person or the representatives.", open_to_family),
+)  # fmt: skip
+BY_KEY: Final = {rule.key: rule for rule in RULES}
+HARD: Final = tuple(rule for rule in RULES if rule.effect == "hard")
+GRANTS: Final = tuple(rule for rule in RULES if rule.effect == "grant")
+WORDS: Final = {rule.key: rule.words for rule in RULES} | {
+    "operator": "The operator of the server, or its own work.",
+    "scope": "The token's scopes do not cover it.",
+    "shared": "It is of the directory, or a definition: everyone's.",
+    "holder": "It is the requester's own record.",
+    "representative": "He represents the minor whose record it is.",
+    "majority": "The person represented is of age, or the date of birth is not known.",
+    "announcement": "Hidden from the person until it has been announced, at most a month.",
+    "minor-secret": "The minor keeps it from the representatives.",
+    "nothing": "No rule gives access.",
+}
+
+
+def deposited(access: Access, resource_type: str) -> Predicate:
+    """What the requester or his organisation deposited; for professionals and systems also what they wrote."""
+    who = access.requester
+    if not who.own or resource_type == "AuditEvent":
+        return FALSE
+    mine = tuple(sorted(who.own))
+    if who.kind in ("patient", "representative"):
+        return In("acl.by", mine)
+    return any_of((In("acl.by", mine), In("acl.author", mine)))
+
+
+def hard(case: Case) -> Predicate:
+    """Where nothing is seen."""
+    return any_of(rule.judge(case) for rule in HARD)
+
+
+def granted(case: Case) -> Predicate:
+    """What the policy gives, own deposits left aside."""
+    found = []
+    for rule in GRANTS:
+        if rule.key != "own" and (given := rule.judge(case)) != FALSE:
+            found.append(all_of((given, *(BY_KEY[key].judge(case) for key in rule.limits))))
+    return any_of(found)
+
+
+def compartment(patient: str, resource_type: str) -> Predicate:
+    """What is in the patient's compartment, his for being the one or one of those it is about."""
+    if resource_type == "Patient":
+        return Eq("pat", patient)
+    if resource_type in _SEVERAL:
+        return all_of((Eq("pat", patient), negate(Exists("patx"))))
+    return any_of((Eq("pat", patient), Eq("patx", patient)))
+
+
+def announced(access: Access) -> Predicate:
+    """`INVISIBLE_PATIENT` hides until it is taken off, or a month after the deposit (R.1111-53)."""
+    hidden = In("acl.labels", (HIDDEN_FROM_PATIENT,))
+    return any_of((negate(hidden), Cmp("acl.at", "$lte", month_before(access.now))))
+
+
+def holder(access: Access, resource_type: str, policy: Policy | None) -> tuple[Predicate, datetime | None]:
+    """What a patient or a representative sees of the record that is his, and until when; `policy` is that record's."""
+    who = access.requester
+    if who.patient is None:
+        return FALSE, None
+    seen = all_of((compartment(who.patient, resource_type), announced(access), negate(In("acl.labels", (THROUGH,)))))
+    if who.kind == "patient":
+        return any_of((seen, deposited(access, resource_type))), access.now
+    of_age = majority(policy.birth) if policy is not None else None
+    if of_age is None or of_age <= access.now:
+        return FALSE, None
+    secret = negate(In("acl.labels", (HIDDEN_FROM_REPRESENTATIVES,)))
+    return all_of((any_of((seen, deposited(access, resource_type))), secret)), access.now
+
+
+def _express_only(case: Case) -> bool:
+    return case.access.requester.profession in EXPRESS_ONLY

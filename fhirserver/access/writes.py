@@ -1,0 +1,304 @@
+"""Who may write what: the state before and the state after are both judged, so that nobody widens his own access.
+
+The state before is one that the requester sees: what he does not see, the caller answers as absent (404), never
+Forbidden. Reasons are keys; `WORDS` says them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from fhirserver.access import compile as compiler
+from fhirserver.access import keys, rules, scopes, tables
+from fhirserver.access.acl import HIDDEN_FROM_PATIENT, HIDDEN_FROM_REPRESENTATIVES, MASKED, label_codes, security
+from fhirserver.access.answer import answer, question
+from fhirserver.access.moments import majority
+from fhirserver.predicate import FALSE, TRUE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fhirserver.access.policy import Policy
+    from fhirserver.access.requester import Access
+
+Resource = dict[str, Any]
+
+WORDS: Final = {
+    "operator": "The operator of the server, or its own work.",
+    "audit": "Traces are written by the server alone.",
+    "scope": "The token's scopes do not cover it.",
+    "prohibited": "For this purpose nobody may write here.",
+    "definition": "Definitions are the operator's to write.",
+    "directory": "The directory is fed by professionals and systems; its identifiers are the operator's to change.",
+    "record": "Only a hospital's or laboratory's system, or the operator, makes a record.",
+    "identity": "This part of the identity is not the requester's to change.",
+    "grant": "Only the person, the representative or the operator grants access.",
+    "care-team": "A care team is declared by the person, by one who has access already, or by the establishment.",
+    "closed": "The record is closed.",
+    "opposed": "The person opposes that this requester feeds the record.",
+    "blocked": "The person denies this requester by name.",
+    "subject": "A resource stays about whom it is about.",
+    "label": "These labels are not the requester's to change.",
+    "own": "It is the requester's own entry.",
+    "not-own": "Only who wrote or deposited it changes it.",
+    "not-holder": "A person writes in his own record only.",
+    "feed": "A professional or a system feeds an open record.",
+    "holder": "It is the requester's own record.",
+}
+_LETTERS: Final = {"create": "c", "update": "u", "patch": "u", "delete": "d"}
+_SUBJECTS: Final = ("subject", "patient", "beneficiary", "individual", "member")
+_HOLDERS_PATIENT: Final = frozenset({
+    "telecom", "address", "generalPractitioner", "contact", "communication", "photo", "active", "maritalStatus",
+    "text", "meta", "id", "resourceType",
+})  # fmt: skip
+"""What the holder changes in his Patient: not the INS identity."""
+_HOSPITALS_PATIENT_NOT: Final = ("generalPractitioner", "active")
+_HOLDERS_LABELS: Final = frozenset({*MASKED, "N"})
+_UNMASKED_BY: Final = ("patient", "representative")
+
+
+class Decision(NamedTuple):
+    """Whether the write is allowed, and the rule that decided."""
+
+    allowed: bool
+    reason: str
+
+    @property
+    def words(self) -> str:
+        return WORDS[self.reason]
+
+
+@dataclass(frozen=True)
+class Write:
+    """One write: the states before and after (None where there is none), and the `acl` of the state before."""
+
+    access: Access
+    interaction: str
+    type: str
+    pre: Resource | None
+    post: Resource | None
+    policy: Policy | None
+    acl: Mapping[str, Any] | None
+    identifiers: Mapping[str, tuple[str, ...]]
+
+    @property
+    def kind(self) -> str:
+        return self.access.requester.kind
+
+    @property
+    def feeds(self) -> bool:
+        return self.kind in ("practitioner", "system")
+
+    @property
+    def is_own(self) -> bool:
+        mine, acl = self.access.requester.own, self.acl or {}
+        if mine & set(acl.get("by", ())):
+            return True
+        return self.feeds and bool(mine & set(acl.get("author", ())))
+
+    def changed(self, name: str) -> bool:
+        return (self.pre or {}).get(name) != (self.post or {}).get(name)
+
+
+def judge_write(
+    access: Access,
+    interaction: str,
+    resource_type: str,
+    pre: Resource | None,
+    post: Resource | None,
+    policy: Policy | None,
+    *,
+    acl: Mapping[str, Any] | None = None,
+    identifiers: Mapping[str, tuple[str, ...]] | None = None,
+) -> Decision:
+    """Whether the requester may turn `pre` into `post` (None: not there, or no more).
+
+    `interaction` is create, update, patch or delete; `policy` that of the patient the resource is about (before, if
+    there is a before), None when it is about none or an unknown one; `acl` that of `pre`; `identifiers` gives national
+    keys of the local actors in `post`. The caller has read `pre` through the requester's view.
+    """
+    write = Write(access, interaction, resource_type, pre, post, policy, acl, identifiers or {})
+    if resource_type == "AuditEvent" and (write.kind != "operator" or pre is not None):
+        return Decision(False, "audit")
+    letter = "c" if pre is None else _LETTERS[interaction]
+    if not scopes.permits(access.requester, resource_type, letter):
+        return Decision(False, "scope")
+    if write.kind == "operator":
+        return Decision(True, "operator")
+    if tables.purpose(access.requester.purpose).family == "prohibited":
+        return Decision(False, "prohibited")
+    special = {"Patient": _patient, "Consent": _consent, "CareTeam": _care_team}.get(resource_type)
+    if special is not None:
+        return special(write)
+    if resource_type in tables.shared() and policy is None:
+        return _shared(write)
+    return _entry(write)
+
+
+def _shared(write: Write) -> Decision:
+    """Whoever could change the number of a professional could take over what a Consent grants him."""
+    if tables.shared()[write.type] != "directory":
+        return Decision(False, "definition")
+    if not write.feeds:
+        return Decision(False, "directory")
+    if write.pre is None:
+        return Decision(True, "feed")
+    if not write.is_own:
+        return Decision(False, "not-own")
+    if write.post is not None and _identity(write.pre) != _identity(write.post):
+        return Decision(False, "directory")
+    return Decision(True, "own")
+
+
+def _identity(actor: Resource) -> tuple[Any, ...]:
+    names = ("practitioner", "organization", "code", "partOf")
+    return (keys.of_resource(actor), *(actor.get(name) for name in names))
+
+
+def _patient(write: Write) -> Decision:
+    if write.pre is None:
+        return Decision(write.kind == "system", "feed" if write.kind == "system" else "record")
+    if write.post is None:
+        return Decision(False, "record")
+    if security(write.pre) != security(write.post):
+        return Decision(False, "label")
+    if write.kind == "system":
+        if not write.is_own:
+            return Decision(False, "not-own")
+        return Decision(False, "identity") if any(map(write.changed, _HOSPITALS_PATIENT_NOT)) else Decision(True, "own")
+    if (refused := _not_holder(write)) is not None:
+        return refused
+    changed = {name for name in {*write.pre, *write.post} if write.changed(name)}
+    return Decision(True, "holder") if changed <= _HOLDERS_PATIENT else Decision(False, "identity")
+
+
+def _consent(write: Write) -> Decision:
+    """Written by whom it binds, about himself, before and after."""
+    if write.kind not in ("patient", "representative") or _not_holder(write) is not None:
+        return Decision(False, "grant")
+    return Decision(True, "holder") if _about(write, write.access.requester.patient) else Decision(False, "grant")
+
+
+def _care_team(write: Write) -> Decision:
+    """Deemed authorised (L.1110-12): so nobody makes himself one of it.
+
+    The person declares it; so does a professional who already has a basis; a system for its own establishment.
+    """
+    if write.kind in ("patient", "representative"):
+        fine = _not_holder(write) is None and _about(write, write.access.requester.patient)
+        return Decision(fine, "holder" if fine else "grant")
+    if (refused := _unfed(write)) is not None:
+        return refused
+    if write.pre is not None and write.post is not None and _moved(write):
+        return Decision(False, "subject")
+    if write.kind == "practitioner":
+        return Decision(_has_basis(write), "care-team")
+    own = write.pre is None or write.is_own
+    return Decision(own and not _strangers(write), "care-team")
+
+
+def _entry(write: Write) -> Decision:
+    if write.pre is None:
+        return _created(write)
+    if write.post is not None and _moved(write):
+        return Decision(False, "subject")
+    if write.feeds and (refused := _unfed(write)) is not None and write.post is not None:
+        return refused
+    if write.is_own and (write.feeds or write.policy is None or _not_holder(write) is None):
+        return Decision(False, "label") if _relabelled(write) else Decision(True, "own")
+    if write.kind in ("patient", "representative") and _not_holder(write) is None and _only_labels(write):
+        return Decision(False, "label") if _relabelled(write) else Decision(True, "holder")
+    return Decision(False, "not-own")
+
+
+def _created(write: Write) -> Decision:
+    if write.feeds:
+        return _unfed(write) or Decision(True, "feed")
+    if write.policy is None:
+        return Decision(write.type == "Binary", "holder" if write.type == "Binary" else "not-holder")
+    return _not_holder(write) or Decision(True, "holder")
+
+
+def _unfed(write: Write) -> Decision | None:
+    """Why the record may not be fed: closed, opposed (a Consent that denies `collect`). Blocking is about reading."""
+    if write.policy is None:
+        return None
+    if not write.policy.open:
+        return Decision(False, "closed")
+    said = answer(write.policy.roots, question(write.access, write.type, "collect"))
+    opposed = said.deny_named != FALSE or (said.deny != FALSE and said.permit_named != TRUE)
+    return Decision(False, "opposed") if opposed else None
+
+
+def _not_holder(write: Write) -> Decision | None:
+    """Why this person does not act for the record: it is another's, or the one represented is of age."""
+    policy, who = write.policy, write.access.requester
+    if policy is None or policy.patient != who.patient or write.kind not in ("patient", "representative"):
+        return Decision(False, "not-holder")
+    if write.kind == "representative":
+        of_age = majority(policy.birth)
+        if of_age is None or of_age <= write.access.now:
+            return Decision(False, "not-holder")
+    return None
+
+
+def _about(write: Write, patient: str | None) -> bool:
+    """Whether both states are about this patient, by literal reference."""
+    name = "subject" if write.type == "CareTeam" else "patient"
+    for state in (write.pre, write.post):
+        if state is not None:
+            reference = state.get(name)
+            place = keys.local(reference.get("reference")) if isinstance(reference, dict) else None
+            if place != ("Patient", patient):
+                return False
+    return True
+
+
+def _moved(write: Write) -> bool:
+    return any(map(write.changed, _SUBJECTS))
+
+
+def _only_labels(write: Write) -> bool:
+    return write.post is not None and _bare(write.pre or {}) == _bare(write.post)
+
+
+def _bare(resource: Resource) -> Resource:
+    """The resource but for its labels and what the server sets."""
+    meta = resource.get("meta")
+    kept = {name: meta[name] for name in ("profile", "tag", "source") if name in meta} if isinstance(meta, dict) else {}
+    return {name: value for name, value in resource.items() if name not in ("meta", "securityLabel", "text")} | kept
+
+
+def _relabelled(write: Write) -> bool:
+    """Whether labels change that are not his to change: masking is the person's, announcing the professional's."""
+    if write.pre is None or write.post is None or security(write.pre) == security(write.post):
+        return False
+    before, after = label_codes(write.pre), label_codes(write.post)
+    changed = before ^ after
+    if write.kind in _UNMASKED_BY:
+        allowed = _HOLDERS_LABELS | ({HIDDEN_FROM_REPRESENTATIVES} if write.kind == "patient" else frozenset())
+        return not (changed <= allowed or (write.is_own and not changed & {HIDDEN_FROM_PATIENT}))
+    return bool((before - after) & {*MASKED, HIDDEN_FROM_REPRESENTATIVES})
+
+
+def _has_basis(write: Write) -> bool:
+    """Whether the professional reads this record already, by a rule other than emergency."""
+    if write.policy is None:
+        return False
+    case = rules.Case(write.access, "Patient", write.policy, named=False)
+    return compiler.part(write.access, "Patient", write.policy, None).granted != FALSE and rules.hard(case) == FALSE
+
+
+def _strangers(write: Write) -> bool:
+    """Whether the team names another establishment than the system's own."""
+    if write.post is None:
+        return False
+    mine = write.access.requester.own
+    inner = keys.contained(write.post)
+    found: list[Any] = []
+    for participant in write.post.get("participant") or ():
+        found += [participant.get("member"), participant.get("onBehalfOf")]
+    found += write.post.get("managingOrganization") or ()
+    named = {key for each in found for key in keys.of_reference(each, write.identifiers, inner)}
+    return any(keys.kind(key) == "finess" and key not in mine for key in named)
