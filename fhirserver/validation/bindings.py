@@ -130,7 +130,9 @@ class Binding:
                 verdict: bool | None = bool(self.grammar(value))
             else:
                 verdict = None if self.bare is None else value in self.bare
-            self._tell(verdict, f"'{value}'", at, ctx, profile)
+            if not verdict:
+                rule = self.unchecked if verdict is None else self.rule
+                ctx.report(rule, at, profile=profile, value=f"'{value}'", values=self.told())
 
         return check
 
@@ -138,40 +140,44 @@ class Binding:
         def check(value: Any, at: At, ctx: Context) -> None:
             if not isinstance(value, dict):
                 return
-            code, system = value.get("code"), value.get("system")
-            if code is None:
-                if self.strength == "required" and "extension" not in value and (what == "code" or "value" in value):
-                    ctx.report(self.absent, at, profile=profile, values=self.told())
-                return
-            self._tell(self.holds(system, code), _shown(system, code), at, ctx, profile)
+            if "code" in value:
+                self._judge([value], at, ctx, profile)
+            elif self.strength == "required" and "extension" not in value and (what == "code" or "value" in value):
+                ctx.report(self.absent, at, profile=profile, values=self.told())
 
         return check
 
     def _concept(self, profile: str | None) -> Check:
         def check(value: Any, at: At, ctx: Context) -> None:
-            codings = value.get("coding") if isinstance(value, dict) else None
-            listed = [coding for coding in codings if isinstance(coding, dict)] if isinstance(codings, list) else []
-            coded = [coding for coding in listed if "code" in coding]
-            if not coded:
-                if self.strength == "required" and isinstance(value, dict) and "extension" not in value:
-                    ctx.report(self.absent, at, profile=profile, values=self.told())
+            if not isinstance(value, dict):
                 return
-            verdict: bool | None = False
-            for coding in coded:
-                found = self.holds(coding.get("system"), coding["code"])
-                if found:
-                    return
-                verdict = None if found is None else verdict
-            shown = ", ".join(_shown(coding.get("system"), coding["code"]) for coding in coded)
-            self._tell(verdict, shown, at, ctx, profile)
+            codings = value.get("coding")
+            listed = codings if isinstance(codings, list) else ()
+            coded = [coding for coding in listed if isinstance(coding, dict) and "code" in coding]
+            if coded:
+                self._judge(coded, at, ctx, profile)
+            elif self.strength == "required" and "extension" not in value:
+                ctx.report(self.absent, at, profile=profile, values=self.told())
 
         return check
 
-    def _tell(self, verdict: bool | None, shown: str, at: At, ctx: Context, profile: str | None) -> None:
-        if verdict is None:
-            ctx.report(self.unchecked, at, profile=profile, value=shown, values=self.told())
-        elif not verdict:
-            ctx.report(self.rule, at, profile=profile, value=shown, values=self.told())
+    def _judge(self, codings: list[dict[str, Any]], at: At, ctx: Context, profile: str | None) -> None:
+        """One of the codings must be in the value set."""
+        verdict: bool | None = False
+        for coding in codings:
+            found = self.holds(coding.get("system"), coding["code"])
+            if found:
+                return
+            verdict = None if found is None else verdict
+        rule = self.unchecked if verdict is None else self.rule
+        if rule == "code-extensible" and self._foreign(codings):
+            rule = "code-other"
+        shown = ", ".join(_shown(coding.get("system"), coding["code"]) for coding in codings)
+        ctx.report(rule, at, profile=profile, value=shown, values=self.told())
+
+    def _foreign(self, codings: list[dict[str, Any]]) -> bool:
+        """Whether no coding is from a code system of the value set: it may fill a gap that the value set leaves."""
+        return self.codes is not None and not any(str(coding.get("system")) in self.codes for coding in codings)
 
 
 def _shown(system: object, code: object) -> str:

@@ -20,16 +20,6 @@ if TYPE_CHECKING:
     Check = Callable[[Any, At, Context], None]
 
 
-def whole(check: Check) -> ItemCheck:
-    """A check of the value alone."""
-
-    def each(value: Any, owner: dict[str, Any], at: At, kind: str, ctx: Context) -> None:
-        if value is not None:
-            check(value, at, ctx)
-
-    return each
-
-
 def children(parts: tuple[Part, ...]) -> ItemCheck:
     """The checks of what is below; of a primitive, of its extensions."""
 
@@ -41,10 +31,11 @@ def children(parts: tuple[Part, ...]) -> ItemCheck:
 
 
 def by_type(found: Mapping[str, Check]) -> ItemCheck:
-    """The check for the type that the value has."""
+    """The check for the type that the value has; one for `Resource` is for resources of any type."""
+    general = found.get("Resource")
 
     def each(value: Any, owner: dict[str, Any], at: At, kind: str, ctx: Context) -> None:
-        check = found.get(kind)
+        check = found.get(kind, general)
         if check is not None and value is not None:
             check(value, at, ctx)
 

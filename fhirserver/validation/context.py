@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fhirserver.outcome import Issue
 from fhirserver.validation.messages import INVARIANT, RULES, text
+from fhirserver.validation.sentences import SENTENCES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -123,7 +124,8 @@ class Context:
         self, key: str, at: At, *, severity: str = "error", profile: str | None = None, human: str = "", name: str = ""
     ) -> None:
         """Add the issue that an invariant does not hold."""
-        said = text(key, self.language) if key in RULES else human
+        words = SENTENCES.get(key)
+        said = words[self.language == "fr"] if words else human
         self.report(INVARIANT, at, name, severity=severity, profile=profile, key=key, rule_key=key, human=said)
 
     def trial(self) -> list[Issue]:

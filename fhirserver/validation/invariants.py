@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from fhirserver.validation.natives import NATIVE
+from fhirserver.validation.natives import NATIVE, TEXTS
 from fhirserver.validation.references import resolve
 
 if TYPE_CHECKING:
@@ -44,9 +44,10 @@ def compile_one(
 ) -> Check:
     """One invariant, native if the table has it. An empty result breaks nothing, as FHIRPath's room has it."""
     native = NATIVE.get(expression)
+    expected = str if expression in TEXTS else dict
 
     def quick(value: Any, at: At, ctx: Context) -> None:
-        if type(value) is dict and native is not None and not native(value, ctx):
+        if type(value) is expected and native is not None and not native(value, ctx):
             ctx.invariant(key, at, severity=severity, profile=profile, human=expression)
 
     return quick if native is not None else _evaluated(key, severity, expression, base, definitions, profile)

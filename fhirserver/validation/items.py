@@ -21,11 +21,9 @@ NOTHING: dict[str, Any] = {}
 
 
 def properties(definitions: Definitions, kind: str | None, name: str) -> list[Property]:
-    """The JSON members of a type that carry an element; none when the type is not known."""
-    if kind is None:
-        return []
+    """The JSON members of a type that carry an element; of no type in particular, `id` and `extension`."""
     try:
-        members = definitions.type(kind).properties
+        members = definitions.type(kind or "Element").properties
     except KeyError:
         return []
     return [item for item in members.values() if name in (item.element, item.name)]

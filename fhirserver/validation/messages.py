@@ -190,6 +190,12 @@ RULES: Final[dict[str, Rule]] = {
         "{value} is not in the value set {value_set}, which is to be used if it has a fitting code.",
         "{value} n'est pas dans le jeu de valeurs {value_set}, à utiliser s'il a un code qui convient.",
     ),
+    "code-other": _rule(
+        "information",
+        "code-invalid",
+        "{value} is from another code system than the value set {value_set}, which is to be used if it fits.",
+        "{value} vient d'un autre système de codes que le jeu de valeurs {value_set}, à utiliser s'il convient.",
+    ),
     "code-absent-extensible": _rule(
         "information",
         "code-invalid",

@@ -146,10 +146,6 @@ def _not_in_error(value: dict[str, Any], ctx: Context) -> bool:
     )
 
 
-def _always(value: dict[str, Any], ctx: Context) -> bool:
-    return True
-
-
 def _repeat_positive(element: str) -> Predicate:
     def holds(value: dict[str, Any], ctx: Context) -> bool:
         number = value.get(element)
@@ -165,12 +161,23 @@ _DOM_3: Final = (
     " '#').exists()).not()).trace('unmatched', id).empty()"
 )
 
+_ELD_3: Final = "empty() or ($this = '*') or (toInteger() >= 0)"
+TEXTS: Final = frozenset((_ELD_3,))
+"""The expressions that start from a text, not from an object."""
+
+
+def _cardinality(value: Any, ctx: Context) -> bool:
+    """eld-3; by FHIRPath a text that is no number would leave it undecided."""
+    return bool(value == "*" or value.isdecimal())
+
+
 NATIVE: Final[dict[str, Predicate]] = {
     "contained.contained.empty()": _contained_in_contained,
     "contained.meta.versionId.empty() and contained.meta.lastUpdated.empty()": _contained_versioned,
     "contained.meta.security.empty()": _contained_secured,
     _DOM_3: _contained_used,
     "text.`div`.exists()": _narrated,
+    _ELD_3: _cardinality,
     "code.empty() or system.exists()": _needs("code", "system"),
     "value.empty() or system.exists()": _needs("value", "system"),
     "data.empty() or contentType.exists()": _needs("data", "contentType"),

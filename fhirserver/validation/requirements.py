@@ -82,11 +82,20 @@ class Requirements:
         for kind in kinds[:1]:
             if not kind.startswith("http"):
                 known |= self._known(self._base.elements(kind).get(kind, {}))
-        base = members[0].type if len(members) == 1 else kinds[0] if len(kinds) == 1 else "Element"
-        own = node.element.get("constraint", ())
-        for check in invariants.compile_all(own, base, self._definitions, self._url, known):
-            yield checks.whole(check)
+        narrowed = [member.type for member in members if member.type in kinds or len(members) == 1]
+        yield from self._invariants(node, narrowed or kinds or ["Element"], known)
         yield from self._below(node, members, kinds)
+
+    def _invariants(self, node: Node, kinds: Sequence[str], known: frozenset[str]) -> Iterator[ItemCheck]:
+        """The constraints of an element, compiled for each type that its value may have."""
+        for constraint in node.element.get("constraint", ()):
+            found = {
+                kind: check
+                for kind in kinds
+                for check in invariants.compile_all((constraint,), kind, self._definitions, self._url, known)
+            }
+            if found:
+                yield checks.by_type(found)
 
     def _below(self, node: Node, members: Sequence[Property], kinds: list[str]) -> Iterator[ItemCheck]:
         """The children, and those of the element that a contentReference names."""

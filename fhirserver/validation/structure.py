@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from fhirserver.spec import Definitions, Property, TypeDef
     from fhirserver.validation.context import At, Context
 
-    Check = Callable[[dict[str, Any], At, Context], None]
-    """A JSON object, its place, its context."""
+    Check = Callable[[Any, At, Context], None]
+    """A JSON value, its place, its context."""
     Member = Callable[[Any, dict[str, Any], At, Context], None]
     """A member's value, the object it is in, that object's place and context."""
 
@@ -123,7 +123,8 @@ class Structure:
             return self._resource(item)
         primitive = facts.primitive or PRIMITIVES.get(item.type)
         if primitive is not None:
-            return _primitives(item, primitive) if item.array else _primitive(item, primitive)
+            member = _primitives(item, primitive) if item.array else _primitive(item, primitive)
+            return _also(member, item, tuple(facts.checks)) if facts.checks else member
         check = self.of(item.type)
         if item.array:
             return _objects(item, check, tuple(facts.checks))
@@ -235,6 +236,21 @@ def _primitives(item: Property, primitive: Primitive) -> Member:
                 ctx.report("null-pair", at, name, index, name=item.name)
 
     return member
+
+
+def _also(member: Member, item: Property, checks: tuple[Check, ...]) -> Member:
+    """A primitive that more is asked of than its type."""
+    name, kind = item.element, item.type
+
+    def checked(value: Any, owner: dict[str, Any], at: At, ctx: Context) -> None:
+        member(value, owner, at, ctx)
+        for index, each in enumerate(value if isinstance(value, list) else (value,)):
+            if each is not None and not isinstance(each, dict | list):
+                here = (at, name, index if isinstance(value, list) else -1, kind)
+                for check in checks:
+                    check(each, here, ctx)
+
+    return checked
 
 
 def _object(item: Property, check: Check, checks: tuple[Check, ...]) -> Member:
