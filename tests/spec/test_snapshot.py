@@ -293,12 +293,14 @@ def test_ids_may_be_left_out(tmp_path: Path) -> None:
         {"path": "Patient"},
         {"path": "Patient.identifier", "slicing": slicing},
         {"path": "Patient.identifier", "sliceName": "a", "max": "1"},
+        {"path": "Patient.identifier.assigner", "min": 1},
         {"path": "Patient.identifier.assigner.display", "min": 1},
         {"path": "Patient.identifier", "sliceName": "b"},
         {"path": "Patient.identifier.assigner.display", "max": "0"},
         {"path": "Patient.contact.name.family", "min": 1},
     )
     assert found["Patient.identifier:a.assigner.display"]["min"] == 1
+    assert found["Patient.identifier:a.assigner.display"]["max"] == "1"
     assert found["Patient.identifier:b.assigner.display"]["min"] == 0
     assert found["Patient.identifier:b.assigner.display"]["max"] == "0"
     assert found["Patient.contact.name.family"]["min"] == 1

@@ -38,6 +38,14 @@ def test_the_archive_that_is_shipped_is_the_one_that_the_package_gives(tmp_path:
         assert again.fact(key) == shipped.fact(key), key
 
 
+def test_what_is_computed_beforehand_follows_from_the_resources() -> None:
+    shipped = Archive(CORE)
+    derived = orjson.loads(orjson.dumps(build_spec.derive(shipped.load(entry.key) for entry in shipped.entries())))
+    assert {*derived, "package"} == set(shipped.facts())
+    for key, value in derived.items():
+        assert value == shipped.fact(key), key
+
+
 def test_the_archive_is_small() -> None:
     assert CORE.stat().st_size < 4_000_000
 
