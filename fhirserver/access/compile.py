@@ -52,6 +52,16 @@ def compiled(
     return compose(access, resource_type, parts, _represented(access, policies), named)
 
 
+def settled(access: Access, resource_type: str) -> Predicate | None:
+    """The predicate where it depends on no policy; else None."""
+    who = access.requester
+    if not scopes.levels(who, resource_type, "rs"):
+        return FALSE
+    if who.kind == "operator":
+        return TRUE
+    return TRUE if resource_type in tables.shared() and resource_type not in tables.compartment() else None
+
+
 def part(access: Access, resource_type: str, policy: Policy, named: frozenset[str] | None) -> Part:
     """What one policy gives and withholds: depends on nothing but its arguments, so it can be kept."""
     case = rules.Case(access, resource_type, policy, named is not None and policy.patient in named)
@@ -68,15 +78,9 @@ def compose(
     named: frozenset[str] | None,
 ) -> Compiled:
     """Parts by patient, made one: patients of whom the same is said share a branch."""
-    who = access.requester
-    levels = scopes.levels(who, resource_type, "rs")
-    if not levels:
-        return Compiled(FALSE, None)
-    if who.kind == "operator":
-        return Compiled(TRUE, None)
-    if resource_type in tables.shared() and resource_type not in tables.compartment():
-        return Compiled(TRUE, None)
-    parts = list(parts)
+    if (certain := settled(access, resource_type)) is not None:
+        return Compiled(certain, None)
+    who, levels, parts = access.requester, scopes.levels(access.requester, resource_type, "rs"), list(parts)
     until = soonest(each.until for _, each in parts)
     if who.kind in ("patient", "representative"):
         seen, change = rules.holder(access, resource_type, represented)
