@@ -138,7 +138,7 @@ def read(package: Path) -> Iterator[Json]:
             if not member.isfile() or not member.name.endswith(".json") or member.name.count("/") != 1:
                 continue
             file = tar.extractfile(member)
-            resource = orjson.loads(file.read()) if file else None
+            resource = archive.loads(file.read()) if file else None
             if isinstance(resource, dict) and resource.get("resourceType") in FACTS:
                 resources.append(FACTS[resource["resourceType"]](resource))
     order = list(FACTS)

@@ -123,6 +123,15 @@ def test_an_archive_is_written_and_read(tmp_path: Path) -> None:
     assert package.fact("nothing") is None
 
 
+def test_an_archive_keeps_the_digits_of_decimals() -> None:
+    defs = Definitions([Package.core()])
+    structure = defs.structure("http://hl7.org/fhir/StructureDefinition/ldlcholesterol")
+    assert structure is not None
+    high = next(item for item in structure["snapshot"]["element"] if item["id"] == "Observation.referenceRange.high")
+    assert str(high["fixedQuantity"]["value"]) == "3.0"
+    assert isinstance(high["fixedQuantity"]["value"], Decimal)
+
+
 def test_threads_share_an_archive() -> None:
     defs = Definitions([Package.core()])
     names: list[str] = []
