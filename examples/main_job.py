@@ -18,6 +18,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+import uuid
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
@@ -146,6 +147,7 @@ def document(ins: str, rpps: str) -> dict[str, Any]:
     """A letter, deposited by INS: to deposit, a hospital needs no right to read."""
     return {
         "resourceType": "DocumentReference",
+        "masterIdentifier": {"use": "usual", "system": "urn:ietf:rfc:3986", "value": f"urn:uuid:{uuid.uuid4()}"},
         "status": "current",
         "type": {"coding": [{"system": "http://loinc.org", "code": "34112-3"}]},
         "subject": {"identifier": {"system": INS_NIR, "value": ins}},

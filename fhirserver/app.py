@@ -33,20 +33,22 @@ def create_services(settings: Settings) -> Services:
     definitions = Definitions.french()
     key = SigningKey.open(Path(settings.key_file))
     base = base_of(settings)
+    indexer = Indexer(definitions, timezone=settings.timezone, base_url=base)
     issuer = settings.issuer or DEVELOPMENT_ISSUER
     return Services(
         settings=settings,
         base=base,
         instance=os.environ.get(INSTANCE, uuid.uuid4().hex),
         definitions=definitions,
+        indexer=indexer,
         store=Store(
             settings.mongo,
             database=settings.database,
             definitions=definitions,
-            indexer=Indexer(definitions, timezone=settings.timezone, base_url=base),
-            query_seconds=settings.query_seconds,
+            index=indexer.index,
+            operation=settings.query_seconds,
         ),
-        validator=Validator(definitions, defaults=settings.profiles),
+        validator=Validator(definitions, profile_set=settings.profiles),
         verifier=TokenVerifier(
             key,
             issuer=issuer,

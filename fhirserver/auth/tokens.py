@@ -78,7 +78,7 @@ class TokenVerifier:
 
     def __init__(self, key: SigningKey, *, issuer: str, audience: str, development: bool) -> None:
         self._key = key
-        self._issuer = issuer
+        self.issuer = issuer
         self._audience = audience
         self._development = development
         self._known: dict[bytes, _Known] = {}
@@ -113,7 +113,7 @@ class TokenVerifier:
             claims = jwt.decode(token, self._key.jwk, algorithms=[ALGORITHM]).claims
         except (JoseError, ValueError):
             raise _refused("The token's signature or form is not valid.") from None
-        if claims.get("iss") != self._issuer:
+        if claims.get("iss") != self.issuer:
             raise _refused("The token comes from another issuer.")
         audience = claims.get("aud")
         if self._audience not in (audience if isinstance(audience, list) else [audience]):

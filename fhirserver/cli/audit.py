@@ -19,15 +19,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    from fhirserver.access import Access
     from fhirserver.audit import verify
-    from fhirserver.store.errors import StoreError
-    from fhirserver.store.opening import opened
+    from fhirserver.cli.opening import opened
 
     try:
         settings = settings_.load(mongo=options.mongo, embedded=options.embedded)
         with opened(settings) as store:
-            faults = list(verify(store.traces()))
-    except (settings_.SettingsError, StoreError) as error:
+            faults = list(verify(store.traces(Access.system("audit verify"))))
+    except settings_.SettingsError as error:
         raise Problem(str(error)) from None
     for fault in faults:
         print(f"chain {fault.chain}, record {fault.n}: {fault.text}")

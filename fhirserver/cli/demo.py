@@ -6,6 +6,7 @@ import base64
 import sys
 import urllib.error
 import urllib.request
+import uuid
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -140,6 +141,7 @@ def _letter(subject: dict[str, str]) -> dict[str, Any]:
     text = "Compte rendu de consultation. Ce document est une démonstration."
     return {
         "resourceType": "DocumentReference",
+        "masterIdentifier": {"use": "usual", "system": "urn:ietf:rfc:3986", "value": f"urn:uuid:{uuid.uuid4()}"},
         "status": "current",
         "type": {
             "coding": [{"system": "http://loinc.org", "code": "11488-4", "display": "CR ou fiche de consultation"}]

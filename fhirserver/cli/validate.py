@@ -49,7 +49,7 @@ def _validator(packages: Sequence[Path], profiles: str) -> Validator:
             definitions = Definitions([*definitions.packages, *(Package.from_tgz(each) for each in packages)])
         except (OSError, ValueError) as error:
             raise Problem(f"cannot read a package: {error}") from None
-    return Validator(definitions, defaults=profiles)
+    return Validator(definitions, profile_set=profiles)
 
 
 def _files(paths: Sequence[Path]) -> Iterator[Path]:

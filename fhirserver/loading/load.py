@@ -53,7 +53,7 @@ class Loader:
         rejected: TextIO,
         *,
         connections: int,
-        progress: Callable[[], None],
+        progress: Callable[[], object],
     ) -> None:
         self._base, self._token = base, token
         self._journal, self._rejected = journal, rejected

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from fhirserver import __version__
 from fhirserver.rest.answer import Answer, of_value
 from fhirserver.rest.interactions import RESOURCE_INTERACTIONS, SYSTEM_INTERACTIONS
-from fhirserver.search import offered
+from fhirserver.search.parameters import Catalogue
 
 if TYPE_CHECKING:
     from fhirserver.rest.services import Services
@@ -47,6 +47,7 @@ def _statement(services: Services) -> dict[str, Any]:
 
 @lru_cache(maxsize=4)
 def _resources(definitions: Definitions) -> list[dict[str, Any]]:
+    catalogue = Catalogue(definitions)
     return [
         {
             "type": type,
@@ -59,14 +60,15 @@ def _resources(definitions: Definitions) -> list[dict[str, Any]]:
             "conditionalUpdate": False,
             "conditionalDelete": "not-supported",
             "referencePolicy": ["literal", "logical", "local"],
-            "searchParam": _parameters(definitions, type),
+            "searchParam": _parameters(definitions, catalogue, type),
         }
         for type in definitions.resource_types
     ]
 
 
-def _parameters(definitions: Definitions, type: str) -> list[dict[str, Any]]:
+def _parameters(definitions: Definitions, catalogue: Catalogue, type: str) -> list[dict[str, Any]]:
+    defined = definitions.search_parameters(type)
     return [
-        {"name": parameter.code, "definition": parameter.url, "type": parameter.type}
-        for parameter in offered(definitions, type)
+        {"name": code, "definition": defined[code].url, "type": parameter.type}
+        for code, parameter in catalogue.of(type).offered.items()
     ]

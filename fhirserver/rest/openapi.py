@@ -42,9 +42,11 @@ def register(app: Flask, services: Services) -> None:
     api = Api(app)
     api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"})
     api.spec.components.schema("Resource", _resource_schema(services.definitions.resource_types))
+    types = services.definitions.resource_types
     for route in ROUTES:
-        path = "/fhir" + _PLACEHOLDER.sub(r"{\1}", route.path).rstrip("/")
-        api.spec.path(path, operations={route.method.lower(): _operation(route, services.definitions.resource_types)})
+        (rule,) = app.url_map.iter_rules(f"fhir.{route.name}")
+        parameters = [_parameter(name, types) for name in _PLACEHOLDER.findall(route.path)]
+        api.spec.path(rule=rule, operations={route.method.lower(): _operation(route)}, parameters=parameters)
 
 
 def _assets() -> Blueprint:
@@ -58,7 +60,7 @@ def _assets() -> Blueprint:
     return pages
 
 
-def _operation(route: Route, types: tuple[str, ...]) -> dict[str, Any]:
+def _operation(route: Route) -> dict[str, Any]:
     ok = {"create": "201", "delete": "204"}.get(route.interaction, "200")
     answers: dict[str, Any] = {code: _answer(text) for code, text in _OUTCOMES.items()}
     answers[ok] = {"description": "Done"} if ok == "204" else _answer("Done")
@@ -66,7 +68,6 @@ def _operation(route: Route, types: tuple[str, ...]) -> dict[str, Any]:
         "operationId": route.name,
         "summary": route.summary,
         "tags": [route.interaction or "smart"],
-        "parameters": [_parameter(name, types) for name in _PLACEHOLDER.findall(route.path)],
         "responses": dict(sorted(answers.items())),
         "security": [] if route.open else [{"bearer": []}],
     }

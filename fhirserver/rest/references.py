@@ -7,6 +7,7 @@ In a transaction, `urn:uuid:` and other full URLs of the Bundle's own entries be
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -72,8 +73,8 @@ def _links(definitions: Definitions, node: dict[str, Any], type_name: str) -> It
 
 def _texts(node: dict[str, Any], name: str, value: Any, kind: str) -> Iterator[Link]:
     if isinstance(value, str):
-        yield Link(kind, value, lambda text: node.__setitem__(name, text))
+        yield Link(kind, value, partial(node.__setitem__, name))
     elif isinstance(value, list):
         for place, each in enumerate(value):
             if isinstance(each, str):
-                yield Link(kind, each, lambda text, place=place: value.__setitem__(place, text))
+                yield Link(kind, each, partial(value.__setitem__, place))

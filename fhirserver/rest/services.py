@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from fhirserver.auth import TokenVerifier
     from fhirserver.clock import Clock
     from fhirserver.rest.pages import PageSeal
+    from fhirserver.search import Indexer
     from fhirserver.settings import Settings
     from fhirserver.spec import Definitions
     from fhirserver.store import Store
@@ -25,6 +26,7 @@ class Services:
     instance: str
     """Names this running server, so that a readiness check knows it from another on the same port."""
     definitions: Definitions
+    indexer: Indexer
     store: Store
     validator: Validator
     verifier: TokenVerifier

@@ -75,7 +75,7 @@ class Supervisor:
         if settings.mongo:
             return settings
         folder = Path(settings.embedded)
-        self._database = Embedded(folder, sync_on_commit=settings.sync_on_commit)
+        self._database = Embedded(folder, sync=settings.sync_on_commit)
         uri = self._database.start()
         SigningKey.in_folder(folder, create=True)
         return replace(settings, mongo=uri, key_file=settings.key_file or str(folder / KEY_FILE))

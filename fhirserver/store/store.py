@@ -12,15 +12,14 @@ from pymongo.errors import AutoReconnect, DuplicateKeyError, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from fhirserver.errors import Unavailable
 from fhirserver.store import connection
 from fhirserver.store.collections import Collections
-from fhirserver.store.errors import RETRY_AFTER, is_transient, translated
+from fhirserver.store.errors import StoreError, is_transient, translated, unclear
 from fhirserver.store.transaction import TRACES, Room, Rules, Transaction
 from fhirserver.store.view import View
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from pymongo.client_session import ClientSession
     from pymongo.database import Database
@@ -52,7 +51,7 @@ class _Process:
         self.client = connection.connect(store.uri, selection=store.selection, operation=store.operation)
         self.database = connection.database(self.client, store.name)
         collections = Collections(
-            self.database, store.definitions.resource_types, store.definitions.compartment("Patient")
+            self.database, store.definitions.resource_types, store.definitions.compartment("Patient"), store.operation
         )
         self.room = Room(collections, store.make_rules(self.database), store.index, store.acl)
 
@@ -84,7 +83,11 @@ class Store:
         self.make_rules = rules or _default_rules()
         self._lock = threading.Lock()
         self._process: _Process | None = None
-        connection.check(self._bound().client, database)
+        try:
+            connection.check(self._bound().client, database)
+        except StoreError:
+            self.close()
+            raise
 
     def view(self, access: Access) -> View:
         """What `access` may see."""
@@ -123,6 +126,18 @@ class Store:
                 except DuplicateKeyError:
                     return
 
+    def traces(self, access: Access) -> Iterator[dict[str, Any]]:
+        """All traces by chain and place, for the server's own work. Raises PermissionError for anybody else."""
+        if access.reason is None:
+            raise PermissionError("traces are read through AuditEvent")
+        with translated():
+            yield from self._bound().database[TRACES].find(sort=[("chain", 1), ("n", 1)])
+
+    def ping(self) -> None:
+        """Returns when the database answers. Raises Unavailable."""
+        with translated():
+            self._bound().database.command("ping")
+
     def close(self) -> None:
         """Closes the connections of this process."""
         with self._lock:
@@ -152,7 +167,7 @@ class Store:
         try:
             _commit(session, until)
         except PyMongoError as error:
-            if not is_transient(error) or not transaction.landed():
+            if not is_transient(error) or not _landed(transaction):
                 raise
         return result
 
@@ -166,13 +181,17 @@ def _commit(session: ClientSession, until: float) -> None:
             if not error.has_error_label("UnknownTransactionCommitResult"):
                 raise
             if time.monotonic() > until:
-                raise Unavailable(
-                    "The database went away while it stored this: it may have been stored. Look before you repeat it.",
-                    headers={"Retry-After": RETRY_AFTER},
-                ) from error
+                raise unclear() from error
             _pause(attempt)
         else:
             return
+
+
+def _landed(transaction: Transaction) -> bool:
+    try:
+        return transaction.landed()
+    except PyMongoError as error:
+        raise unclear() from error
 
 
 def _abort(session: ClientSession) -> None:

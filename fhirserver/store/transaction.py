@@ -30,13 +30,13 @@ from fhirserver.store.errors import WRITE_CONFLICT
 from fhirserver.store.view import Judge, View
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
 
     from pymongo.client_session import ClientSession
     from pymongo.collection import Collection
 
-    from fhirserver.access import Access
+    from fhirserver.access import Access, Policy
     from fhirserver.store.collections import Collections
     from fhirserver.store.envelope import Indexed
 
@@ -54,6 +54,10 @@ class Rules(Judge, Protocol):
     """The access rules as the store keeps them."""
 
     def refresh(self, session: ClientSession, patients: frozenset[str], references: frozenset[str]) -> None: ...
+    def load(self, patients: Iterable[str], session: ClientSession | None) -> list[Policy]: ...
+    def identifiers(
+        self, references: frozenset[str], session: ClientSession | None
+    ) -> Mapping[str, tuple[str, ...]]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,27 +92,65 @@ class Transaction:
         self.mark: Mark | None = None
         self.view = _TransactionView(self, room.collections, room.rules, access, session)
 
-    def create(self, resource: Mapping[str, Any], id_: str, *, fresh: bool = False) -> Stored:
+    def trusted(self, access: Access) -> View:
+        """Another's view inside this transaction, such as that of `Access.system`."""
+        return _TransactionView(self, self._room.collections, self._room.rules, access, self._session)
+
+    def policy(self, patient: str | None) -> Policy | None:
+        """The policy of a patient as this transaction sees it; None for an unknown one."""
+        if patient is None:
+            return None
+        self.flush()
+        return next(iter(self._room.rules.load([patient], self._session)), None)
+
+    def identifiers(self, references: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
+        """National keys of the local actors, such as `Practitioner/abc`, that are here and have some."""
+        asked = frozenset(references)
+        if not asked:
+            return {}
+        self.flush()
+        return self._room.rules.identifiers(asked, self._session)
+
+    def create(
+        self,
+        resource: Mapping[str, Any],
+        id_: str,
+        *,
+        fresh: bool = False,
+        index: Indexed | None = None,
+        identifiers: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> Stored:
         """Stores the first version, or after a deletion the next one. `fresh`: the server has just made up the id.
 
+        `index` are its search entries when they are known already, `identifiers` the national keys of its authors.
         Raises Conflict when a resource with this id is there, seen or not.
         """
         type_ = resource["resourceType"]
         self._room.collections.make(type_)
         last = None if fresh else self._last(type_, id_)
         version, moment = (last["v"] + 1, last["lu"]) if last else (1, None)
-        envelope, stored = self._envelope(resource, id_, version, moment, None)
+        envelope, stored = self._envelope(resource, id_, version, moment, None, index, identifiers)
         self._insert(type_, envelope)
         return stored
 
-    def update(self, resource: Mapping[str, Any], expected: int | None = None) -> Stored:
+    def update(
+        self,
+        resource: Mapping[str, Any],
+        expected: int | None = None,
+        *,
+        index: Indexed | None = None,
+        identifiers: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> Stored:
         """Stores the next version of the resource that `resource` names; the one before goes to history.
 
+        `index` and `identifiers` as for `create`.
         Raises NotFound when it is absent, hidden or deleted, PreconditionFailed when it is not at version `expected`.
         """
         type_, id_ = resource["resourceType"], resource["id"]
         before = self._before(type_, id_, expected)
-        envelope, stored = self._envelope(resource, id_, before["v"] + 1, before["lu"], before["acl"])
+        envelope, stored = self._envelope(
+            resource, id_, before["v"] + 1, before["lu"], before["acl"], index, identifiers
+        )
         self._concerns(type_, before)
         self._supersede(type_, before)
         chunks = bodies.split(type_, envelope)
@@ -172,12 +214,20 @@ class Transaction:
             self._seen[type_, row["_id"]] = row
 
     def _envelope(
-        self, resource: Mapping[str, Any], id_: str, version: int, previous: datetime | None, acl: Row | None
+        self,
+        resource: Mapping[str, Any],
+        id_: str,
+        version: int,
+        previous: datetime | None,
+        acl: Row | None,
+        index: Indexed | None,
+        identifiers: Mapping[str, tuple[str, ...]] | None,
     ) -> tuple[Row, Stored]:
         moment = following(self._access.now, previous)
         whole = stamped(resource, id_, version, moment)
-        judged = self._room.acl(whole, self._access.requester, instant(self._access.now), acl)
-        envelope = encode(whole, version, moment, self._room.index(whole), judged) | {"w": self._token}
+        now = instant(self._access.now)
+        judged = self._room.acl(whole, self._access.requester, now, acl, identifiers=identifiers)
+        envelope = encode(whole, version, moment, index or self._room.index(whole), judged) | {"w": self._token}
         type_ = whole["resourceType"]
         self._concerns(type_, envelope)
         self.mark = self.mark or Mark(type_, id_, version, self._token)

@@ -1,0 +1,53 @@
+"""Whose record a write belongs to: by literal reference, or by the national identity (INS) that the resource names.
+
+A deposit names its patient by INS in `subject.identifier` and needs no right to read the record (DMP, feeding).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from fhirserver.access import Access
+from fhirserver.errors import Conflict, Unprocessable
+from fhirserver.search import parse
+
+if TYPE_CHECKING:
+    from fhirserver.rest.exchange import Exchange
+    from fhirserver.search import Index
+    from fhirserver.store import Transaction
+
+INS_SYSTEMS: Final = frozenset(f"urn:oid:1.2.250.1.213.1.4.{last}" for last in (8, 9, 10, 11))
+"""INS-NIR, INS-NIA, and the two for tests and demonstrations of INS-NIR."""
+_SUBJECTS: Final = ("subject", "patient")
+
+
+def indexed(exchange: Exchange, tx: Transaction, resource: dict[str, Any]) -> Index:
+    """The resource's search entries, with the record it enters as `pat`: found by it as if it named the Patient.
+
+    Raises Unprocessable when the INS leads to no record, Conflict when it leads to several.
+    """
+    index = exchange.services.indexer.index(resource)
+    if index.pat is not None:
+        return index
+    for name in _SUBJECTS:
+        subject = resource.get(name)
+        if not isinstance(subject, dict) or index.patx:
+            continue
+        identifier = subject.get("identifier")
+        if isinstance(identifier, dict) and identifier.get("system") in INS_SYSTEMS:
+            patient = _by_ins(exchange, tx, str(identifier.get("value", "")), identifier["system"], name)
+            known = {**resource, name: {**subject, "reference": f"Patient/{patient}"}}
+            return exchange.services.indexer.index(known)
+    return index
+
+
+def _by_ins(exchange: Exchange, tx: Transaction, value: str, system: str, name: str) -> str:
+    asked = [("identifier", f"{system}|{value}"), ("active:not", "false"), ("_count", "2"), ("_total", "none")]
+    query = parse(exchange.services.definitions, "Patient", asked)
+    trusted = tx.trusted(Access.system("deposit by INS"))
+    found = trusted.search(query).matches
+    if not found:
+        raise Unprocessable(f"{name}.identifier: no open record has this INS.", code="not-found", expression=name)
+    if len(found) > 1:
+        raise Conflict(f"{name}.identifier: several records have this INS; they must be merged.", expression=name)
+    return found[0].id

@@ -1,0 +1,171 @@
+"""What create, update, delete and transaction share: the way of a write.
+
+Body -> received (type and id) -> validated -> in one transaction: whose record, may it be written, stored with history,
+index entries, policy and trace.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any, Final
+
+from fhirserver import jsontext
+from fhirserver.access import author_references, judge_write, problems
+from fhirserver.audit import Entity, Event
+from fhirserver.errors import (
+    BadRequest,
+    Conflict,
+    Forbidden,
+    MethodNotAllowed,
+    PreconditionFailed,
+    Unprocessable,
+)
+from fhirserver.outcome import Issue, outcome
+from fhirserver.rest import compartment, references
+from fhirserver.rest.answer import Answer, version_headers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fhirserver.rest.exchange import Exchange
+    from fhirserver.store import Stored, Transaction
+
+_NOT_YOURS: Final = "An id is given by the server: POST to {type}, or update a resource that is there."
+
+
+def new_id() -> str:
+    """A logical id that tells nothing."""
+    return str(uuid.uuid4())
+
+
+def received(resource: dict[str, Any], type: str, id: str | None = None) -> dict[str, Any]:
+    """The resource when it is of the type and, for an update, of the id that the URL names. Raises BadRequest."""
+    found = resource.get("resourceType")
+    if found != type:
+        raise BadRequest(f"resourceType is {found!r}, but the URL says {type}.", expression="resourceType")
+    if id is not None and resource.get("id") != id:
+        raise BadRequest(
+            f"The resource's id is {resource.get('id')!r}, but the URL says {id}.", expression=f"{type}.id"
+        )
+    return resource
+
+
+def validated(exchange: Exchange, resource: dict[str, Any]) -> list[Issue]:
+    """The findings that do not forbid to store it. Raises Unprocessable with all of them when one does."""
+    language = exchange.request.accept_languages.best_match(("en", "fr")) or "en"
+    issues = exchange.services.validator.check(resource, language=language)
+    if resource["resourceType"] == "Consent":
+        issues += problems(resource)
+    if any(issue.is_error for issue in issues):
+        raise Unprocessable("The resource does not conform.", issues=issues)
+    return issues
+
+
+def commit(
+    exchange: Exchange,
+    interaction: str,
+    status: int,
+    work: Callable[[Transaction], list[Stored]],
+    *,
+    subject: tuple[str, str] | None = None,
+) -> list[Stored]:
+    """Runs the work and its trace in one transaction; `subject` is traced when nothing was written."""
+    access = exchange.access
+
+    def traced(tx: Transaction) -> list[Stored]:
+        done = work(tx)
+        touched = [Entity(stored.type, stored.id, stored.version, stored.pat) for stored in done]
+        event = Event(interaction, status, tuple(touched) or ((Entity(*subject),) if subject else ()))
+        tx.trace(place.link(event.record(access.requester, access.now)))
+        return done
+
+    with exchange.services.chains.place() as place:
+        return exchange.services.store.transact(access, traced)
+
+
+def create(exchange: Exchange, tx: Transaction, resource: dict[str, Any], id: str) -> Stored:
+    """Stores a first version under an id that the server has just made. Raises Forbidden or Unprocessable."""
+    return _create(exchange, tx, resource, id, chosen=False)
+
+
+def update(exchange: Exchange, tx: Transaction, resource: dict[str, Any], id: str, expected: int | None) -> Stored:
+    """Stores the next version; for an operator also the first, under the id of his choice.
+
+    Raises MethodNotAllowed, the same for a free id and for a hidden one, PreconditionFailed, Forbidden, Unprocessable.
+    """
+    type = resource["resourceType"]
+    before = tx.view.read(type, id)
+    if before is None or before.deleted:
+        if exchange.access.requester.kind != "operator" and (before is None or expected is not None):
+            raise MethodNotAllowed(_NOT_YOURS.format(type=type), headers={"Allow": "GET, HEAD"})
+        if expected is not None:
+            raise PreconditionFailed(f"{type}/{id} is not here, so it is not at version {expected}.")
+        return _create(exchange, tx, resource, id, chosen=True)
+    if expected is not None and before.version != expected:
+        raise PreconditionFailed(f"{type}/{id} is no longer at version {expected}: read it again.")
+    index = compartment.indexed(exchange, tx, resource)
+    identifiers = tx.identifiers(author_references(resource))
+    pre = jsontext.parse_object(before.body)
+    for patient in {before.pat, index.pat}:
+        decision = judge_write(
+            exchange.access, "update", type, pre, resource, tx.policy(patient), acl=before.acl, identifiers=identifiers
+        )
+        if not decision.allowed:
+            raise Forbidden(decision.words)
+    _require_targets(exchange, tx, resource)
+    return tx.update(resource, expected, index=index, identifiers=identifiers)
+
+
+def delete(exchange: Exchange, tx: Transaction, type: str, id: str, expected: int | None) -> list[Stored]:
+    """The tombstone, or nothing for what is absent, hidden or deleted. Raises PreconditionFailed or Forbidden."""
+    before = tx.view.read(type, id)
+    if before is None or before.deleted:
+        return []
+    if expected is not None and before.version != expected:
+        raise PreconditionFailed(f"{type}/{id} is no longer at version {expected}: read it again.")
+    pre = jsontext.parse_object(before.body)
+    decision = judge_write(exchange.access, "delete", type, pre, None, tx.policy(before.pat), acl=before.acl)
+    if not decision.allowed:
+        raise Forbidden(decision.words)
+    return [tx.delete(type, id, expected)]
+
+
+def answer(exchange: Exchange, stored: Stored, status: int, findings: list[Issue]) -> Answer:
+    """The answer to a create or update, as `Prefer` asks: the resource unless it says otherwise."""
+    headers = version_headers(stored)
+    headers["Location"] = f"{exchange.services.base}/{stored.type}/{stored.id}/_history/{stored.version}"
+    if exchange.prefer.returns == "minimal":
+        return Answer(status, None, headers)
+    if exchange.prefer.returns == "OperationOutcome":
+        return Answer(status, jsontext.dump(outcome(findings)), headers)
+    return Answer(status, stored.body, headers)
+
+
+def _create(exchange: Exchange, tx: Transaction, resource: dict[str, Any], id: str, *, chosen: bool) -> Stored:
+    type = resource["resourceType"]
+    resource = {**resource, "id": id}
+    index = compartment.indexed(exchange, tx, resource)
+    identifiers = tx.identifiers(author_references(resource))
+    decision = judge_write(
+        exchange.access, "create", type, None, resource, tx.policy(index.pat), identifiers=identifiers
+    )
+    if not decision.allowed:
+        raise Forbidden(decision.words)
+    _require_targets(exchange, tx, resource)
+    try:
+        return tx.create(resource, id, fresh=not chosen, index=index, identifiers=identifiers)
+    except Conflict:
+        raise Conflict(f"{type}/{id} was stored meanwhile: read it again.") from None
+
+
+def _require_targets(exchange: Exchange, tx: Transaction, resource: dict[str, Any]) -> None:
+    """With referential integrity on, each literal reference must lead to what the requester sees: hidden is absent."""
+    if not exchange.services.settings.referential_integrity:
+        return
+    types = exchange.services.definitions.resource_types
+    for text in references.literal(exchange.services.definitions, resource):
+        type, _, id = text.removeprefix(exchange.services.base + "/").partition("/_history/")[0].partition("/")
+        if type in types and id:
+            target = tx.view.read(type, id)
+            if target is None or target.deleted:
+                raise Unprocessable(f"The reference {text} leads to nothing here.", code="not-found")
