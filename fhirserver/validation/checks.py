@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from fhirserver.validation import references
+from fhirserver.validation.elements import ABSTRACT
 from fhirserver.validation.values import matches, same, shown
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def types(allowed: Set[str], definitions: Definitions, profile: str) -> ItemChec
     told = ", ".join(sorted(allowed))
 
     def each(value: Any, owner: dict[str, Any], at: At, kind: str, ctx: Context) -> None:
-        if kind not in allowed and not any(definitions.is_a(kind, code) for code in allowed):
+        if kind not in allowed and not any(code in ABSTRACT and definitions.is_a(kind, code) for code in allowed):
             ctx.report("type", at, profile=profile, found=kind, allowed=told)
 
     return each
@@ -116,7 +117,7 @@ def profiled(code: str, wanted: Sequence[str], profiles: Profiles, profile: str)
     """The profile of the type; of several, one must be met."""
 
     def each(value: Any, owner: dict[str, Any], at: At, kind: str, ctx: Context) -> None:
-        if type(value) is not dict or (kind != code and not profiles.is_a(kind, code)):
+        if type(value) is not dict or (kind != code and code not in ABSTRACT):
             return
         if len(wanted) == 1:
             found = profiles.of(wanted[0])

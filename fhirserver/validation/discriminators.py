@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fhirserver.validation import references
-from fhirserver.validation.elements import Node, tree
+from fhirserver.validation.elements import ABSTRACT, Node, tree
 from fhirserver.validation.values import matches, same
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ class Discriminators:
         def typed(item: Item, ctx: Context) -> bool:
             found = follow(item, ctx) if steps else [Found(item[0], item[3])]
             kinds = [each.kind for each in found if each.kind is not None]
-            return any(kind in fit or any(is_a(kind, code) for code in codes) for kind in kinds)
+            return any(kind in fit or any(code in ABSTRACT and is_a(kind, code) for code in codes) for kind in kinds)
 
         return typed
 

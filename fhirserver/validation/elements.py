@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-UNBOUNDED = 1 << 30
+UNBOUNDED: Final = 1 << 30
+ABSTRACT: Final = frozenset(("Resource", "DomainResource", "Element", "BackboneElement"))
+"""Type codes that stand for any type below them; all others mean just themselves: a `code` is no `string` here."""
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from fhirserver.validation.context import Context
 
-    Predicate = Callable[[dict[str, Any], Context], bool]
+    Predicate = Callable[[Any, Context], bool]
 
 UCUM: Final = "http://unitsofmeasure.org"
 

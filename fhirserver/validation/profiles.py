@@ -87,9 +87,6 @@ class Profiles:
         root: Node = tree(structure)
         return Requirements(self._definitions, self._base, self, structure).root(root)
 
-    def is_a(self, kind: str, code: str) -> bool:
-        return self._definitions.is_a(kind, code)
-
     def enter(self, profile: Profile, value: dict[str, Any], at: At, ctx: Context) -> None:
         """Judge a value, or a resource inside the one at hand, by a profile."""
         found = value.get("resourceType")

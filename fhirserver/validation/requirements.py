@@ -242,6 +242,8 @@ def _element(
         if number < low:
             rule = "min" if low == 1 else "min-count"
             ctx.report(rule, at, name, profile=profile, name=name, min=low, found=number)
+            if not number:
+                return
         elif number > high:
             ctx.report("max", at, name, profile=profile, name=name, max=high, found=number)
         for value, holder, here, kind in items:
