@@ -204,7 +204,7 @@ def component(name: str, found: Component, value: str, at: int, asker: Asker) ->
     suffix = str(at)
     match found.type:
         case "token":
-            return [_form(form, suffix) for form in token(name, found, value, asker)]
+            return [(Eq(f"f{at}", form),) if form != "|" else () for form in token(name, found, value, asker)]
         case "string":
             sought = words(name, value)
             return [(Cmp(f"s{at}", "$gte", sought), Cmp(f"s{at}", "$lt", sought + _AFTER_LAST))]
@@ -216,7 +216,3 @@ def component(name: str, found: Component, value: str, at: int, asker: Asker) ->
     return meaning(name, found.type, value, asker, suffix)
 
 
-def _form(form: str, suffix: str) -> Row:
-    if form.endswith("|"):
-        return (Cmp(f"f{suffix}", "$gte", form), Cmp(f"f{suffix}", "$lt", form + _AFTER_LAST))
-    return (Eq(f"f{suffix}", form),)

@@ -66,7 +66,8 @@ def _column(
 
 def _forms(component: Component, value: Value, context: Context) -> list[str]:
     if component.type == "token":
-        return extract.tokens(value, component.bare, context)
+        forms = extract.tokens(value, component.bare, context)
+        return forms + [terms.system_of(form) for form in forms if terms.has_system(form)]
     if component.type == "uri":
         return [terms.uri("", form) for form in terms.canonical(value.value)] if isinstance(value.value, str) else []
     found = extract.literal(value, context)

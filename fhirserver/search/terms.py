@@ -70,6 +70,16 @@ def of_system(system: str) -> str:
     return f"|{system_part(system)}|"
 
 
+def has_system(form: str) -> bool:
+    """Whether a form is of a code with its system."""
+    return not form.startswith(("||", "|=|", "|-|"))
+
+
+def system_of(form: str) -> str:
+    """`|http://loinc.org|718-7` -> `|http://loinc.org|`."""
+    return form[: form.index("|", 1) + 1]
+
+
 def token(system: str | None, code: str | None, sensitive: bool) -> list[str]:
     """The forms of one Coding or Identifier, without the parameter's name in front."""
     if not code:
