@@ -214,5 +214,3 @@ def component(name: str, found: Component, value: str, at: int, asker: Asker) ->
             keys = {sought, literal.versioned or literal.key} if literal else {sought}
             return [(Eq(f"f{at}", terms.uri("", key)),) for key in sorted(keys)]
     return meaning(name, found.type, value, asker, suffix)
-
-

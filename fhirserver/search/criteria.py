@@ -187,7 +187,16 @@ def _composite(criterion: Criterion, value: str, asker: Asker) -> Predicate:
     for at, (component, part) in enumerate(zip(components, parts, strict=True)):
         meanings = asked.component(criterion.name, component, part, at, asker)
         rows = [(*row, *meaning) for row in rows for meaning in meanings]
-    return any_of(Elem(f"d.{source.code}", row) for source in criterion.parameter.sources for row in rows)
+    first = asked.token(criterion.name, components[0], parts[0], asker) if components[0].type == "token" else []
+    return any_of(
+        all_of((_implied(source, first), any_of(Elem(f"d.{source.code}", row) for row in rows)))
+        for source in criterion.parameter.sources
+    )
+
+
+def _implied(source: Source, forms: Iterable[str]) -> Predicate:
+    """What an index serves of a composite: the term of its first component, if that has one."""
+    return merged(_form(source.implied, form) for form in forms) if source.implied else predicate.TRUE
 
 
 _COMPILERS: Final[dict[str, Callable[[Criterion, str, Asker], Predicate]]] = {

@@ -7,7 +7,7 @@ A parameter that only repeats others keeps no terms of its own: `Observation.pat
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -55,10 +55,14 @@ class Part:
 
 
 class Source(NamedTuple):
-    """Whose terms answer a parameter; of them, with `target`, only references to that type."""
+    """Whose terms answer a parameter; of them, with `target`, only references to that type.
+
+    Of a composite, `implied` is the token parameter that its first component repeats: a match has that term too.
+    """
 
     code: str
     target: str | None = None
+    implied: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,7 @@ class Parameter:
 
     @property
     def stored(self) -> bool:
-        return self.sources == (Source(self.code),)
+        return [source.code for source in self.sources] == [self.code]
 
     @property
     def canonical_also(self) -> bool:
@@ -148,9 +152,29 @@ def _compile(defs: Definitions, resource_type: str) -> Parameters:
             except ValueError as error:
                 reason = str(error)
         refused[code] = reason
+    _imply(offered)
     compartment = [code for code in defs.compartment("Patient").get(resource_type, ()) if code in offered]
     compartment.sort(key=lambda code: {"subject": 0, "patient": 1}.get(code, 2))
     return Parameters(resource_type, offered, refused, tuple(compartment))
+
+
+def _imply(offered: dict[str, Parameter]) -> None:
+    """Tells each composite which parameter its first component repeats."""
+    tokens = {_paths(each.parts): code for code, each in offered.items() if each.type == "token" and each.stored}
+    implied: dict[str, str | None] = {}
+    for code, each in offered.items():
+        first = each.components[0] if each.components else None
+        if each.stored and first is not None and first.type == "token" and not first.above:
+            reached = {root + path for root in _paths(each.parts) for path in _paths(first.below)}
+            implied[code] = tokens.get(frozenset(reached))
+    for code, each in offered.items():
+        if each.components:
+            sources = tuple(source._replace(implied=implied.get(source.code)) for source in each.sources)
+            offered[code] = replace(each, sources=sources)
+
+
+def _paths(parts: Iterable[Part]) -> frozenset[tuple[str, ...]]:
+    return frozenset(slot.path for part in parts for slot in part.slots)
 
 
 def _unfit(found: SearchParameter) -> str | None:

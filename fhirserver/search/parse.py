@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from fhirserver.errors import BadRequest, UnknownParameter
-from fhirserver.predicate import Eq
+from fhirserver.predicate import FALSE, Eq
 from fhirserver.search import dates, extract, results
 from fhirserver.search.asked import Asker
 from fhirserver.search.criteria import Criterion, compile_criterion
@@ -98,7 +98,9 @@ def parse(
         limited = pinned(parameters, criterion, where[-1])
         if limited is not None:
             patients = limited if patients is None else patients & limited
-    if patients is not None and len(patients) == 1 and resource_type != "Patient":
+    if patients is not None and not patients:
+        where = [FALSE]
+    elif patients is not None and len(patients) == 1 and resource_type != "Patient":
         where.insert(0, Eq("pat", *patients))
     return Query(
         type=resource_type,

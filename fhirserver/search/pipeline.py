@@ -68,9 +68,9 @@ def _matched(query: Query, access: Predicate) -> list[Stage]:
         conditions += condition.items if isinstance(condition, And) else (condition,)
     if access == predicate.FALSE or predicate.FALSE in conditions:
         return [{"$match": predicate.to_mongo(predicate.FALSE)}]
-    conditions = [condition for condition in dict.fromkeys(conditions) if condition != predicate.TRUE]
+    conditions = list({repr(condition): condition for condition in conditions if condition != predicate.TRUE}.values())
     seed = _seed(conditions)
-    rest = [condition for condition in conditions if condition not in seed]
+    rest = [condition for condition in conditions if not any(condition is each for each in seed)]
     if access != predicate.TRUE:
         rest.append(access)
     first: list[Stage] = [{"$match": {key: value for each in seed for key, value in predicate.to_mongo(each).items()}}]

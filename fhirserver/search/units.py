@@ -36,7 +36,7 @@ def unit(code: str) -> Unit | None:
     if found is None:
         return None
     base = ".".join(f"{name}{power}" for name, power in found.dimension) or "1"
-    return Unit(base, CONTEXT.plus(found.factor))
+    return Unit(base, CONTEXT.divide(Decimal(found.factor.numerator), Decimal(found.factor.denominator)))
 
 
 def canonical(value: Decimal, measured: Unit) -> Decimal:
