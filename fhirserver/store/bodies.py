@@ -21,13 +21,12 @@ CHUNK: Final = 4 << 20
 
 
 def split(type_: str, envelope: dict[str, Any]) -> list[dict[str, Any]]:
-    """The chunks of a large body, which leaves the envelope for `b`, their number; none for a small one."""
+    """The chunks of a large body, of which the envelope's `r` keeps the number; none for a small one."""
     body: bytes = envelope["r"]
     if len(body) <= INLINE:
         return []
     parts = [body[start : start + CHUNK] for start in range(0, len(body), CHUNK)]
-    del envelope["r"]
-    envelope["b"] = len(parts)
+    envelope["r"] = len(parts)
     keys = _keys(type_, envelope)
     return [{"_id": key, "r": part} for key, part in zip(keys, parts, strict=True)]
 
@@ -39,7 +38,7 @@ def join(
     session: ClientSession | None,
 ) -> None:
     """Puts the bodies of all that were split back into their envelopes, in one query."""
-    large: Sequence[dict[str, Any]] = [envelope for envelope in envelopes if "b" in envelope]
+    large: Sequence[dict[str, Any]] = [envelope for envelope in envelopes if isinstance(envelope.get("r"), int)]
     if not large:
         return
     wanted = [key for envelope in large for key in _keys(type_, envelope)]
@@ -50,4 +49,4 @@ def join(
 
 def _keys(type_: str, envelope: Mapping[str, Any]) -> list[str]:
     id_ = envelope.get("id", envelope["_id"])
-    return [f"{type_}/{id_}|{envelope['v']}|{number}" for number in range(envelope["b"])]
+    return [f"{type_}/{id_}|{envelope['v']}|{number}" for number in range(envelope["r"])]

@@ -51,10 +51,13 @@ _VERSIONS: Final = (IndexModel([("id", ASCENDING), ("v", ASCENDING)], name="id_v
 
 
 class Collections:
-    """The collections of one database, for one process."""
+    """The collections of one database, for one process. `seconds`: how long a query may take."""
 
-    def __init__(self, database: Database[dict[str, Any]], types: Names[str], compartment: Names[str]) -> None:
+    def __init__(
+        self, database: Database[dict[str, Any]], types: Names[str], compartment: Names[str], seconds: float
+    ) -> None:
         self.database = database
+        self.milliseconds = int(seconds * 1000)
         self._types = frozenset(types)
         self._compartment = frozenset(compartment) | {"Patient"}
         self._made: set[str] = set()
@@ -69,9 +72,9 @@ class Collections:
         """Superseded versions and tombstones of a resource type."""
         return self.database[self.current(type_).name + HISTORY]
 
-    def of_patients(self, name: str) -> bool:
-        """Whether a type, or the type of a collection, belongs to the patient compartment."""
-        return name.removesuffix(HISTORY) in self._compartment
+    def of_patients(self, type_: str) -> bool:
+        """Whether a type belongs to the patient compartment."""
+        return type_ in self._compartment
 
     def make(self, type_: str) -> None:
         """Makes the collections of a type with their indexes, unless this process did already."""

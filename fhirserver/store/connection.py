@@ -6,7 +6,7 @@ from datetime import UTC
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from bson.codec_options import CodecOptions, TypeRegistry
+from bson.codec_options import CodecOptions, TypeDecoder, TypeRegistry
 from bson.decimal128 import Decimal128, create_decimal128_context
 from pymongo import MongoClient
 from pymongo.errors import ConfigurationError, OperationFailure, PyMongoError, ServerSelectionTimeoutError
@@ -20,19 +20,28 @@ if TYPE_CHECKING:
 
 SELECTION_TIMEOUT: Final = 5.0
 """Seconds to wait for a reachable primary."""
-OPERATION_TIMEOUT: Final = 20.0
-"""Seconds that one operation may take, its retries included."""
+OPERATION_TIMEOUT: Final = 15.0
+"""Seconds that MongoDB may work on one operation."""
+_GRACE: Final = 2.0
+"""Seconds beyond it, after which a server that says nothing counts as gone."""
 
 _AUTHENTICATION: Final = frozenset({18, 13, 8000})
 _DECIMAL128: Final = create_decimal128_context()
 
 
-def _fallback(value: Any) -> Any:
+def _exact(value: Any) -> Any:
     return Decimal128(_DECIMAL128.create_decimal(value)) if isinstance(value, Decimal) else value
 
 
+class _Decimals(TypeDecoder):
+    bson_type = Decimal128
+
+    def transform_bson(self, value: Decimal128) -> Decimal:
+        return value.to_decimal()
+
+
 CODEC: Final[CodecOptions[dict[str, Any]]] = CodecOptions(
-    tz_aware=True, tzinfo=UTC, type_registry=TypeRegistry(fallback_encoder=_fallback)
+    tz_aware=True, tzinfo=UTC, type_registry=TypeRegistry([_Decimals()], fallback_encoder=_exact)
 )
 
 
@@ -46,7 +55,8 @@ def connect(
             appname="fhirserver",
             serverSelectionTimeoutMS=int(selection * 1000),
             connectTimeoutMS=int(selection * 1000),
-            timeoutMS=int(operation * 1000),
+            waitQueueTimeoutMS=int(selection * 1000),
+            socketTimeoutMS=int((operation + _GRACE) * 1000),
         )
     except (PyMongoError, ValueError) as error:
         raise StoreError(f"This is no URI of a MongoDB: {_first(error)}") from error

@@ -30,7 +30,9 @@ COMMAND: Final = "secantusd-py"
 USER: Final = "fhirserver"
 START_TIMEOUT: Final = 30.0
 """Seconds to wait for the database: after a crash it replays its log first."""
-STOP_TIMEOUT: Final = 10.0
+STOP_TIMEOUT: Final = 5.0
+_POKE_AFTER: Final = 0.15
+"""Seconds: a connection that comes before it has taken the signal in may leave it hanging."""
 LOCK_TIMEOUT: Final = 2.0
 
 _LISTENING: Final = b"listening on 127.0.0.1:"
@@ -51,7 +53,8 @@ os.execv(sys.argv[2], sys.argv[2:])
 class Embedded:
     """The database in `folder`. Start it from a thread that lives as long as the process, such as the main one.
 
-    `sync`: each commit reaches the disk before it is acknowledged, so that it survives the loss of power.
+    `sync`: each commit reaches the disk before it is acknowledged. Without it, what was acknowledged last is lost when
+    the database is killed or the power fails: for tests only.
     """
 
     def __init__(self, folder: Path, *, sync: bool = True, cache: str = "256M") -> None:
@@ -148,7 +151,7 @@ class Embedded:
 
     def _launch(self, *, auth: bool) -> None:
         """Starts the process and waits until it listens; while its predecessor holds folder or port, it tries again."""
-        until = time.monotonic() + START_TIMEOUT
+        until, patience = time.monotonic() + START_TIMEOUT, time.monotonic() + LOCK_TIMEOUT
         (self.folder / "database").mkdir(exist_ok=True, mode=0o700)
         while True:
             said = self._spawn(auth, until)
@@ -157,7 +160,7 @@ class Embedded:
                 return
             self._end()
             held = _BUSY in said or _PORT_TAKEN in said
-            if not held or time.monotonic() > until or self._stopping.is_set():
+            if not held or time.monotonic() > patience or self._stopping.is_set():
                 raise StoreError(_reason(self.folder, said, held=held))
             time.sleep(0.1)
 
@@ -205,7 +208,9 @@ class Embedded:
         if process is None or process.poll() is not None:
             return
         process.send_signal(signal.SIGTERM)
-        with suppress(OSError):  # a connection wakes it from accept(): it would sleep two seconds first
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_POKE_AFTER)
+        with suppress(OSError):  # a connection wakes it from accept(), where it would sleep two seconds more
             socket.create_connection(("127.0.0.1", self._port), timeout=1).close()
         try:
             process.wait(STOP_TIMEOUT)

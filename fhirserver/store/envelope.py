@@ -17,7 +17,6 @@ COMPRESS_ABOVE: Final = 2048
 """Bytes of JSON from which zstd pays: below, the frame costs more than it saves."""
 
 _MILLISECOND: Final = timedelta(milliseconds=1)
-_INDEXES: Final = ("t", "d", "s")
 
 
 class Stored(NamedTuple):
@@ -108,15 +107,18 @@ def unpacked(envelope: Mapping[str, Any]) -> bytes:
 
 
 def superseded(type_id: str, envelope: Mapping[str, Any]) -> dict[str, Any]:
-    """The envelope as it goes to history: keyed by id and version, without entries of the search index."""
-    kept = {name: value for name, value in envelope.items() if name not in _INDEXES}
+    """The envelope as it goes to history: keyed by id and version, without sort keys.
+
+    Terms and ranges stay, not indexed: a Consent that speaks of certain data is judged by them, then as now.
+    """
+    kept = {name: value for name, value in envelope.items() if name != "s"}
     return {**kept, "_id": history_key(type_id, envelope["v"]), "id": type_id}
 
 
 def tombstone(envelope: Mapping[str, Any], moment: datetime) -> dict[str, Any]:
-    """The history entry that says the resource was deleted; judged by the access data of its last version."""
+    """The history entry that says the resource was deleted; judged by what its last version was judged by."""
     version = envelope["v"] + 1
-    kept = {name: envelope[name] for name in ("pat", "patx", "acl") if name in envelope}
+    kept = {name: envelope[name] for name in ("pat", "patx", "acl", "t", "d") if name in envelope}
     key = history_key(envelope["_id"], version)
     return {"_id": key, "id": envelope["_id"], "v": version, "lu": moment, "del": True, **kept}
 

@@ -17,6 +17,7 @@ from pymongo.errors import (
     InvalidOperation,
     OperationFailure,
     PyMongoError,
+    ServerSelectionTimeoutError,
     WaitQueueTimeoutError,
 )
 
@@ -33,13 +34,17 @@ _NO_SUCH_TRANSACTION: Final = 251
 _AWAY: Final = frozenset({91, 189, 11600, 11602, 10107, 13435, 13436, 262, 134, 246})
 """Shutting down, stepping down, not primary, time over, read concern or snapshot not yet there."""
 
+_TOO_LARGE: Final = frozenset({10334, 17419})
+
 
 class StoreError(Exception):
     """The database cannot be used as it is set up; the text tells the operator what to change."""
 
 
 def is_transient(error: PyMongoError) -> bool:
-    """Whether the whole transaction may be run again: nothing of it was stored."""
+    """Whether the whole transaction may be run again, and at once: nothing of it was stored."""
+    if isinstance(error, ServerSelectionTimeoutError):  # a wait for the database is over already
+        return False
     return error.has_error_label("TransientTransactionError") or (
         isinstance(error, OperationFailure) and error.code in (WRITE_CONFLICT, _NO_SUCH_TRANSACTION)
     )
@@ -47,21 +52,26 @@ def is_transient(error: PyMongoError) -> bool:
 
 def as_fhir(error: PyMongoError) -> FhirError | None:
     """The error as a client sees it; None for a fault of this program, which stays what it is."""
-    if isinstance(error, ExecutionTimeout) or error.timeout:
-        return _away("The database did not answer in time: try again, or ask for less at once.", code="timeout")
     if isinstance(error, ConnectionFailure | WaitQueueTimeoutError):
         return _away("The database is not reachable at the moment.")
+    if isinstance(error, ExecutionTimeout):
+        return _away("The database did not answer in time: try again, or ask for less at once.", code="timeout")
     if is_transient(error):
         return _away("Too many writes at once on the same records.")
     if isinstance(error, OperationFailure) and error.code in _AWAY:
         return _away("The database is not ready at the moment.")
     if isinstance(error, DuplicateKeyError):
         return Conflict("A resource with this id was stored meanwhile.")
-    if isinstance(error, DocumentTooLarge):
-        return TooLarge("The index entries of the resource are too large to be stored.")
+    if isinstance(error, OperationFailure) and error.code in _TOO_LARGE:
+        return _too_large()
     if isinstance(error, InvalidOperation) and "closed" in str(error):
         return _away("The server is shutting down.")
     return None
+
+
+def unclear() -> Unavailable:
+    """The commit was sent, and nothing tells whether it arrived."""
+    return _away("The database went away while it stored this. It may have been stored: look before you repeat it.")
 
 
 @contextmanager
@@ -69,6 +79,8 @@ def translated() -> Iterator[None]:
     """Within it, errors of the driver are raised as errors of the house."""
     try:
         yield
+    except DocumentTooLarge:
+        raise _too_large() from None
     except PyMongoError as error:
         known = as_fhir(error)
         if known is None:
@@ -78,3 +90,7 @@ def translated() -> Iterator[None]:
 
 def _away(text: str, code: str | None = None) -> Unavailable:
     return Unavailable(text, code=code, headers={"Retry-After": RETRY_AFTER})
+
+
+def _too_large() -> TooLarge:
+    return TooLarge("The resource has more to be found by than one document can hold.")

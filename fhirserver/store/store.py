@@ -6,7 +6,7 @@ import os
 import random
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pymongo.errors import AutoReconnect, DuplicateKeyError, PyMongoError
 from pymongo.read_concern import ReadConcern
@@ -19,12 +19,13 @@ from fhirserver.store.transaction import TRACES, Room, Rules, Transaction
 from fhirserver.store.view import View
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
 
     from pymongo.client_session import ClientSession
     from pymongo.database import Database
 
     from fhirserver.access import Access
+    from fhirserver.spec import Definitions
     from fhirserver.store.envelope import Indexed
 
 T = TypeVar("T")
@@ -33,14 +34,6 @@ PATIENCE: Final = 15.0
 """Seconds that a transaction is tried again before the client is asked to."""
 _PAUSE: Final = 0.005
 _LONGEST_PAUSE: Final = 0.25
-
-
-class Types(Protocol):
-    """What the store asks of the definitions."""
-
-    @property
-    def resource_types(self) -> Sequence[str]: ...
-    def compartment(self, name: str) -> Mapping[str, Sequence[str]]: ...
 
 
 class _Process:
@@ -68,7 +61,7 @@ class Store:
         uri: str,
         database: str = "fhir",
         *,
-        definitions: Types,
+        definitions: Definitions,
         index: Callable[[dict[str, Any]], Indexed] | None = None,
         acl: Callable[..., dict[str, Any]] | None = None,
         rules: Callable[[Database[dict[str, Any]]], Rules] | None = None,
@@ -206,7 +199,7 @@ def _pause(attempt: int) -> None:
     time.sleep(longest * (0.5 + random.random() / 2))  # noqa: S311 - spreads retries
 
 
-def _default_index(definitions: Types) -> Callable[[dict[str, Any]], Indexed]:
+def _default_index(definitions: Definitions) -> Callable[[dict[str, Any]], Indexed]:
     from fhirserver.search import Indexer
 
     return Indexer(definitions).index

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol
 
 from pymongo.errors import BulkWriteError, OperationFailure
 
@@ -27,6 +27,7 @@ from fhirserver.store.envelope import (
     unpacked,
 )
 from fhirserver.store.errors import WRITE_CONFLICT
+from fhirserver.store.policies import PATIENT_RULES, WATCHED
 from fhirserver.store.view import Judge, View
 
 if TYPE_CHECKING:
@@ -43,10 +44,6 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 TRACES: Final = "trace"
-_PATIENT_RULES: Final = frozenset({"Patient", "Consent", "CareTeam"})
-"""Types whose change may change what may be seen of the patients they are about."""
-_ACTOR_RULES: Final = frozenset({"Practitioner", "PractitionerRole", "Organization", "CareTeam"})
-"""Types whose change may change whom a policy names."""
 _DUPLICATE: Final = 11000
 
 
@@ -263,11 +260,11 @@ class Transaction:
         self._queue(f"{type_}.history", [superseded(before["_id"], before)])
 
     def _concerns(self, type_: str, envelope: Row) -> None:
-        if type_ in _PATIENT_RULES:
+        if type_ in PATIENT_RULES:
             self._patients.update(envelope.get("patx", ()))
             if "pat" in envelope:
                 self._patients.add(envelope["pat"])
-        if type_ in _ACTOR_RULES:
+        if type_ in WATCHED:
             self._references.add(f"{type_}/{envelope['_id']}")
 
     def _remember(self, type_: str, envelope: Row) -> None:
@@ -282,7 +279,9 @@ class Transaction:
 
 
 class _TransactionView(View):
-    """The view of a transaction: sees its own writes."""
+    """The view of a transaction: sees its own writes, and keeps what it read for the writes that follow."""
+
+    _content: ClassVar[Row] = {"$project": {"s": 0}}
 
     def __init__(
         self, transaction: Transaction, collections: Collections, judge: Judge, access: Access, session: ClientSession

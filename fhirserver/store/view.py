@@ -8,10 +8,13 @@ takes the same steps, over the same collections, with a patient that nobody is i
 from __future__ import annotations
 
 from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
+from fhirserver.access import settled
 from fhirserver.predicate import Predicate, to_mongo
+from fhirserver.search import pipeline
 from fhirserver.store import bodies
+from fhirserver.store.collections import HISTORY
 from fhirserver.store.envelope import Page, Stored, decode, history_key, unpacked
 from fhirserver.store.errors import translated
 
@@ -23,14 +26,13 @@ if TYPE_CHECKING:
     from pymongo.collection import Collection
 
     from fhirserver.access import Access
-    from fhirserver.search import Query
+    from fhirserver.search.query import Query
     from fhirserver.store.collections import Collections
 
 Row = dict[str, Any]
 
 NOBODY: Final = "|"
 """A patient id that no patient has: `|` may not stand in an id."""
-_WHOLE: Final = {"$project": {"t": 0, "d": 0, "s": 0}}
 _PATIENTS: Final = {"$project": {"_id": 0, "pat": 1, "patx": 1}}
 
 
@@ -44,6 +46,8 @@ class Judge(Protocol):
 
 class View:
     """What `access` may see, at the moment of each call; within a transaction, as its snapshot has it."""
+
+    _content: ClassVar[Row] = {"$project": {"t": 0, "d": 0, "s": 0}}
 
     def __init__(
         self, collections: Collections, judge: Judge, access: Access, session: ClientSession | None = None
@@ -67,7 +71,7 @@ class View:
             ]
             for collection, stages in steps:
                 guard = self._guard(type_, self._located(collection, stages))
-                if rows := self._run(collection, [*stages, guard, _WHOLE]):
+                if rows := self._run(collection, [*stages, guard, self._content]):
                     return self._stored(type_, rows)[0]
             return None
 
@@ -89,15 +93,11 @@ class View:
 
     def count(self, query: Query) -> int:
         """How many resources match, of those that may be seen."""
-        from fhirserver.search import pipeline
-
         with self._errors():
             access = self._judge.predicate(self._access, query.type, query.patients, self._session)
             return _number(self._run(self._collections.current(query.type), pipeline.count(query, access)))
 
     def _matches(self, query: Query, after: tuple[Any, ...] | None) -> Page:
-        from fhirserver.search import pipeline
-
         collection = self._collections.current(query.type)
         access = self._judge.predicate(self._access, query.type, query.patients, self._session)
         rows = self._run(collection, pipeline.page(query, access, after)) if query.count else []
@@ -114,7 +114,7 @@ class View:
         now, past = [{"$match": {"_id": id_}}], [{"$match": {"id": id_}}]
         guard = self._guard(type_, self._located(current, now) | self._located(history, past))
         older: list[Row] = [{"$match": {"v": {"$lt": before}}}] if before is not None else []
-        rows = self._run(current, [*now, guard, *older, _WHOLE])
+        rows = self._run(current, [*now, guard, *older, self._content])
         rows += self._run(history, [*past, guard, *older, {"$sort": {"v": -1}}, {"$limit": count + 1}])
         total = len(rows)
         if before is not None or total > count:
@@ -128,7 +128,7 @@ class View:
         current, history = self._pair(type_)
         stages = [{"$match": {"_id": id_}}]
         patients = frozenset({id_}) if type_ == "Patient" else self._located(current, stages)
-        if rows := self._run(current, [*stages, self._guard(type_, patients), _WHOLE]):
+        if rows := self._run(current, [*stages, self._guard(type_, patients), self._content]):
             return rows[0]
         return self._tombstone(type_, id_, history, self._run(current, [*stages, {"$project": {"_id": 1}}]))
 
@@ -148,8 +148,9 @@ class View:
         return self._collections.current(type_), self._collections.history(type_)
 
     def _located(self, collection: Collection[Row], stages: Sequence[Row]) -> frozenset[str]:
-        """The patients of what the stages find; nothing is asked for types that belong to no patient."""
-        if not self._collections.of_patients(collection.name):
+        """The patients of what the stages find; none where no policy counts, for the type or for the requester."""
+        type_ = collection.name.removesuffix(HISTORY)
+        if not self._collections.of_patients(type_) or settled(self._access, type_) is not None:
             return frozenset()
         return frozenset(_patients(self._run(collection, [*stages, _PATIENTS])))
 
@@ -159,7 +160,7 @@ class View:
         return {"$match": to_mongo(self._judge.predicate(self._access, type_, patients, self._session))}
 
     def _run(self, collection: Collection[Row], stages: Iterable[Row]) -> list[Row]:
-        return collection.aggregate(list(stages), session=self._session).to_list()
+        return collection.aggregate(list(stages), self._session, maxTimeMS=self._collections.milliseconds).to_list()
 
     def _count(self, collection: Collection[Row], stages: Iterable[Row]) -> int:
         return _number(self._run(collection, [*stages, {"$count": "n"}]))

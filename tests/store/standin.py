@@ -6,16 +6,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, cast
 
+from fhirserver.access import Access, Requester
 from fhirserver.predicate import TRUE, In, Not, Predicate, all_of
 from fhirserver.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pymongo.client_session import ClientSession
     from pymongo.database import Database
 
-    from fhirserver.access import Access
+    from fhirserver.access import Policy
+    from fhirserver.spec import Definitions
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 
@@ -43,33 +45,30 @@ def index(resource: dict[str, Any]) -> Index:
     return Index(pat, resource.get("others", ()), terms, {}, {})
 
 
-def acl(resource: dict[str, Any], requester: object, now: datetime, previous: dict[str, Any] | None) -> dict[str, Any]:
-    by = previous["by"] if previous else [str(requester)]
+def acl(
+    resource: dict[str, Any], requester: Requester, now: datetime, previous: dict[str, Any] | None, **_: object
+) -> dict[str, Any]:
+    by = previous["by"] if previous else [requester.id]
     return {"by": by, "labels": resource.get("labels", [])}
 
 
 @dataclass(frozen=True)
-class Requester:
-    """Sees what bears none of the labels `blind`, of patients other than `barred`; without a name, everything."""
+class Blinkered(Requester):
+    """Sees what bears none of the labels `blind`, of patients other than `barred`."""
 
-    name: str | None = None
     blind: tuple[str, ...] = ()
     barred: tuple[str, ...] = ()
 
-    def __str__(self) -> str:
-        return self.name or "system"
-
-
-@dataclass(frozen=True)
-class Stand:
-    requester: Requester
-    now: datetime
-
 
 def access(name: str | None = None, *, seconds: float = 0, blind: str = "", barred: str = "") -> Access:
-    """An access `seconds` after noon."""
-    requester = Requester(name, tuple(blind.split()), tuple(barred.split()))
-    return cast("Access", Stand(requester, NOON + timedelta(seconds=seconds)))
+    """An access `seconds` after noon; without a name the server's own."""
+    now = NOON + timedelta(seconds=seconds)
+    if name is None:
+        return Access.system("test", now)
+    requester = Blinkered(
+        kind="practitioner", id=name, scopes=("user/*.cruds",), blind=tuple(blind.split()), barred=tuple(barred.split())
+    )
+    return Access(requester, now)
 
 
 @dataclass
@@ -82,8 +81,8 @@ class Rules:
         self, access: Access, resource_type: str, patients: frozenset[str] | None, session: ClientSession | None
     ) -> Predicate:
         self.asked.append((resource_type, patients))
-        who = cast("Stand", access).requester
-        if who.name is None:
+        who = access.requester
+        if not isinstance(who, Blinkered):
             return TRUE
         hidden = [Not(In("acl.labels", who.blind))] if who.blind else []
         barred = [Not(In("pat", who.barred))] if who.barred else []
@@ -93,7 +92,15 @@ class Rules:
         assert session.in_transaction
         self.refreshed.append((patients, references))
 
+    def load(self, patients: Iterable[str], session: ClientSession | None) -> list[Policy]:
+        return []
+
+    def identifiers(self, references: Iterable[str], session: ClientSession | None) -> Mapping[str, tuple[str, ...]]:
+        return {}
+
 
 def open_store(uri: str, name: str, rules: Rules | None = None, **settings: Any) -> Store:
     rules = rules or Rules()
-    return Store(uri, name, definitions=Types(), index=index, acl=acl, rules=lambda _: rules, **settings)
+    return Store(
+        uri, name, definitions=cast("Definitions", Types()), index=index, acl=acl, rules=lambda _: rules, **settings
+    )

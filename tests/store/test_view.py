@@ -160,4 +160,4 @@ def look(store: Store, who: Access, interaction: str, id_: str) -> object:
 
 def test_every_way_to_content_goes_through_a_view() -> None:
     public = {name for name in vars(store_module.Store) if not name.startswith("_")}
-    assert public == {"view", "transact", "trace", "close"}
+    assert public == {"view", "transact", "trace", "traces", "ping", "close"}

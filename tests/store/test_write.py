@@ -23,12 +23,12 @@ def observation(id_: str = "o1", **members: Any) -> dict[str, Any]:
     return {"resourceType": "Observation", "id": id_, "subject": {"reference": "Patient/p1"}, **members}
 
 
-def create(store: Store, resource: dict[str, Any], **when: float) -> Stored:
-    return store.transact(access(**when), lambda tx: tx.create(resource, resource["id"]))
+def create(store: Store, resource: dict[str, Any], seconds: float = 0) -> Stored:
+    return store.transact(access(seconds=seconds), lambda tx: tx.create(resource, resource["id"]))
 
 
-def update(store: Store, resource: dict[str, Any], expected: int | None = None, **when: float) -> Stored:
-    return store.transact(access(**when), lambda tx: tx.update(resource, expected))
+def update(store: Store, resource: dict[str, Any], expected: int | None = None, seconds: float = 0) -> Stored:
+    return store.transact(access(seconds=seconds), lambda tx: tx.update(resource, expected))
 
 
 def test_a_created_resource_bears_its_id_version_and_time_and_reads_back_byte_for_byte(store: Store) -> None:
