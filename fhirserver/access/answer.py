@@ -77,12 +77,17 @@ def _joined(answers: list[Answer]) -> Answer:
     if not answers:
         return SILENCE
     return Answer(
-        any_of(each.deny_named for each in answers),
-        any_of(each.deny for each in answers),
-        any_of(each.permit_named for each in answers),
-        any_of(each.permit for each in answers),
+        _distinct(each.deny_named for each in answers),
+        _distinct(each.deny for each in answers),
+        _distinct(each.permit_named for each in answers),
+        _distinct(each.permit for each in answers),
         soonest(each.change for each in answers),
     )
+
+
+def _distinct(items: Iterable[Predicate]) -> Predicate:
+    """Any of them, each once; told apart by their text, for as tuples `And` and `Or` of the same are equal."""
+    return any_of({repr(each): each for each in items if each != FALSE}.values())
 
 
 def _judge(node: Node, asked: Question, *, named: bool, labelled: bool) -> Answer:
@@ -107,7 +112,7 @@ def _judge(node: Node, asked: Question, *, named: bool, labelled: bool) -> Answe
     elsewhere = all_of((surely, negate(denied)))
     return Answer(
         any_of((all_of((possibly, inner.deny_named)), own_deny if named else FALSE)),
-        any_of((all_of((possibly, inner.deny)), FALSE if named else own_deny)),
+        any_of((all_of((possibly, inner.deny, negate(inner.permit_named))), FALSE if named else own_deny)),
         any_of((all_of((elsewhere, inner.permit_named)), own_permit if named else FALSE)),
         any_of((all_of((elsewhere, inner.permit)), FALSE if named else own_permit)),
         soonest((change, inner.change)),
