@@ -17,6 +17,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from bench.clients import Latencies, measured, summary
+from fhirserver.store.connection import CODEC
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,7 +59,7 @@ class Recorder(monitoring.CommandListener):
             if in_transaction or event.command_name != "aggregate":
                 content.pop("readConcern", None)
             content.pop("writeConcern", None)
-            self.commands.append(Command(event.command_name, encode(content), in_transaction))
+            self.commands.append(Command(event.command_name, encode(content, codec_options=CODEC), in_transaction))
 
     def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
         return
