@@ -65,8 +65,9 @@ def _fragments(value: object) -> Iterator[str]:
 
 
 def _narrated(value: dict[str, Any], ctx: Context) -> bool:
+    """dom-6; a contained resource is told by the narrative of its container."""
     text = value.get("text")
-    return isinstance(text, dict) and "div" in text
+    return (isinstance(text, dict) and "div" in text) or value is not ctx.container
 
 
 def _needs(element: str, other: str) -> Predicate:
