@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from fhirserver.fhirpath.values import EMPTY, FALSE, TRUE, truth
+from fhirserver.fhirpath.values import EMPTY, FALSE, NOTHING, TRUE, truth
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,7 +83,7 @@ def constant(items: Items, types: tuple[str, ...] | None = ()) -> Code:
 
 def this_code(types: tuple[str, ...] | None) -> Code:
     """`$this`"""
-    return Code(lambda this, _frame: [this], types, this=True)
+    return Code(lambda this, _frame: EMPTY if this is NOTHING else [this], types, this=True)
 
 
 def joined(left: tuple[str, ...] | None, right: tuple[str, ...] | None) -> tuple[str, ...] | None:

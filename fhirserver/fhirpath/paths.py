@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fhirserver.fhirpath.model import PRIMITIVES
-from fhirserver.fhirpath.values import EMPTY, Typed, pad, typed
+from fhirserver.fhirpath.values import EMPTY, UNTYPED, Typed, pad, typed
 
 if TYPE_CHECKING:
     from fhirserver.fhirpath.model import Element, Model
@@ -268,7 +268,7 @@ def _untyped(name: str) -> Callable[[Any], Items]:
     """A step on a value of a type that the definitions do not know, or of no type, such as what type() returns."""
 
     def read(node: Any) -> Items:
-        return [typed("Element", each) if each.__class__ is dict else each for each in _listed(node.get(name))]
+        return [typed(UNTYPED, each) if each.__class__ is dict else each for each in _listed(node.get(name))]
 
     return read
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any, Final
 
 from fhirserver.fhirpath import ucum
-from fhirserver.fhirpath.numbers import CONTEXT, round_to
+from fhirserver.fhirpath.numbers import CONTEXT, places, round_to
 
 UCUM: Final = "http://unitsofmeasure.org"
 
@@ -18,6 +19,7 @@ CALENDAR: Final = {word: word for word in _WORDS} | {word + "s": word for word i
 
 _DEFINITE: Final = {"week": "wk", "day": "d", "hour": "h", "minute": "min", "second": "s", "millisecond": "ms"}
 _NEARLY: Final = {"year": "a", "month": "mo"}
+_MONTHS: Final = {"year": Fraction(12), "month": Fraction(1)}
 _OF_UCUM: Final = {code: word for word, code in (_DEFINITE | _NEARLY).items()}
 _TEXT: Final = re.compile(r"\s*([+-]?\d+(?:\.\d+)?)\s*(?:'([^']+)'|([A-Za-z]+))?\s*\Z", re.ASCII)
 
@@ -74,61 +76,66 @@ def _definite(unit: str, *, nearly: bool) -> str | None:
     return _DEFINITE.get(word) or (_NEARLY[word] if nearly else None)
 
 
-def aligned(left: Quantity, right: Quantity, *, nearly: bool = False) -> tuple[Decimal, Decimal] | None:
+def aligned(left: Quantity, right: Quantity, *, nearly: bool = False) -> tuple[Fraction, Fraction] | None:
     """Both values in one unit; None when they have none in common.
 
     Calendar years and months are of no fixed length: they meet 'a' and 'mo' only with `nearly`, for equivalence.
     """
-    if left.unit == right.unit:
-        return left.value, right.value
-    word, other = CALENDAR.get(left.unit), CALENDAR.get(right.unit)
-    if word and other:
-        months = {"year": 12, "month": 1}
-        if word in months and other in months:
-            return left.value * months[word], right.value * months[other]
-    one, two = _definite(left.unit, nearly=nearly), _definite(right.unit, nearly=nearly)
-    if one is None or two is None:
-        return None
-    first, second = ucum.unit(one), ucum.unit(two)
+    factors = _factors(left.unit, right.unit, nearly=nearly)
+    return None if factors is None else (_exact(left.value) * factors[0], _exact(right.value) * factors[1])
+
+
+def _factors(left: str, right: str, *, nearly: bool) -> tuple[Fraction, Fraction] | None:
+    if left == right:
+        return Fraction(1), Fraction(1)
+    word, other = CALENDAR.get(left, ""), CALENDAR.get(right, "")
+    if word in _MONTHS and other in _MONTHS:
+        return _MONTHS[word], _MONTHS[other]
+    one, two = _definite(left, nearly=nearly), _definite(right, nearly=nearly)
+    first, second = ucum.unit(one) if one else None, ucum.unit(two) if two else None
     if first is None or second is None or first.dimension != second.dimension:
         return None
-    return CONTEXT.multiply(left.value, first.factor), CONTEXT.multiply(right.value, second.factor)
+    return first.factor, second.factor
+
+
+def _exact(value: Decimal) -> Fraction:
+    """Raises OverflowError for a number whose digits would fill the memory."""
+    if not value.is_finite() or abs(value.adjusted()) > 1000:
+        raise OverflowError
+    return Fraction(value)
+
+
+def _decimal(value: Fraction) -> Decimal:
+    return CONTEXT.divide(Decimal(value.numerator), Decimal(value.denominator))
 
 
 def compare(left: Quantity, right: Quantity) -> int | None:
     """-1, 0, 1, or None when the units have nothing in common."""
+    if left.unit == right.unit:
+        return (left.value > right.value) - (left.value < right.value)
     pair = aligned(left, right)
     return None if pair is None else (pair[0] > pair[1]) - (pair[0] < pair[1])
 
 
 def equivalent(left: Quantity, right: Quantity) -> bool:
     """Equal when both are rounded to the less precise, in the less precise one's unit."""
-    pair = aligned(left, right, nearly=True)
-    if pair is None:
+    factors = _factors(left.unit, right.unit, nearly=True)
+    if factors is None:
         return False
-    coarse, fine = (left, right) if _places(left.value) <= _places(right.value) else (right, left)
-    base, other = pair if coarse is left else (pair[1], pair[0])
-    if not base or not coarse.value:
-        return base == other
-    in_unit = CONTEXT.divide(CONTEXT.multiply(other, coarse.value), base)
-    places = min(_places(coarse.value), _places(fine.value))
-    return round_to(in_unit, places) == round_to(coarse.value, places)
-
-
-def _places(value: Decimal) -> int:
-    exponent = value.as_tuple().exponent
-    return max(0, -exponent) if isinstance(exponent, int) else 0
+    if places(left.value) > places(right.value):
+        left, right, factors = right, left, (factors[1], factors[0])
+    digits = places(left.value)
+    in_unit = _decimal(_exact(right.value) * factors[1] / factors[0])
+    return round_to(in_unit, digits) == round_to(left.value, digits)
 
 
 def combine(left: Quantity, right: Quantity, sign: int) -> Quantity | None:
     """Sum or difference, in the left one's unit."""
-    if left.unit == right.unit:
-        return Quantity(CONTEXT.add(left.value, right.value * sign), left.unit)
-    pair = aligned(left, right)
-    if pair is None or not pair[0]:
+    factors = _factors(left.unit, right.unit, nearly=False)
+    if factors is None:
         return None
-    share = CONTEXT.divide(left.value, pair[0])
-    return Quantity(CONTEXT.multiply(CONTEXT.add(pair[0], pair[1] * sign), share), left.unit)
+    added = _decimal(_exact(right.value) * factors[1] / factors[0])
+    return Quantity((CONTEXT.add if sign > 0 else CONTEXT.subtract)(left.value, added), left.unit)
 
 
 def product(left: Quantity, right: Quantity, *, inverse: bool = False) -> Quantity | None:
@@ -142,11 +149,11 @@ def product(left: Quantity, right: Quantity, *, inverse: bool = False) -> Quanti
         return Quantity(value, right.unit)
     one, two = _definite(left.unit, nearly=False), _definite(right.unit, nearly=False)
     unit = ucum.product(one, two, inverse=inverse) if one and two else None
-    return None if unit is None else Quantity(CONTEXT.multiply(value, unit[1]), unit[0])
+    return None if unit is None else Quantity(_decimal(_exact(value) * unit[1]), unit[0])
 
 
 def comparable(left: Quantity, right: Quantity) -> bool:
-    return aligned(left, right) is not None
+    return _factors(left.unit, right.unit, nearly=False) is not None
 
 
 def key(value: Quantity) -> tuple[object, ...]:
@@ -155,4 +162,4 @@ def key(value: Quantity) -> tuple[object, ...]:
     unit = None if code is None else ucum.unit(code)
     if unit is None:
         return (value.value, CALENDAR.get(value.unit, value.unit))
-    return (CONTEXT.multiply(value.value, unit.factor), unit.dimension)
+    return (_exact(value.value) * unit.factor, unit.dimension)

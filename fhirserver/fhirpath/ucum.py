@@ -6,7 +6,7 @@ Units on ratio scales only: a temperature in Cel or [degF] equals only the same 
 from __future__ import annotations
 
 import re
-from decimal import Decimal
+from fractions import Fraction
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -45,13 +45,14 @@ _TERM: Final = re.compile(
     r"([./])?(?:(\d+)(?![*^])|((?:\[[^\]\s]*\]|[^\d./(){}\[\]+*^-]|10[*^])+?)([+-]?\d{1,2})?)(?:\{[^}]*\})*(?=[./]|\Z)"
 )
 _LONGEST: Final = 100
+_ALONE: Final = re.compile(r"(^|[./])\{[^{}]*\}")
 _ANNOTATION: Final = re.compile(r"\{[^{}]*\}")
 
 
 class Unit(NamedTuple):
     """`factor` base units; `dimension` the exponents of the base units, sorted, zeros left out."""
 
-    factor: Decimal
+    factor: Fraction
     dimension: tuple[tuple[str, int], ...]
 
 
@@ -62,19 +63,19 @@ def unit(code: str) -> Unit | None:
 
 @lru_cache(1024)
 def _unit(code: str) -> Unit | None:
-    text = _ANNOTATION.sub("", code)
+    text = _ANNOTATION.sub("", _ALONE.sub(r"\g<1>1", code))
     if "(" in text:
         return None
     if text in ("", "1"):
-        return Unit(Decimal(1), ())
-    factor, powers, at = Decimal(1), dict[str, int](), 0
+        return Unit(Fraction(1), ())
+    factor, powers, at = Fraction(1), dict[str, int](), 0
     while at < len(text):
         match = _TERM.match(text, at)
         if match is None or (match[1] is None) != (at == 0 and text[0] not in "./"):
             return None
         sign = -1 if match[1] == "/" else 1
         if match[2]:
-            factor *= Decimal(match[2]) ** sign
+            factor *= Fraction(match[2]) ** sign
         else:
             atom = _atom(match[3])
             if atom is None:
@@ -97,21 +98,21 @@ def _atom(symbol: str) -> Unit | None:
         number, _, rest = definition.partition(" ")
         if not number[0].isdigit():
             number, rest = "1", definition
-        inner = unit(rest) if rest else Unit(Decimal(1), ())
-        return None if inner is None else Unit(scale * Decimal(number) * inner.factor, inner.dimension)
+        inner = unit(rest) if rest else Unit(Fraction(1), ())
+        return None if inner is None else Unit(scale * Fraction(number) * inner.factor, inner.dimension)
     return None
 
 
-def _readings(symbol: str) -> list[tuple[str, Decimal]]:
-    found = [(symbol, Decimal(1))]
+def _readings(symbol: str) -> list[tuple[str, Fraction]]:
+    found = [(symbol, Fraction(1))]
     for prefix, power in _PREFIXES.items():
         rest = symbol.removeprefix(prefix)
         if rest != symbol and rest in _METRIC:
-            found.append((rest, Decimal(10) ** power))
+            found.append((rest, Fraction(10) ** power))
     return found
 
 
-def product(left: str, right: str, *, inverse: bool = False) -> tuple[str, Decimal] | None:
+def product(left: str, right: str, *, inverse: bool = False) -> tuple[str, Fraction] | None:
     """The unit, in base units, of a product (or quotient) of two units, and its factor; None when one is unknown."""
     one, other = unit(left), unit(right)
     if one is None or other is None:

@@ -44,6 +44,13 @@ _FHIR: Final = {
 }
 
 
+UNTYPED: Final = "Any"
+"""Stands for the type of JSON that no definition describes."""
+
+NOTHING: Final = object()
+"""Stands for `$this` where there is no item, as in `{}.iif(empty(), 1, 2)`."""
+
+
 class Typed(NamedTuple):
     """An element: its FHIR type (`code`, `Quantity`, `Patient.contact`), its JSON value, and for primitives the
     object that carries `id` and `extension`. A primitive that has only extensions has the value None."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.fhirpath.code import STRING, Code, constant
 from fhirserver.fhirpath.errors import FhirPathError
-from fhirserver.fhirpath.values import Typed, typed
+from fhirserver.fhirpath.values import UNTYPED, Typed, typed
 
 if TYPE_CHECKING:
     from fhirserver.fhirpath.environment import Frame
@@ -50,7 +50,7 @@ def variable(name: str, at: int) -> Code:
 def _item(value: Any) -> Any:
     if value.__class__ is dict:
         kind = value.get("resourceType")
-        return typed(kind if isinstance(kind, str) else "Element", value)
+        return typed(kind if isinstance(kind, str) else UNTYPED, value)
     if isinstance(value, Typed | str | bool | int | Decimal):
         return value
     raise FhirPathError(f"A variable holds a {type(value).__name__}, which is no FHIRPath value")

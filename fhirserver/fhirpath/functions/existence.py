@@ -70,6 +70,9 @@ def every(compiler: Compiler, node: nodes.Call, source: Code, _scope: Scope, /) 
 @builder("count")
 def count(_compiler: Compiler, _node: nodes.Call, source: Code, _scope: Scope, /) -> Code:
     run = source.run
+    if source.chain is not None:
+        read = paths.values(source.chain)
+        return Code(lambda this, _frame: [len(read(this[1])) if this.__class__ is Typed else 0], INTEGER)
     return Code(lambda this, frame: [len(run(this, frame))], INTEGER)
 
 

@@ -9,7 +9,7 @@ from fhirserver.fhirpath.code import Code, Scope, joined
 from fhirserver.fhirpath.errors import FhirPathError
 from fhirserver.fhirpath.functions.registry import builder, collection, text, within
 from fhirserver.fhirpath.temporal import Temporal
-from fhirserver.fhirpath.values import EMPTY, Typed, as_python
+from fhirserver.fhirpath.values import EMPTY, NOTHING, Typed, as_python
 
 if TYPE_CHECKING:
     from fhirserver.fhirpath.compiler import Compiler
@@ -31,7 +31,7 @@ def iif(compiler: Compiler, node: nodes.Call, source: Code, scope: Scope, /) -> 
             items = run(this, frame)
             if len(items) > 1:
                 raise FhirPathError(f"iif() takes one item, not {len(items)}", node.at)
-            this = items[0] if items else this
+            this = items[0] if items else NOTHING
         if _holds(criterion(this, frame)):
             return then(this, frame)
         return EMPTY if otherwise is None else otherwise(this, frame)
