@@ -3,10 +3,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from pymongo import monitoring
 
 from fhirserver.errors import NotFound
 from fhirserver.store import store as store_module
+from tests.store.listening import listening
 from tests.store.standin import Rules, access, open_store
 
 if TYPE_CHECKING:
@@ -109,19 +109,6 @@ def test_the_policy_asked_for_is_that_of_the_patients_of_the_resource(store: Sto
     assert rules.asked == [("Observation", frozenset({"p1", "p2"}))]
 
 
-class Commands(monitoring.CommandListener):
-    def __init__(self) -> None:
-        self.seen: list[tuple[str, str]] = []
-
-    def started(self, event: monitoring.CommandStartedEvent) -> None:
-        if event.command_name == "aggregate":
-            stages = [next(iter(stage)) for stage in event.command["pipeline"]]
-            self.seen.append((event.command["aggregate"], " ".join(stages)))
-
-    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None: ...
-    def failed(self, event: monitoring.CommandFailedEvent) -> None: ...
-
-
 @pytest.mark.parametrize("interaction", ["read", "vread", "history"])
 def test_absent_and_hidden_cost_the_database_the_same_commands(
     embedded_uri: str, database_name: str, store: Store, interaction: str
@@ -129,26 +116,16 @@ def test_absent_and_hidden_cost_the_database_the_same_commands(
     put(store, observation("o1", labels=["secret"]))
     put(store, observation("o2", labels=["secret"]))
     delete(store, "o2")
-    listener = Commands()
-    watched = listening(embedded_uri, database_name, listener)
+    with listening() as listener:
+        watched = open_store(embedded_uri, database_name)
     asked = {}
     for id_ in ("o1", "o2", "never"):
         listener.seen.clear()
         look(watched, BLIND, interaction, id_)
-        asked[id_] = list(listener.seen)
+        asked[id_] = [(name, [next(iter(stage)) for stage in stages]) for name, stages in listener.seen]
     watched.close()
     assert asked["never"] == asked["o1"] == asked["o2"]
     assert asked["never"]
-
-
-def listening(uri: str, name: str, listener: Commands) -> Store:
-    """A store whose client tells the listener what it sends."""
-    registered = monitoring._LISTENERS.command_listeners
-    monitoring.register(listener)
-    try:
-        return open_store(uri, name)
-    finally:
-        registered.remove(listener)
 
 
 def look(store: Store, who: Access, interaction: str, id_: str) -> object:
