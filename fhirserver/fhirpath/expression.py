@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.fhirpath import paths
 from fhirserver.fhirpath.code import Scope
@@ -12,7 +12,7 @@ from fhirserver.fhirpath.environment import DEFAULT, Env, Frame
 from fhirserver.fhirpath.errors import FhirPathError
 from fhirserver.fhirpath.model import PRIMITIVES, Model
 from fhirserver.fhirpath.parser import parse
-from fhirserver.fhirpath.values import Typed, as_python, as_typed, boolean, truth, typed
+from fhirserver.fhirpath.values import Typed, as_python, as_typed, typed
 from fhirserver.spec import Definitions
 
 if TYPE_CHECKING:
@@ -93,15 +93,12 @@ class Expression:
         return typed(self._model.type_of(node, "Resource" if node.__class__ is dict else "string"), node)
 
 
-@lru_cache(256)
+_KEPT: Final = 10_000
+
+
+@lru_cache(8)
 def _model(definitions: Definitions) -> Model:
     return Model(definitions)
-
-
-@lru_cache(8192)
-def _compiled(text: str, base: str | None, definitions: Definitions, lenient_as: bool, strict: bool) -> Expression:
-    model = _model(definitions)
-    return Expression(text, base, model, Compiler(model, lenient_as=lenient_as, strict=strict))
 
 
 def compile(  # noqa: A001 the engine's one verb
@@ -120,11 +117,14 @@ def compile(  # noqa: A001 the engine's one verb
     the type does not have. `functions`: name -> `function(items, *arguments) -> items`, all lists of Typed.
     Cached, unless functions are given. Raises FhirPathError.
     """
-    definitions = defs or Definitions.core()
-    if not functions:
-        return _compiled(text, base, definitions, lenient_as, strict)
-    model = _model(definitions)
-    return Expression(text, base, model, Compiler(model, lenient_as=lenient_as, strict=strict, functions=functions))
-
-
-__all__ = ["Env", "Expression", "boolean", "compile", "truth"]
+    model = _model(defs or Definitions.core())
+    key = (text, base, lenient_as, strict)
+    found: Expression | None = None if functions else model.compiled.get(key)
+    if found is None:
+        compiler = Compiler(model, lenient_as=lenient_as, strict=strict, functions=functions)
+        found = Expression(text, base, model, compiler)
+        if not functions:
+            if len(model.compiled) >= _KEPT:
+                model.compiled.clear()
+            model.compiled[key] = found
+    return found

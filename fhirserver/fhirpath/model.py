@@ -57,12 +57,16 @@ class Element(NamedTuple):
 
 
 class Model:
-    """The types of `definitions`. A type that they do not know has no elements here, and any in lenient eyes."""
+    """The types of `definitions`. A type that they do not know has no elements here.
+
+    `compiled` is for the expressions that were compiled against them.
+    """
 
     def __init__(self, definitions: Definitions) -> None:
         self._definitions = definitions
         self._elements: dict[str, dict[str, Element] | None] = {}
         self._members: dict[str, dict[str, str]] = {}
+        self.compiled: dict[Any, Any] = {}
         self._ancestry: dict[tuple[str, str], bool] = {}
 
     def definition(self, name: str) -> TypeDef | None:

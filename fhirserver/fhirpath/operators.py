@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.fhirpath import arithmetic, paths
-from fhirserver.fhirpath.code import BOOLEAN, STRING, Code, constant, joined, predicate
+from fhirserver.fhirpath.code import STRING, Code, constant, joined, predicate
 from fhirserver.fhirpath.errors import FhirPathError
 from fhirserver.fhirpath.model import PRIMITIVES
 from fhirserver.fhirpath.values import (
@@ -16,7 +16,6 @@ from fhirserver.fhirpath.values import (
     equal_collections,
     equivalent_collections,
     key,
-    operand,
     single,
 )
 
@@ -286,6 +285,3 @@ def _arithmetic(operator: str, left: Code, right: Code) -> Code:
         return EMPTY if value is None else [value]
 
     return Code(run)
-
-
-__all__ = ["BOOLEAN", "binary", "many", "operand", "unary"]

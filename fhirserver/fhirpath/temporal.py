@@ -104,7 +104,7 @@ def _is_day(parts: tuple[int, ...]) -> bool:
 
 def _is_clock(parts: tuple[int, ...]) -> bool:
     hour, minute, second = (*parts, 0, 0, 0)[:3]
-    return hour <= 23 and minute <= 59 and second <= 59
+    return hour <= 23 and minute <= 59 and second <= 60
 
 
 def _zone(text: str | None) -> int | None:

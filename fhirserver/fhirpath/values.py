@@ -285,9 +285,15 @@ def _key(value: Any) -> Any:
 
 def distinct(items: Items) -> Items:
     """The items without those equal to an earlier one."""
-    if len(items) < 2:
+    if len(items) < 2 or len({_outline(item) for item in items}) == len(items):
         return items
     return list({key(item): item for item in reversed(items)}.values())[::-1]
+
+
+def _outline(item: Item) -> Any:
+    """Equal for equal items, and cheap: of an element only the names of its members."""
+    value = item[1] if item.__class__ is Typed else None
+    return ("{", frozenset(value)) if value.__class__ is dict and item[0] not in QUANTITIES else key(item)
 
 
 def pad(values: Any, extras: Any) -> Any:

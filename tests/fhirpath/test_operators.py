@@ -80,6 +80,8 @@ EMPTY = "empty"
         ("contained.id contains managingOrganization.reference.substring(1)", [True]),
         ("generalPractitioner.exists('#d1' in %resource.descendants().reference)", [True]),
         ("(name.given | 'x' | 'x').count()", [3]),
+        ("(maritalStatus.coding | maritalStatus.coding).count()", [2]),
+        ("(maritalStatus | name | maritalStatus).count()", [3]),
         ("('a' | 'b').where($this = 'b')", ["b"]),
         ("true and true and {}", []),
         ("true and {} and false", [False]),

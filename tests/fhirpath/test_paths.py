@@ -193,6 +193,12 @@ def test_children_and_descendants_are_typed_elements() -> None:
     assert plain("name.given.children()", node) == ["g"]
 
 
+def test_equal_texts_keep_their_own_descendants() -> None:
+    name = {"given": ["x", "x"], "_given": [{"id": "a"}, {"id": "b"}]}
+    node = {"resourceType": "Patient", "name": [name]}
+    assert plain("name.given.select(descendants())", node) == ["a", "b"]
+
+
 def test_repeat_climbs_down_and_ends() -> None:
     node = {"resourceType": "Questionnaire", "item": [{"linkId": "1", "item": [{"linkId": "1.1"}, {"linkId": "1.2"}]}]}
     assert plain("repeat(item).linkId", node, "Questionnaire") == ["1", "1.1", "1.2"]

@@ -62,6 +62,11 @@ def test_dates_compare_as_far_as_their_precision_tells(text: str, expected: list
     assert plain(text) == expected
 
 
+def test_a_leap_second_is_a_moment() -> None:
+    assert plain("@2016-12-31T23:59:60Z > @2016-12-31T23:59:59Z") == [True]
+    assert plain("@2016-12-31T23:59:60Z + 1 second") == []
+
+
 @pytest.mark.parametrize(
     "text", ["2020-00", "2020-02-30", "0000", "2020-1-1", "2020-01-01T25:00:00Z", "x", "", "2" * 99]
 )

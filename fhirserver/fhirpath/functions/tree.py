@@ -33,7 +33,7 @@ def descendants(compiler: Compiler, _node: nodes.Call, source: Code, _scope: Sco
 
     def below(this: Any, frame: Frame) -> Items:
         top = run(this, frame)
-        mark = id(top[0][1]) if len(top) == 1 and top[0].__class__ is Typed else None
+        mark = id(top[0][1]) if len(top) == 1 and top[0].__class__ is Typed and top[0][1].__class__ is dict else None
         known = frame.memo.get(mark)
         if known is not None:
             frame.spend(len(known[1]))
