@@ -23,7 +23,8 @@ _EPOCH: Final = date(1970, 1, 1).toordinal()
 _ZERO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 _DATE: Final = re.compile(
-    r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?(Z|[+\-]\d\d:\d\d)?)?)?)?"
+    r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?(Z|[+\-]\d\d:\d\d)?)?)?)?",
+    re.ASCII,
 )
 
 
@@ -105,9 +106,10 @@ def period(value: dict[str, Any], zone: ZoneInfo) -> Interval | None:
 
 def timing(value: dict[str, Any], zone: ZoneInfo) -> Interval | None:
     """The outer limits of a Timing: its events and the bounds of its repetition. None when neither is a date."""
-    found = [interval(event, zone) for event in value.get("event", ()) if isinstance(event, str)]
-    bounds = value.get("repeat", {}).get("boundsPeriod")
-    if bounds:
+    events, repeat = value.get("event"), value.get("repeat")
+    found = [interval(event, zone) for event in events if isinstance(event, str)] if isinstance(events, list) else []
+    bounds = repeat.get("boundsPeriod") if isinstance(repeat, dict) else None
+    if isinstance(bounds, dict):
         found.append(period(bounds, zone))
     known = [each for each in found if each is not None]
     return Interval(min(each.lo for each in known), max(each.hi for each in known)) if known else None

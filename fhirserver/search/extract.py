@@ -69,8 +69,7 @@ def tokens(found: Value, bare: bool, context: Context) -> list[str]:
     """The forms of a value's codes, to follow the parameter's name; of a `bare` parameter's that without system."""
     kind, mode, value = found
     if kind == "CodeableConcept":
-        codings = value.get("coding") if isinstance(value, dict) else None
-        return [form for coding in codings or () for form in _coding(coding, context)]
+        return [form for coding in _list(value, "coding") for form in _coding(coding, context)]
     if kind == "Coding":
         return _coding(value, context)
     if kind == "Identifier":
@@ -104,7 +103,7 @@ def codes(found: Value) -> Iterator[str]:
     """The codes of a value, as they sort."""
     kind, _, value = found
     if kind == "CodeableConcept":
-        for coding in value.get("coding", ()) if isinstance(value, dict) else ():
+        for coding in _list(value, "coding"):
             yield from _some(_text(coding, "code"))
     elif kind == "Coding":
         yield from _some(_text(value, "code"))
@@ -121,7 +120,7 @@ def displays(found: Value) -> Iterator[str]:
         return
     if kind == "CodeableConcept":
         yield from _some(_text(value, "text"))
-        for coding in value.get("coding", ()):
+        for coding in _list(value, "coding"):
             yield from _some(_text(coding, "display"))
     elif kind == "Coding":
         yield from _some(_text(value, "display"))
@@ -133,9 +132,9 @@ def typed_identifiers(found: Value) -> Iterator[str]:
     """`system|code|value` of an Identifier, once a coding of its type (for `:of-type`)."""
     value = found.value
     number = _text(value, "value")
-    if found.type != "Identifier" or number is None or not isinstance(value.get("type"), dict):
+    if found.type != "Identifier" or number is None:
         return
-    for coding in value["type"].get("coding", ()):
+    for coding in _list(value.get("type"), "coding"):
         code = _text(coding, "code")
         if code:
             yield of_type(_text(coding, "system") or "", code, number)
@@ -243,6 +242,11 @@ def _decimal(quantity: Any) -> Decimal | None:
 def _text(value: Any, member: str) -> str | None:
     found = value.get(member) if isinstance(value, dict) else None
     return found if isinstance(found, str) and found else None
+
+
+def _list(value: Any, member: str) -> list[Any]:
+    found = value.get(member) if isinstance(value, dict) else None
+    return found if isinstance(found, list) else []
 
 
 def _some(value: str | None) -> tuple[str, ...]:

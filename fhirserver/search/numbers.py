@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 CONTEXT: Final = Context(prec=34, rounding=ROUND_HALF_EVEN, Emin=-6143, Emax=6144, traps=[])
 INFINITY: Final = Decimal("Infinity")
-_NUMBER: Final = re.compile(r"[+\-]?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+\-]?\d{1,4})?")
+_NUMBER: Final = re.compile(r"[+\-]?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+\-]?\d{1,4})?", re.ASCII)
 _LONGEST: Final = 100
 
 

@@ -129,8 +129,11 @@ class Catalogue:
         self._lock = Lock()
 
     def of(self, resource_type: str) -> Parameters:
+        """Those of a resource type. Raises KeyError when there is no such type."""
         found = self._compiled.get(resource_type)
         if found is None:
+            if resource_type not in self.defs.resource_types:
+                raise KeyError(resource_type)
             with self._lock:
                 found = self._compiled.get(resource_type) or _compile(self.defs, resource_type)
                 self._compiled[resource_type] = found
@@ -326,10 +329,12 @@ def _composite(
     parts, leaves, _ = _places(defs, resource_type, found.expression or "", found.code)
     if any(part.evaluate for part in parts) or len(found.components) < 2:
         raise ValueError("its expression is not a plain path")
-    components = tuple(
-        _component(defs, {leaf.type for leaf in leaves}, resource_type, found.code, text, _type(defs, types, url))
-        for url, text in found.components
-    )
+    roots = {leaf.type for leaf in leaves}
+    kinds = [_type(defs, types, url) for url, _ in found.components]
+    reached = [_component_places(defs, roots, resource_type, found.code, text) for _, text in found.components]
+    if not _fit(kinds, reached) and _fit(kinds[::-1], reached):
+        kinds.reverse()
+    components = tuple(_component(defs, kind, *places) for kind, places in zip(kinds, reached, strict=True))
     return Parameter(
         code=found.code,
         type="composite",
@@ -352,13 +357,28 @@ def _type(defs: Definitions, types: Mapping[str, str], url: str) -> str:
     return str(kind)
 
 
-def _component(defs: Definitions, roots: set[str], resource_type: str, code: str, text: str, kind: str) -> Component:
+def _fit(kinds: Sequence[str], reached: Sequence[tuple[Places, Places]]) -> bool:
+    """Whether the components' types suit their expressions: R4 has those of DocumentReference.relationship swapped."""
+    return all(
+        (kind == "reference") == (leaf.type in ("Reference", "canonical"))
+        for kind, (below, above) in zip(kinds, reached, strict=True)
+        for leaf in below.leaves + above.leaves
+    )
+
+
+def _component_places(
+    defs: Definitions, roots: Iterable[str], resource_type: str, code: str, text: str
+) -> tuple[Places, Places]:
+    """Where a component's values stand: below the composite's node, and in the whole resource."""
     if text.startswith("%resource."):
-        above, below = _places(defs, resource_type, text.removeprefix("%resource."), code), Places()
-    else:
-        above, below = Places(), Places()
-        for root in sorted(roots):
-            below = below.joined(_places(defs, root, text, code))
+        return Places(), _places(defs, resource_type, text.removeprefix("%resource."), code)
+    below = Places()
+    for root in sorted(roots):
+        below = below.joined(_places(defs, root, text, code))
+    return below, Places()
+
+
+def _component(defs: Definitions, kind: str, below: Places, above: Places) -> Component:
     if any(part.evaluate for part in above.parts + below.parts):
         raise ValueError("its components are not plain paths")
     modes, systems, bare = _modes(defs, above.joined(below))

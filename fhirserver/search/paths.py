@@ -78,7 +78,7 @@ def resolve(defs: Definitions, root: str, path: Sequence[Step]) -> tuple[Leaf, .
         if step.kind == "name":
             reached = [_into(leaf, item) for leaf in reached for item in _members(defs, leaf.type, step.name)]
         elif step.kind == "type":
-            reached = [leaf for leaf in reached if _is(defs, leaf.type, step.name)]
+            reached = _cast(defs, reached, step.name)
         if not reached:
             return None
     return tuple(reached)
@@ -97,8 +97,10 @@ def _into(leaf: Leaf, found: tuple[str, Property]) -> Leaf:
     return Leaf((*leaf.path, item.name), item.type, leaf.many or item.array, owner, item.element)
 
 
-def _is(defs: Definitions, kind: str, wanted: str) -> bool:
-    return kind.casefold() == wanted.casefold() or defs.is_a(kind, wanted)
+def _cast(defs: Definitions, reached: list[Leaf], wanted: str) -> list[Leaf]:
+    """The leaves of a type (`value.as(DateTime)` means dateTime), or failing these of one derived from it."""
+    exact = [leaf for leaf in reached if leaf.type.casefold() == wanted.casefold()]
+    return exact or [leaf for leaf in reached if defs.is_a(leaf.type, wanted)]
 
 
 def walk(node: dict[str, Any], path: tuple[str, ...]) -> list[Any]:
