@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from fhirserver.validation import references
 from fhirserver.validation.elements import ABSTRACT
-from fhirserver.validation.values import matches, same, shown
+from fhirserver.validation.values import fixed, pattern, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence, Set
@@ -45,11 +45,10 @@ def by_type(found: Mapping[str, Check]) -> ItemCheck:
 
 def values(node: Node, profile: str) -> Iterator[ItemCheck]:
     """`fixed[x]`, `pattern[x]`, `minValue[x]`, `maxValue[x]`, `maxLength`."""
-    fixed, pattern = node.value("fixed"), node.value("pattern")
-    if fixed is not None:
-        yield _equal("fixed", same, fixed, profile)
-    elif pattern is not None:
-        yield _equal("pattern", matches, pattern, profile)
+    for rule, test in (("fixed", fixed), ("pattern", pattern)):
+        expected = node.value(rule)
+        if expected is not None:
+            yield _equal(rule, test(expected), expected, profile)
     for prefix, rule, sign in (("minValue", "min-value", 1), ("maxValue", "max-value", -1)):
         limit = node.value(prefix)
         if limit is not None:
@@ -58,9 +57,9 @@ def values(node: Node, profile: str) -> Iterator[ItemCheck]:
         yield _length(int(node.element["maxLength"]), profile)
 
 
-def _equal(rule: str, holds: Callable[[Any, Any], bool], expected: Any, profile: str) -> ItemCheck:
+def _equal(rule: str, holds: Callable[[Any], bool], expected: Any, profile: str) -> ItemCheck:
     def each(value: Any, owner: dict[str, Any], at: At, kind: str, ctx: Context) -> None:
-        if not holds(value, expected):
+        if not holds(value):
             ctx.report(rule, at, profile=profile, expected=shown(expected))
 
     return each

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fhirserver.validation import references
 from fhirserver.validation.elements import ABSTRACT, Node, tree
-from fhirserver.validation.values import matches, same
+from fhirserver.validation.values import fixed, pattern
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -126,6 +126,33 @@ def _resolve(found: Found, ctx: Context) -> list[Found]:
     return []
 
 
+def _quick(steps: list[Path], test: Test) -> Matcher | None:
+    """The matcher of a plain member, by far the most frequent discriminator."""
+    if len(steps) != 1 or not steps[0].name:
+        return None
+    name = steps[0].name
+
+    def matcher(item: Item, ctx: Context) -> bool:
+        owner = item[0]
+        value = owner.get(name) if type(owner) is dict else None
+        if value is None or type(value) is list:
+            return any(test(found.value) for found in _member(Found(owner, None), name))
+        return test(value)
+
+    return matcher
+
+
+def texts(value: Any) -> list[str]:
+    """What a slice may be known by: a text itself, the code of a Coding, the codes of a CodeableConcept."""
+    if isinstance(value, str):
+        return [value]
+    if not isinstance(value, dict):
+        return []
+    codings = value.get("coding") if "coding" in value else [value]
+    codes = [coding.get("code") for coding in codings if isinstance(coding, dict)] if isinstance(codings, list) else []
+    return [code for code in codes if isinstance(code, str)]
+
+
 class Discriminators:
     """Compiles what tells one slice from another."""
 
@@ -155,14 +182,29 @@ class Discriminators:
             return None
         follow = walk(steps)
         if len(tests) == 1:
-            only = tests[0]
-            return lambda item, ctx: any(only(found.value) for found in follow(item, ctx))
+            return _quick(steps, tests[0]) or (
+                lambda item, ctx: any(tests[0](found.value) for found in follow(item, ctx))
+            )
 
         def every(item: Item, ctx: Context) -> bool:
             values = [found.value for found in follow(item, ctx)]
             return all(any(test(value) for value in values) for test in tests)
 
         return every
+
+    def hint(self, discriminator: dict[str, str], piece: Node) -> tuple[str, str] | None:
+        """The member to look at, and the text that an item of the slice has there: its value, or a code in it."""
+        if discriminator["type"] not in ("value", "pattern") or not discriminator["path"].isalpha():
+            return None
+        steps = parse(discriminator["path"])
+        nodes = self.reach(piece, steps)
+        if len(nodes) != 1 or nodes[0].choice:
+            return None
+        expected = nodes[0].value("fixed")
+        if expected is None:
+            expected = nodes[0].value("pattern")
+        words = texts(expected)
+        return (steps[0].name, words[0]) if words else None
 
     def _by_presence(self, steps: list[Path], piece: Node) -> Matcher | None:
         nodes = self.reach(piece, steps)
@@ -269,11 +311,10 @@ class Discriminators:
 
     def test(self, node: Node, depth: int = 0) -> Test | None:
         """Whether a value is what an element asks for: fixed, pattern, required binding, or such children."""
-        fixed, pattern = node.value("fixed"), node.value("pattern")
-        if fixed is not None:
-            return lambda value: same(value, fixed)
-        if pattern is not None:
-            return lambda value: matches(value, pattern)
+        for rule, compiled in (("fixed", fixed), ("pattern", pattern)):
+            expected = node.value(rule)
+            if expected is not None:
+                return compiled(expected)
         binding = self._base.bound(dict(node.element))
         if binding is not None and binding.strength == "required":
             return binding.covers

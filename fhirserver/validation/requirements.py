@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from fhirserver.validation import checks, invariants
 from fhirserver.validation.elements import UNBOUNDED, Node, bound
-from fhirserver.validation.items import gatherer, properties
-from fhirserver.validation.slicing import Slice, Slicing
+from fhirserver.validation.items import NOTHING, gatherer, properties
+from fhirserver.validation.slicing import Index, Slice, Slicing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -60,7 +60,11 @@ class Requirements:
             return None
         if low == 1 and high == UNBOUNDED and not each and slicing is None:
             return _present(node.name, members, self._url)
-        return _element(node.name, gather, low, high, each, slicing, self._url)
+        part = _element(node.name, gather, low, high, each, slicing, self._url)
+        optional = not (low or (slicing and any(piece.low for piece in slicing.slices)))
+        if slicing is None and high and _plain(members):
+            return _single(members[0], each, part, optional=optional)
+        return _if_there(members, part) if optional else part
 
     def _given(self, kind: str | None, node: Node, members: Sequence[Property]) -> dict[str, Any]:
         """The element of the base type that this one constrains."""
@@ -175,34 +179,45 @@ class Requirements:
         if not node.slices:
             return None
         told = node.element.get("slicing") or _implied(node)
-        slices = [
-            piece
-            for child in node.slices.values()
-            if (piece := self._slice(child, told.get("discriminator", ()), node, members, given))
+        discriminators = told.get("discriminator", ())
+        found = [
+            (child, matchers) for child in node.slices.values() if (matchers := self._matchers(discriminators, child))
         ]
-        if not any(_asks(piece) for piece in slices) and told.get("rules") == "open":
-            return None
+        slices = tuple(self._slice(child, matchers, node, members, given) for child, matchers in found)
         rules = told.get("rules", "open") if len(slices) == len(node.slices) else "open"
-        return Slicing(node.name, tuple(slices), rules, bool(told.get("ordered")), self._url) if slices else None
+        if not slices or (rules == "open" and not any(map(_asks, slices))):
+            return None
+        index = self._index([child for child, _ in found], discriminators)
+        return Slicing(node.name, slices, rules, bool(told.get("ordered")), self._url, index)
+
+    def _matchers(self, discriminators: Sequence[dict[str, str]], piece: Node) -> tuple[Matcher, ...]:
+        made = self._profiles.discriminators
+        return tuple(found for each in discriminators if (found := made.matcher(each, piece)) is not None)
 
     def _slice(
         self,
         piece: Node,
-        discriminators: Sequence[dict[str, str]],
+        matchers: tuple[Matcher, ...],
         node: Node,
         members: Sequence[Property],
         given: Mapping[str, Any],
-    ) -> Slice | None:
-        found: list[Matcher] = []
-        for discriminator in discriminators:
-            matcher = self._profiles.discriminators.matcher(discriminator, piece)
-            if matcher is not None:
-                found.append(matcher)
-        if not found:
-            return None
+    ) -> Slice:
         each = tuple(self._checks(piece, members, given, node))
         again = self._slicing(piece, members, given)
-        return Slice(piece.slice or "", tuple(found), piece.min, piece.max, each, again)
+        return Slice(piece.slice or "", matchers, piece.min, piece.max, each, again)
+
+    def _index(self, pieces: list[Node], discriminators: Sequence[dict[str, str]]) -> Index | None:
+        """The index by the first discriminator that gives hints."""
+        for discriminator in discriminators:
+            hints = [self._profiles.discriminators.hint(discriminator, piece) for piece in pieces]
+            names = [hint[0] for hint in hints if hint]
+            if names:
+                hinted: dict[str, tuple[int, ...]] = {}
+                for number, hint in enumerate(hints):
+                    if hint:
+                        hinted[hint[1]] = (*hinted.get(hint[1], ()), number)
+                return Index(names[0], hinted, tuple(number for number, hint in enumerate(hints) if not hint))
+        return None
 
 
 def _asks(piece: Slice) -> bool:
@@ -225,6 +240,43 @@ def _present(name: str, members: Sequence[Property], profile: str) -> Part:
             ctx.report("min", at, name, profile=profile, name=name)
 
     return part
+
+
+def _plain(members: Sequence[Property]) -> bool:
+    return len(members) == 1 and not members[0].array and members[0].type != "Resource"
+
+
+def _single(member: Property, each: tuple[ItemCheck, ...], otherwise: Part, *, optional: bool) -> Part:
+    """An element with one value, the plainest case; `otherwise` judges whatever is not so plain."""
+    key, pair, name, kind = member.name, "_" + member.name, member.element, member.type
+
+    def part(owner: dict[str, Any], at: At, ctx: Context) -> None:
+        value = owner.get(key)
+        if value is None or type(value) is list:
+            if not optional or key in owner or pair in owner:
+                otherwise(owner, at, ctx)
+            return
+        here = (at, name, -1, kind)
+        holder = value if type(value) is dict else owner.get(pair)
+        if type(holder) is not dict:
+            holder = NOTHING
+        for check in each:
+            check(value, holder, here, kind, ctx)
+
+    return part
+
+
+def _if_there(members: Sequence[Property], part: Part) -> Part:
+    """The part, for elements that may be absent."""
+    if len(members) != 1:
+        return part
+    key, pair = members[0].name, "_" + members[0].name
+
+    def optional(owner: dict[str, Any], at: At, ctx: Context) -> None:
+        if key in owner or pair in owner:
+            part(owner, at, ctx)
+
+    return optional
 
 
 def _element(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from fhirserver.validation.discriminators import texts
 from fhirserver.validation.elements import UNBOUNDED
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from fhirserver.outcome import Issue
     from fhirserver.validation.context import At, Context
@@ -32,6 +33,20 @@ class Slice(NamedTuple):
         return True
 
 
+class Index(NamedTuple):
+    """Which slices to try: those whose item has a certain text in a member, and those that cannot be told so."""
+
+    name: str
+    hinted: Mapping[str, tuple[int, ...]]
+    others: tuple[int, ...]
+
+    def candidates(self, item: Item) -> list[int]:
+        found = list(self.others)
+        for text in texts(item[1].get(self.name)):
+            found += self.hinted.get(text, ())
+        return sorted(set(found)) if len(found) > 1 else found
+
+
 class Slicing(NamedTuple):
     """The slices of an element, in order; `rules` is `open`, `closed` or `openAtEnd`."""
 
@@ -40,13 +55,19 @@ class Slicing(NamedTuple):
     rules: str
     ordered: bool
     profile: str
+    hints: Index | None = None
+
+    def fitting(self, item: Item, ctx: Context) -> list[int]:
+        """The numbers of the slices that an item belongs to."""
+        numbers = range(len(self.slices)) if self.hints is None else self.hints.candidates(item)
+        return [number for number in numbers if self.slices[number].fits(item, ctx)]
 
     def check(self, items: Sequence[Item], at: At, ctx: Context) -> None:
         """Judge items by their slices, and the slices by their counts. `at` is the place of the owner."""
         found: dict[str, list[Item]] = {}
         order: list[int] = []
         for item in items:
-            fitting = [number for number, piece in enumerate(self.slices) if piece.fits(item, ctx)]
+            fitting = self.fitting(item, ctx)
             if not fitting:
                 self._unmatched(item, ctx)
                 order.append(UNBOUNDED)
@@ -58,7 +79,8 @@ class Slicing(NamedTuple):
                 number = self._best(fitting, item, ctx)
             order.append(number)
             found.setdefault(self.slices[number].name, []).append(item)
-        self._order(order, items, ctx)
+        if self.ordered or self.rules == "openAtEnd":
+            self._order(order, items, ctx)
         self._count(found, at, ctx)
 
     def _count(self, found: dict[str, list[Item]], at: At, ctx: Context) -> None:

@@ -10,6 +10,8 @@ import orjson
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    Test = Callable[[Any], bool]
+
 
 def same(value: Any, expected: Any) -> bool:
     """Whether two JSON values are equal; numbers by value."""
@@ -26,23 +28,52 @@ def same(value: Any, expected: Any) -> bool:
     return type(value) is type(expected) and bool(value == expected)
 
 
-def matches(value: Any, pattern: Any) -> bool:
-    """Whether a value holds all that the pattern holds; each item of an array in it must be met by some item."""
-    if isinstance(pattern, dict):
-        if not isinstance(value, dict):
+def fixed(expected: Any) -> Test:
+    """`same` for one expected value, compiled."""
+    if isinstance(expected, str):
+        return lambda value: bool(value == expected)
+    return lambda value: same(value, expected)
+
+
+def pattern(expected: Any) -> Test:
+    """`matches` for one pattern, compiled."""
+    if isinstance(expected, dict):
+        return _object({key: pattern(item) for key, item in expected.items()})
+    if isinstance(expected, list):
+        return _array([pattern(item) for item in expected])
+    return fixed(expected)
+
+
+def _object(members: dict[str, Test]) -> Test:
+    wanted = tuple(members.items())
+
+    def holds(value: Any) -> bool:
+        if type(value) is not dict:
             return False
-        for key, item in pattern.items():  # noqa: SIM110 - a generator costs more than the loop
-            if key not in value or not matches(value[key], item):
+        for key, test in wanted:  # noqa: SIM110 - a generator costs more than the loop
+            if key not in value or not test(value[key]):
                 return False
         return True
-    if isinstance(pattern, list):
-        return isinstance(value, list) and all(any(matches(item, wanted) for item in value) for wanted in pattern)
-    return same(value, pattern)
+
+    return holds
 
 
-def equals_text(expected: str) -> Callable[[Any], bool]:
-    """The quick form of `same` for a text."""
-    return lambda value: bool(value == expected)
+def _array(items: list[Test]) -> Test:
+    def holds(value: Any) -> bool:
+        return type(value) is list and all(any(map(test, value)) for test in items)
+
+    if len(items) != 1:
+        return holds
+    only = items[0]
+
+    def holds_one(value: Any) -> bool:
+        if type(value) is list:
+            for item in value:
+                if only(item):
+                    return True
+        return False
+
+    return holds_one
 
 
 def shown(value: Any) -> str:
