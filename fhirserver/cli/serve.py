@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
-import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from fhirserver import settings as settings_
 from fhirserver.cli import Problem
 
 if TYPE_CHECKING:
     import argparse
-
-DEFAULT_FOLDER: Final = "data"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,8 +36,8 @@ def run(options: argparse.Namespace) -> int:
             workers=options.workers,
             profiles=options.profiles,
         )
-        if not settings.mongo and not settings.embedded:
-            settings = dataclasses.replace(settings, embedded=DEFAULT_FOLDER)
+        if options.demo and settings.environment == "production":
+            raise Problem("demo data are refused in production.")
         return Supervisor(settings, announce=lambda base: _announce(settings, base, demo=options.demo)).run()
     except (settings_.SettingsError, ServingError) as error:
         raise Problem(str(error)) from None
@@ -51,6 +47,8 @@ def _announce(settings: settings_.Settings, base: str, *, demo: bool) -> None:
     if demo:
         from fhirserver.cli.demo import load_demo
 
-        load_demo(settings, base)
+        try:
+            load_demo(settings, base)
+        except OSError as error:
+            raise Problem(f"the demo data could not be loaded: {error}.") from None
     print(f"ready {base}", flush=True)
-    sys.stdout.flush()

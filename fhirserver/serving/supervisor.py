@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from fhirserver import settings as settings_
-from fhirserver.auth.keys import KEY_FILE, SigningKey
+from fhirserver.auth.keys import KEY_FILE, KeyFileError, SigningKey
+from fhirserver.store.connection import check, connect
 from fhirserver.store.embedded import Embedded
 from fhirserver.store.errors import StoreError
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from fhirserver.settings import Settings
 
+DEFAULT_FOLDER: Final = "data"
 INSTANCE: Final = "FHIRSERVER_INSTANCE"
 _READY_SECONDS: Final = 60
 _STOP_SECONDS: Final = 10
@@ -61,7 +63,7 @@ class Supervisor:
                 [sys.executable, "-m", "fhirserver.serving.http"], env=self._environment(settings)
             )
             return self._watch(base_of(settings))
-        except StoreError as error:
+        except (StoreError, KeyFileError) as error:
             raise ServingError(str(error)) from None
         finally:
             self._end()
@@ -71,13 +73,17 @@ class Supervisor:
 
     def _with_database(self) -> Settings:
         """The settings with the database's URI and the signing key, both made in the folder if it is new."""
-        settings = self._settings
-        if settings.mongo:
-            return settings
-        folder = Path(settings.embedded)
-        self._database = Embedded(folder, sync=settings.sync_on_commit)
-        uri = self._database.start()
-        SigningKey.in_folder(folder, create=True)
+        settings, folder = self._settings, Path(self._settings.embedded or DEFAULT_FOLDER)
+        uri = settings.mongo
+        if uri:
+            check(connect(uri), settings.database)
+        else:
+            self._database = Embedded(folder, sync=settings.sync_on_commit)
+            uri = self._database.start()
+        if not settings.key_file:
+            if settings.environment == "production":
+                raise ServingError("key_file must be set in production (FHIRSERVER_KEY_FILE).")
+            SigningKey.in_folder(folder, create=True)
         return replace(settings, mongo=uri, key_file=settings.key_file or str(folder / KEY_FILE))
 
     def _environment(self, settings: Settings) -> dict[str, str]:

@@ -231,6 +231,7 @@ def _program() -> str:
 
 def _locked(folder: Path) -> IO[bytes]:
     """The folder's lock, held while the file stays open; the workers of a killed server get a moment to leave it."""
+    (folder / "lock").touch(0o600)
     lock = (folder / "lock").open("ab")
     until = time.monotonic() + LOCK_TIMEOUT
     while True:
