@@ -93,11 +93,8 @@ class Parameter:
     systems: frozenset[str]
     booleans: bool
     single: bool
+    stored: bool
     components: tuple[Component, ...] = ()
-
-    @property
-    def stored(self) -> bool:
-        return [source.code for source in self.sources] == [self.code]
 
     @property
     def canonical_also(self) -> bool:
@@ -244,9 +241,7 @@ def _parameter(
     types: Mapping[str, str],
 ) -> Parameter:
     if found.code in ENVELOPE:
-        return Parameter(
-            found.code, found.type, (), (), (Source(found.code),), frozenset({"exact"}), True, frozenset(), False, True
-        )
+        return _envelope(found)
     if found.type == "composite":
         return _composite(defs, resource_type, found, sources, types)
     places = _places(defs, resource_type, found.expression or "", found.code)
@@ -264,6 +259,23 @@ def _parameter(
         systems=systems,
         booleans=bool(leaves) and all(leaf.type == "boolean" for leaf in leaves),
         single=bool(leaves) and len(parts) == 1 and not parts[0].evaluate and not any(leaf.many for leaf in leaves),
+        stored=sources is None,
+    )
+
+
+def _envelope(found: SearchParameter) -> Parameter:
+    return Parameter(
+        code=found.code,
+        type=found.type,
+        targets=(),
+        parts=(),
+        sources=(Source(found.code),),
+        modes=frozenset({"exact"}),
+        bare=True,
+        systems=frozenset(),
+        booleans=False,
+        single=True,
+        stored=False,
     )
 
 
@@ -346,6 +358,7 @@ def _composite(
         systems=frozenset(),
         booleans=False,
         single=False,
+        stored=sources is None,
         components=components,
     )
 
