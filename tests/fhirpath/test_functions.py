@@ -44,6 +44,9 @@ TABLE = [
     ("name.select($index)", [0, 1]),
     ("name.where(name.where($index = 0).exists().not() and $index = 1).text", ["Jeannette"]),
     ("name.select(use | text)", ["official", "usual", "Jeannette"]),
+    ("name.select(given.where($index >= 0).count() + $index)", [2, 1]),
+    ("name.select('Jeanne' in given.first().combine('x'))", [True, False]),
+    ("name.repeat('a' + 'b')", ["ab"]),
     ("(3 | 1 | 2).sort()", [1, 2, 3]),
     ("('b' | 'a').sort(-$this)", ["b", "a"]),
     ("name.sort(text).use", ["official", "usual"]),
@@ -52,6 +55,7 @@ TABLE = [
     ("(1 | 2 | 3).aggregate($total + $this, 0)", [6]),
     ("(1 | 2 | 3).aggregate(iif($total.empty(), $this, $total * $this))", [6]),
     ("(5 | 6).aggregate($total + $index, 0)", [1]),
+    ("(1 | 2).aggregate((10 | 20).aggregate($total + $this, 0) + $total, 0)", [60]),
     # subsetting, combining
     ("(1 | 2 | 3).first()", [1]),
     ("(1 | 2 | 3).last()", [3]),

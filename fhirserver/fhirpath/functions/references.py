@@ -63,7 +63,7 @@ def _target(text: str | None, frame: Frame) -> dict[str, Any] | None:
 def target_type(item: Any, frame: Frame, model: Model) -> str | None:
     """The resource type of a reference's target: from its text, its `type`, or the target itself."""
     text = reference(item)
-    if text is not None and not text.startswith("#"):
+    if text is not None:
         match = _LITERAL.match(text[-_LONGEST:])
         if match is not None and model.is_resource(match[1]):
             return match[1]
