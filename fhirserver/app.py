@@ -64,7 +64,12 @@ def create_services(settings: Settings) -> Services:
 def create_app(services: Services) -> Flask:
     """The WSGI application around the services."""
     app = Flask(__name__, static_folder=None)
-    app.config.update(MAX_CONTENT_LENGTH=None, MAX_FORM_MEMORY_SIZE=services.settings.max_body_bytes)
+    app.config.update(
+        MAX_CONTENT_LENGTH=None,
+        MAX_FORM_MEMORY_SIZE=services.settings.max_body_bytes,
+        PROVIDE_AUTOMATIC_OPTIONS=False,
+    )
+    app.url_map.merge_slashes = False
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.extensions[edge.EXTENSION] = services
     app.register_blueprint(edge.blueprint())

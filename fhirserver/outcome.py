@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 RULE = "urn:fhirserver:rule"
 """System of `issue.details.coding` that carries the rule's key, such as `ele-1` or `slice-min`."""
+
+LONGEST: Final = 4000
+"""Characters of a text: what a request said is repeated, but not at any length."""
 
 
 class Issue(NamedTuple):
@@ -38,7 +41,8 @@ class Issue(NamedTuple):
                 details["text"] = self.profile
             issue["details"] = details
         place = "" if self.line is None else f" (line {self.line}, column {self.column})"
-        issue["diagnostics"] = self.text + place
+        text = self.text if len(self.text) <= LONGEST else f"{self.text[:LONGEST]}…"
+        issue["diagnostics"] = text + place
         if self.expression:
             issue["expression"] = list(self.expression)
         return issue

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 from typing import TYPE_CHECKING
 
 from tests import corpus
@@ -9,10 +12,16 @@ if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 
 _absent: dict[str, int] = {}
+_metrics = tempfile.mkdtemp(prefix="fhirserver-test-metrics-")
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = _metrics  # read when prometheus_client is imported
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="also run the long campaigns")
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(_metrics, ignore_errors=True)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

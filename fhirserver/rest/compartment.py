@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 INS_SYSTEMS: Final = frozenset(f"urn:oid:1.2.250.1.213.1.4.{last}" for last in (8, 9, 10, 11))
 """INS-NIR, INS-NIA, and the two for tests and demonstrations of INS-NIR."""
+_FEEDING: Final = frozenset({"practitioner", "system", "operator"})
+"""Who may learn that there is a record for an INS: those whose duty is to feed it."""
 _SUBJECTS: Final = ("subject", "patient")
 
 
@@ -44,8 +46,9 @@ def indexed(exchange: Exchange, tx: Transaction, resource: dict[str, Any]) -> In
 def _by_ins(exchange: Exchange, tx: Transaction, value: str, system: str, name: str) -> str:
     asked = [("identifier", f"{system}|{value}"), ("active:not", "false"), ("_count", "2"), ("_total", "none")]
     query = parse(exchange.services.definitions, "Patient", asked)
-    trusted = tx.trusted(Access.system("deposit by INS"))
-    found = trusted.search(query).matches
+    feeds = exchange.access.requester.kind in _FEEDING
+    view = tx.trusted(Access.system("deposit by INS")) if feeds else tx.view
+    found = view.search(query).matches
     if not found:
         raise Unprocessable(f"{name}.identifier: no open record has this INS.", code="not-found", expression=name)
     if len(found) > 1:

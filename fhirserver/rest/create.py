@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fhirserver.errors import BadRequest
 from fhirserver.rest import writing
 
 if TYPE_CHECKING:
@@ -15,8 +14,7 @@ if TYPE_CHECKING:
 def create(exchange: Exchange, type: str) -> Answer:
     """Stores the resource under an id that the server gives; the `id` in the body, if any, is not kept."""
     exchange.refuse_parameters()
-    if "If-None-Exist" in exchange.request.headers:
-        raise BadRequest("Conditional create (If-None-Exist) is not offered.", code="not-supported")
+    writing.refuse_headers(exchange, "If-None-Exist", "If-Match", "If-None-Match", "If-Unmodified-Since")
     resource = writing.received(exchange.body(), type)
     findings = writing.validated(exchange, resource)
     id = writing.new_id()

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 def delete(exchange: Exchange, type: str, id: str) -> Answer:
     """Leaves a tombstone; 204 also for what is absent, hidden or deleted already, of which nothing changes."""
     exchange.refuse_parameters()
+    writing.refuse_headers(exchange, "If-None-Match", "If-Unmodified-Since")
     expected = negotiate.if_match(exchange.request.headers.get("If-Match"))
     deleted = writing.commit(
         exchange, "delete", 204, lambda tx: writing.delete(exchange, tx, type, id, expected), subject=(type, id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from fhirserver.audit import Entity, Event
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 DEFAULT_COUNT: Final = 50
 MAX_COUNT: Final = 1000
+_NUMBER: Final = re.compile(r"[0-9]{1,9}")
 
 
 def history_instance(exchange: Exchange, type: str, id: str) -> Answer:
@@ -44,6 +46,6 @@ def _count(params: list[tuple[str, str]]) -> int:
     for name, _ in params:
         if name != "_count":
             raise BadRequest(f"The parameter {name!r} is not offered for history.", code="not-supported")
-    if len(counts) > 1 or any(not value.isdecimal() or len(value) > 9 for value in counts):
+    if len(counts) > 1 or any(not _NUMBER.fullmatch(value) for value in counts):
         raise BadRequest("_count must be one whole number.")
     return min(int(counts[0]), MAX_COUNT) if counts else DEFAULT_COUNT

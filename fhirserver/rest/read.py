@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fhirserver.audit import Entity, Event
 from fhirserver.errors import FhirError, Gone, NotFound
@@ -13,6 +14,8 @@ from fhirserver.rest.answer import Answer, http_date, version_headers
 if TYPE_CHECKING:
     from fhirserver.rest.exchange import Exchange
     from fhirserver.store import Stored
+
+_VERSION: Final = re.compile(r"[1-9][0-9]{0,17}")
 
 
 def read(exchange: Exchange, type: str, id: str) -> Answer:
@@ -29,7 +32,7 @@ def read(exchange: Exchange, type: str, id: str) -> Answer:
 def vread(exchange: Exchange, type: str, id: str, version: str) -> Answer:
     """One version of the resource's history, judged by what may be seen now."""
     exchange.refuse_parameters()
-    stored = exchange.view.vread(type, id, int(version)) if version.isdecimal() and len(version) < 18 else None
+    stored = exchange.view.vread(type, id, int(version)) if _VERSION.fullmatch(version) else None
     if stored is None:
         raise NotFound(f"{type}/{id} has no version {version} here.")
     if stored.deleted:

@@ -5,13 +5,14 @@ The way of a search: parameters -> `search.parse` -> Query -> `view.search`, whe
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from werkzeug.http import parse_options_header
 
 from fhirserver.audit import Event
-from fhirserver.errors import BadRequest, UnsupportedMediaType
+from fhirserver.errors import BadRequest, UnknownParameter, UnsupportedMediaType
 from fhirserver.rest import bundles
 from fhirserver.rest.answer import Answer, of_value
 from fhirserver.rest.pages import PARAMETER, PageKey
@@ -32,7 +33,8 @@ def search_get(exchange: Exchange, type: str) -> Answer:
 def search_post(exchange: Exchange, type: str) -> Answer:
     """`POST [base]/[type]/_search`: parameters in the form, and in the query if any."""
     content_type = exchange.request.headers.get("Content-Type")
-    if content_type and parse_options_header(content_type)[0].lower() != "application/x-www-form-urlencoded":
+    bare = not content_type and not exchange.request.stream.read(1)
+    if not bare and parse_options_header(content_type or "")[0].lower() != "application/x-www-form-urlencoded":
         raise UnsupportedMediaType("Send the search parameters as Content-Type: application/x-www-form-urlencoded.")
     return _search(exchange, type, [*exchange.params, *exchange.form])
 
@@ -47,11 +49,22 @@ def _search(exchange: Exchange, type: str, params: list[tuple[str, str]]) -> Ans
         timezone=exchange.services.settings.timezone,
         base_url=exchange.services.base,
     )
+    _refuse_parts(query)
+    if query.summary == "count":
+        query = replace(query, count=0)
     page = exchange.view.search(query, after)
     bundle = bundles.searchset(exchange.services.base, page.matches, page.total, _links(exchange, query, page))
     patients = tuple({stored.pat for stored in page.matches if stored.pat} | (query.patients or frozenset()))
     event = Event("search-type", 200, query=f"{type}?{_encoded(query.params)}", patients=patients)
     return of_value(200, bundle, event)
+
+
+def _refuse_parts(query: Query) -> None:
+    """Raises UnknownParameter for what asks for parts of resources: whole ones would be more than was asked."""
+    if query.summary in ("true", "text", "data"):
+        raise UnknownParameter(f"_summary={query.summary} is not offered; _summary=count is.")
+    if query.elements:
+        raise UnknownParameter("The parameter _elements is not offered.")
 
 
 def _position(

@@ -59,7 +59,8 @@ def transaction(exchange: Exchange) -> Answer:
 
     writing.commit(exchange, "transaction", 200, work)
     answers = [_response(exchange, entry, done[entry.place]) for entry in entries]
-    return of_value(200, {"resourceType": "Bundle", "type": "transaction-response", "entry": answers})
+    response = {"resourceType": "Bundle", "type": "transaction-response"}
+    return of_value(200, response | ({"entry": answers} if answers else {}))
 
 
 def _entries(exchange: Exchange, bundle: dict[str, Any]) -> list[Entry]:
@@ -69,6 +70,7 @@ def _entries(exchange: Exchange, bundle: dict[str, Any]) -> list[Entry]:
     heads = [_head(place, entry) for place, entry in enumerate(listed)]
     known = _full_urls(listed, heads)
     _refuse_twice(heads)
+    _refuse_unknown(exchange, bundle)
     entries = []
     for head, entry in zip(heads, listed, strict=True):
         with _at(head):
@@ -91,8 +93,17 @@ def _head(place: int, entry: dict[str, Any]) -> Entry:
     if found is None or (found[2] is None) != (method == "POST"):
         wanted = "[type]" if method == "POST" else "[type]/[id]"
         raise BadRequest(f"{where}.url: {url!r} must be {wanted} for {method}.", expression=f"{where}.url")
-    expected = negotiate.if_match(request.get("ifMatch"))
-    return Entry(place, method, found[1], found[2] or writing.new_id(), None, expected, ())
+    return Entry(place, method, found[1], found[2] or writing.new_id(), None, _expected(request, where), ())
+
+
+def _expected(request: dict[str, Any], where: str) -> int | None:
+    given = request.get("ifMatch")
+    if "ifMatch" in request and not isinstance(given, str):
+        raise BadRequest(f"{where}.ifMatch must be text.", expression=f"{where}.ifMatch")
+    try:
+        return negotiate.if_match(given)
+    except BadRequest as error:
+        raise BadRequest(f"{where}.ifMatch: {error.text}", expression=f"{where}.ifMatch") from None
 
 
 def _full_urls(listed: list[dict[str, Any]], heads: list[Entry]) -> dict[str, str]:
@@ -100,7 +111,7 @@ def _full_urls(listed: list[dict[str, Any]], heads: list[Entry]) -> dict[str, st
     known: dict[str, str] = {}
     for head, entry in zip(heads, listed, strict=True):
         url = entry.get("fullUrl")
-        if not isinstance(url, str) or head.method not in ("POST", "PUT"):
+        if head.method not in ("POST", "PUT") or not isinstance(url, str):
             continue
         if url in known:
             where = f"Bundle.entry[{head.place}].fullUrl"
@@ -120,6 +131,15 @@ def _refuse_twice(heads: list[Entry]) -> None:
         seen.add((head.type, head.id))
 
 
+def _refuse_unknown(exchange: Exchange, bundle: dict[str, Any]) -> None:
+    """What is around the resources conforms too: a misspelt `entry` is no empty transaction. Raises Unprocessable."""
+    shell = {name: value for name, value in bundle.items() if name != "meta"}
+    if "entry" in bundle:
+        listed = bundle["entry"]
+        shell["entry"] = [{name: value for name, value in entry.items() if name != "resource"} for entry in listed]
+    writing.validated(exchange, shell)
+
+
 def _checked(exchange: Exchange, head: Entry, entry: dict[str, Any], known: dict[str, str]) -> Entry:
     definitions = exchange.services.definitions
     if head.type not in definitions.resource_types:
@@ -134,6 +154,8 @@ def _checked(exchange: Exchange, head: Entry, entry: dict[str, Any], known: dict
     for text in references.literal(definitions, resource):
         if text.startswith(("urn:uuid:", "urn:oid:")):
             raise BadRequest(f"the reference {text} points to no entry of the Bundle.")
+        if "?" in text.removeprefix(exchange.services.base) and ":" not in text.partition("?")[0]:
+            raise BadRequest(f"the conditional reference {text} is not offered.", code="not-supported")
     return head._replace(resource=resource, findings=tuple(writing.validated(exchange, resource)))
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 def update(exchange: Exchange, type: str, id: str) -> Answer:
     """Stores the next version; with `If-Match`, only over the version that it names (412 otherwise)."""
     exchange.refuse_parameters()
+    writing.refuse_headers(exchange, "If-None-Match", "If-Unmodified-Since")
     expected = negotiate.if_match(exchange.request.headers.get("If-Match"))
     resource = writing.received(exchange.body(), type, id)
     findings = writing.validated(exchange, resource)

@@ -38,6 +38,13 @@ def new_id() -> str:
     return str(uuid.uuid4())
 
 
+def refuse_headers(exchange: Exchange, *names: str) -> None:
+    """A condition that is not carried out is refused, not passed over. Raises BadRequest that names it."""
+    for name in names:
+        if name in exchange.request.headers:
+            raise BadRequest(f"The condition {name} is not offered here.", code="not-supported")
+
+
 def received(resource: dict[str, Any], type: str, id: str | None = None) -> dict[str, Any]:
     """The resource when it is of the type and, for an update, of the id that the URL names. Raises BadRequest."""
     found = resource.get("resourceType")
@@ -54,7 +61,7 @@ def validated(exchange: Exchange, resource: dict[str, Any]) -> list[Issue]:
     """The findings that do not forbid to store it. Raises Unprocessable with all of them when one does."""
     language = exchange.request.accept_languages.best_match(("en", "fr")) or "en"
     issues = exchange.services.validator.check(resource, language=language)
-    if resource["resourceType"] == "Consent":
+    if resource["resourceType"] == "Consent" and not any(issue.is_error for issue in issues):
         issues += problems(resource)
     if any(issue.is_error for issue in issues):
         raise Unprocessable("The resource does not conform.", issues=issues)
@@ -91,12 +98,13 @@ def create(exchange: Exchange, tx: Transaction, resource: dict[str, Any], id: st
 def update(exchange: Exchange, tx: Transaction, resource: dict[str, Any], id: str, expected: int | None) -> Stored:
     """Stores the next version; for an operator also the first, under the id of his choice.
 
-    Raises MethodNotAllowed, the same for a free id and for a hidden one, PreconditionFailed, Forbidden, Unprocessable.
+    Raises MethodNotAllowed, the same for a free id, a hidden and a deleted one; PreconditionFailed, Forbidden,
+    Unprocessable.
     """
     type = resource["resourceType"]
     before = tx.view.read(type, id)
     if before is None or before.deleted:
-        if exchange.access.requester.kind != "operator" and (before is None or expected is not None):
+        if exchange.access.requester.kind != "operator":
             raise MethodNotAllowed(_NOT_YOURS.format(type=type), headers={"Allow": "GET, HEAD"})
         if expected is not None:
             raise PreconditionFailed(f"{type}/{id} is not here, so it is not at version {expected}.")
