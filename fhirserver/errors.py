@@ -3,6 +3,7 @@
     FhirError
     ├── BadRequest 400          the request itself is wrong
     │   ├── InvalidJson         not FHIR JSON
+    │   ├── InvalidXml          not FHIR XML
     │   └── UnknownParameter    a search parameter or modifier that the server does not offer
     ├── Unauthenticated 401
     ├── Forbidden 403
@@ -59,6 +60,10 @@ class BadRequest(FhirError):
 
 
 class InvalidJson(BadRequest):
+    status, code = 400, "structure"
+
+
+class InvalidXml(BadRequest):
     status, code = 400, "structure"
 
 
