@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.fhirpath import quantity, temporal
+from fhirserver.fhirpath.environment import MAX_TEXT
 from fhirserver.fhirpath.errors import FhirPathError
 from fhirserver.fhirpath.numbers import CONTEXT, finite, whole
 from fhirserver.fhirpath.quantity import Quantity
@@ -14,9 +15,6 @@ from fhirserver.fhirpath.values import is_number, system_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-MAX_TEXT: Final = 20_000_000
-"""Characters that a text may grow to."""
 
 
 def concatenate(left: Any, right: Any) -> str:

@@ -20,6 +20,11 @@ SECONDS: Final = 5.0
 
 _INTERVAL: Final = 64
 
+MAX_TEXT: Final = 20_000_000
+"""Characters that a text may grow to."""
+
+_CHARACTERS: Final = 100
+
 
 def _unreachable(_reference: str) -> dict[str, Any] | None:
     return None
@@ -74,6 +79,12 @@ class Frame:
         self.left -= steps
         if self.left < self.look:
             self._look()
+
+    def weigh(self, text: str) -> None:
+        """Count the making of a text. Raises FhirPathError for one beyond measure, or when all are too much."""
+        if len(text) > MAX_TEXT:
+            raise FhirPathError("A text grows too long")
+        self.spend(1 + len(text) // _CHARACTERS)
 
     def _look(self) -> None:
         now = time.monotonic()

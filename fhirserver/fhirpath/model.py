@@ -9,29 +9,13 @@ if TYPE_CHECKING:
 
     from fhirserver.spec import Definitions, TypeDef
 
-PRIMITIVES: Final = frozenset(
-    [
-        "base64Binary",
-        "boolean",
-        "canonical",
-        "code",
-        "date",
-        "dateTime",
-        "decimal",
-        "id",
-        "instant",
-        "integer",
-        "markdown",
-        "oid",
-        "positiveInt",
-        "string",
-        "time",
-        "unsignedInt",
-        "uri",
-        "url",
-        "uuid",
-        "xhtml",
-    ]
+TEXTS: Final = frozenset(
+    ("base64Binary", "canonical", "code", "id", "markdown", "oid", "string", "uri", "url", "uuid", "xhtml")
+)
+"""Primitives whose System type is String."""
+
+PRIMITIVES: Final = TEXTS | frozenset(
+    ("boolean", "date", "dateTime", "decimal", "instant", "integer", "positiveInt", "time", "unsignedInt")
 )
 SYSTEM_TYPES: Final = frozenset(
     ["Any", "Boolean", "String", "Integer", "Decimal", "Date", "DateTime", "Time", "Quantity"]

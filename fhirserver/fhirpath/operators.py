@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from fhirserver.fhirpath import arithmetic, paths
 from fhirserver.fhirpath.code import STRING, Code, constant, joined, predicate
 from fhirserver.fhirpath.errors import FhirPathError
-from fhirserver.fhirpath.model import PRIMITIVES
+from fhirserver.fhirpath.model import TEXTS
 from fhirserver.fhirpath.values import (
     EMPTY,
     Typed,
@@ -25,11 +25,6 @@ if TYPE_CHECKING:
     from fhirserver.fhirpath.code import Truth
     from fhirserver.fhirpath.environment import Frame
     from fhirserver.fhirpath.values import Items
-
-TEXTS: Final = PRIMITIVES - {
-    "boolean", "integer", "positiveInt", "unsignedInt", "decimal", "date", "dateTime", "instant", "time"
-}  # fmt: skip
-"""Primitives whose System type is String."""
 
 
 def unary(sign: str, source: Code) -> Code:
@@ -269,7 +264,9 @@ def _concatenation(left: Code, right: Code) -> Code:
 
     def run(this: Any, frame: Frame) -> Items:
         first, second = single(one(this, frame), "&"), single(other(this, frame), "&")
-        return [arithmetic.concatenate("" if first is None else first, "" if second is None else second)]
+        text = arithmetic.concatenate("" if first is None else first, "" if second is None else second)
+        frame.weigh(text)
+        return [text]
 
     return Code(run, STRING)
 
@@ -282,6 +279,8 @@ def _arithmetic(operator: str, left: Code, right: Code) -> Code:
         if first is None or second is None:
             return EMPTY
         value = apply(first, second)
+        if value.__class__ is str:
+            frame.weigh(value)
         return EMPTY if value is None else [value]
 
     return Code(run)

@@ -6,13 +6,14 @@ its end. Malformed JSON (a text where an object belongs) yields nothing rather t
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fhirserver.fhirpath.model import PRIMITIVES
 from fhirserver.fhirpath.values import EMPTY, UNTYPED, Typed, pad, typed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fhirserver.fhirpath.model import Element, Model
     from fhirserver.fhirpath.values import Items
 
@@ -22,9 +23,6 @@ class Chain(NamedTuple):
 
     parents: tuple[str, ...]
     element: Element
-
-
-Walk = Callable[[Any], list[Any]] if TYPE_CHECKING else object
 
 
 def parents(members: tuple[str, ...]) -> Callable[[Any], Any]:

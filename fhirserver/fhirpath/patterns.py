@@ -13,6 +13,7 @@ from typing import Any, Final
 from fhirserver.fhirpath.errors import FhirPathError
 
 MAX_TEXT: Final = 1_000_000
+MAX_REPLACED: Final = 20_000_000
 MAX_PATTERN: Final = 4_000
 _SHORT: Final = 200
 _REPEATS: Final = 3
@@ -34,6 +35,9 @@ def fits(pattern: str, text: str) -> bool:
 def replaced(pattern: str, text: str, by: str) -> str:
     """`text` with every match replaced; `$1` and `${name}` in `by` are the match's groups."""
     regex = _compiled(pattern, len(text))
+    groups = len(_GROUP.findall(by))
+    if groups * len(text) + (len(text) + 1) * len(by) > MAX_REPLACED:
+        raise FhirPathError("The text and its replacement are too long")
     try:
         return str(regex.sub(_GROUP.sub(_reference, by.replace("\\", "\\\\")), text))
     except Exception as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fhirserver.fhirpath.errors import FhirPathError
-from fhirserver.fhirpath.model import PRIMITIVES, SYSTEM_TYPES
+from fhirserver.fhirpath.model import PRIMITIVES, SYSTEM_TYPES, TEXTS
 from fhirserver.fhirpath.values import Typed, system_type
 
 if TYPE_CHECKING:
@@ -22,8 +22,7 @@ _PRIMITIVE_OF: Final = {
     "DateTime": frozenset({"dateTime", "instant"}),
     "Time": frozenset({"time"}),
     "Quantity": frozenset({"Quantity"}),
-    "String": PRIMITIVES
-    - {"boolean", "integer", "positiveInt", "unsignedInt", "decimal", "date", "dateTime", "instant", "time"},
+    "String": TEXTS,
 }
 
 

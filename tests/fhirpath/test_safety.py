@@ -41,6 +41,12 @@ def deep(levels: int) -> dict[str, Any]:
         "descendants().aggregate(iif($total.empty(), 'aaaaaaaa', $total + $total))",
         "descendants().aggregate(iif($total.empty(), 'aaaaaaaa', $total.replace('a', $total)))",
         "'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'.matches('(a+)+\\\\1')",
+        "descendants().select('" + "a" * 4000 + "'.replace('a', '" + "b" * 4000 + "'))",
+        "descendants().aggregate(iif($total.empty(), 'abcd', $total.toChars().join($total)))",
+        "descendants().aggregate(iif($total.empty(), 'abcd', $total & $total).substring(0))",
+        "'" + "a" * 9000 + "'.replaceMatches('a', '" + "b" * 9000 + "')",
+        "'" + "a" * 9000 + "'.replaceMatches('(.*)', '" + "$1" * 9000 + "')",
+        "'a'" + ".encode('hex')" * 60,
         "item.item.text.combine(item.item.text).where(matches('(?=a)(a|a)*b'))",
     ],
 )

@@ -96,14 +96,16 @@ def scalar(
 
         @collection(name, least, most, types=types)
         def apply(frame: Frame, items: Items, *given: Items) -> Items:
-            frame.spend(1)
             value = take(items, f"{name}()")
             if value is None:
                 return EMPTY
+            frame.weigh(value if value.__class__ is str else "")
             values = [single(each, f"{name}()") for each in given]
             if any(each is None for each in values):
                 return EMPTY
             result = function(value, *values)
+            if result.__class__ is str:
+                frame.weigh(result)
             return EMPTY if result is None else [result]
 
         return function

@@ -9,8 +9,8 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.fhirpath import patterns
-from fhirserver.fhirpath.arithmetic import MAX_TEXT
 from fhirserver.fhirpath.code import BOOLEAN, INTEGER, STRING
+from fhirserver.fhirpath.environment import MAX_TEXT
 from fhirserver.fhirpath.errors import FhirPathError
 from fhirserver.fhirpath.functions.registry import collection, scalar, text
 from fhirserver.fhirpath.values import EMPTY
@@ -39,7 +39,7 @@ def last_index_of(value: str, part: Any) -> int:
 
 
 @collection("substring", 1, 2, types=STRING)
-def substring(_frame: Frame, items: Items, start: Items, length: Items = EMPTY) -> Items:
+def substring(frame: Frame, items: Items, start: Items, length: Items = EMPTY) -> Items:
     value = text(items, "substring()")
     numbers = [each[0] for each in (start, length) if len(each) == 1]
     if value is None or not start:
@@ -49,7 +49,9 @@ def substring(_frame: Frame, items: Items, start: Items, length: Items = EMPTY) 
     at = numbers[0]
     if not 0 <= at < len(value):
         return EMPTY
-    return [value[at : at + max(0, numbers[1])] if length else value[at:]]
+    part = value[at : at + max(0, numbers[1])] if length else value[at:]
+    frame.weigh(part)
+    return [part]
 
 
 @scalar("startsWith", 1, types=BOOLEAN, texts=True)
@@ -130,12 +132,16 @@ def split(frame: Frame, items: Items, separator: Items) -> Items:
 
 
 @collection("join", 0, 1, types=STRING)
-def join(_frame: Frame, items: Items, separator: Items = EMPTY) -> Items:
+def join(frame: Frame, items: Items, separator: Items = EMPTY) -> Items:
     between = text(separator, "join()") or ""
     parts = [part for part in (text([item], "join()") for item in items) if part is not None]
     if sum(map(len, parts)) + len(parts) * len(between) > MAX_TEXT:
         raise FhirPathError("A text grows too long")
-    return [between.join(parts)] if items else EMPTY
+    if not items:
+        return EMPTY
+    joined = between.join(parts)
+    frame.weigh(joined)
+    return [joined]
 
 
 def _url64(value: str) -> bytes:
