@@ -90,6 +90,8 @@ def compare(value: Any, limit: Any) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         return None
     left, right = Decimal(str(value)), Decimal(str(limit))
+    if not left.is_finite():
+        return None
     return (left > right) - (left < right)
 
 

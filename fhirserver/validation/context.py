@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from fhirserver.outcome import Issue
 from fhirserver.validation.messages import INVARIANT, RULES, text
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 At: TypeAlias = "tuple[At | None, str, int, str]"
 """A place in a resource: the place above, the element's name, its index or -1, its type."""
+
+
+MAX_ISSUES: Final = 1000
+"""After so many, only errors are kept, and of these as many again: one error at least is never lost."""
 
 
 def location(at: At | None, name: str = "", index: int = -1) -> str:
@@ -109,9 +113,13 @@ class Context:
         `key` is told in the rule's stead.
         """
         entry = RULES[rule]
+        weight = severity or entry.severity
+        number = len(self.issues)
+        if number >= MAX_ISSUES and (weight != "error" or number >= 2 * MAX_ISSUES):
+            return
         self.issues.append(
             Issue(
-                severity or entry.severity,
+                weight,
                 entry.code,
                 text(rule, self.language, {**values, **said} if values else said),
                 (location(at, name, index),),

@@ -112,7 +112,8 @@ def _member(found: Found, name: str) -> list[Found]:
 
 
 def _kind(value: Any) -> str | None:
-    return value.get("resourceType") if isinstance(value, dict) else None
+    found = value.get("resourceType") if isinstance(value, dict) else None
+    return found if isinstance(found, str) else None
 
 
 def _resolve(found: Found, ctx: Context) -> list[Found]:

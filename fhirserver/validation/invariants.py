@@ -56,16 +56,19 @@ def compile_one(
 def _evaluated(key: str, severity: str, text: str, base: str, definitions: Definitions, profile: str | None) -> Check:
     """An invariant by FHIRPath; the expression is compiled when the first value comes."""
     compiled: Expression | None = None
+    failure: type[Exception]
 
     def check(value: Any, at: At, ctx: Context) -> None:
-        nonlocal compiled
-        from fhirserver.fhirpath import FhirPathError, compile  # noqa: A004 the room's own word
-
+        nonlocal compiled, failure
         try:
             if compiled is None:
+                # A cold process that meets no such invariant does without the engine.
+                from fhirserver.fhirpath import FhirPathError, compile  # noqa: A004 the room's own word
+
+                failure = FhirPathError
                 compiled = compile(text, base, definitions)
             verdict = compiled.test(value, resource=ctx.resource, root=ctx.container, env=environment(ctx))
-        except FhirPathError as error:
+        except failure as error:
             ctx.report("invariant-failed", at, profile=profile, key=key, rule_key=key, reason=str(error))
         else:
             if verdict is False:

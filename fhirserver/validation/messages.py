@@ -32,7 +32,10 @@ def text(rule: str, language: str = "en", values: Mapping[str, object] | None = 
 
 
 def _short(value: object) -> str:
-    said = str(value)
+    try:
+        said = str(value)
+    except ValueError:
+        said = "…"
     return said if len(said) <= 200 else f"{said[:200]}…"
 
 

@@ -16,6 +16,7 @@ _LITERAL: Final = re.compile(
 _conditional = re.compile(r"([A-Z][A-Za-z]+)\?\S*").fullmatch
 _absolute = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:\S+").fullmatch
 _literal = _LITERAL.fullmatch
+_id = re.compile(r"[A-Za-z0-9\-.]{1,64}").fullmatch
 
 
 def compile_target(targets: Collection[str], types: Collection[str]) -> Callable[[dict[str, Any], At, Context], None]:
@@ -28,11 +29,11 @@ def compile_target(targets: Collection[str], types: Collection[str]) -> Callable
         reference = value.get("reference")
         if type(reference) is not str:
             declared = value.get("type")
-            if allowed and declared in known and declared not in allowed:
+            if allowed and isinstance(declared, str) and declared in known and declared not in allowed:
                 ctx.report("reference-target", at, found=declared, allowed=", ".join(sorted(allowed)))
             return
         head, _, tail = reference.partition("/")
-        if head in quick and len(value) == 1 and tail.isalnum() and len(tail) <= 64:
+        if head in quick and "type" not in value and _id(tail):
             return
         _judge(reference, value, at, ctx)
 
@@ -57,13 +58,13 @@ def kind(reference: str, known: Collection[str], ctx: Context) -> tuple[str | No
     if reference.startswith("#"):
         target = ctx.container if reference == "#" else ctx.contained.get(reference[1:])
         return (_type_of(target, known), None) if target is not None else (None, "reference-contained")
-    literal = _literal(reference)
-    if literal is not None and literal["type"] in known:
-        return literal["type"], None
     if ctx.entries is not None and (target := ctx.entries.find(reference, ctx.base)) is not None:
         return _type_of(target, known), None
     if reference.startswith("urn:"):
         return None, "reference-entry" if ctx.entries is not None else None
+    literal = _literal(reference)
+    if literal is not None and literal["type"] in known:
+        return literal["type"], None
     if (conditional := _conditional(reference)) is not None and conditional[1] in known:
         return conditional[1], None
     return None, None if _absolute(reference) else "reference-format"

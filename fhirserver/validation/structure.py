@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     Member = Callable[[Any, dict[str, Any], At, Context], None]
     """A member's value, the object it is in, that object's place and context."""
 
-MAX_DEPTH: Final = 100
+HINTED: Final = 40
+"""Longer names, and faults after so many others, are told without a guess at what was meant: a guess is costly."""
 NESTED: Final = "Resource"
 
 
@@ -91,6 +92,8 @@ class Structure:
             for element, key, others in required:
                 if key not in value and not (others and any(other in value for other in others)):
                     ctx.report("min", at, element, name=element)
+            if len(value) == 1 and "id" in value:
+                ctx.invariant("ele-1", at)
             for each in checks:
                 each(value, at, ctx)
             return None
@@ -110,10 +113,7 @@ class Structure:
             if item.type in PRIMITIVES and not _plain(kind, item):
                 pair = self._pair(item)
                 members["_" + item.name] = _one_of(pair, item, _choices(kind, item.element)) if item.choice else pair
-        checks = tuple(self._invariants(kind))
-        if kind.kind != "resource":
-            checks = (_not_only_id, *checks)
-        return Shape(members, _required(kind), checks)
+        return Shape(members, _required(kind), tuple(self._invariants(kind)))
 
     def _member(self, kind: TypeDef, item: Property) -> Member:
         facts = self._facts(kind, item)
@@ -192,11 +192,6 @@ def _not_object(value: Any, at: At, ctx: Context) -> None:
         ctx.report("empty-object", at)
     else:
         ctx.report("object", at, found=shape(value))
-
-
-def _not_only_id(value: dict[str, Any], at: At, ctx: Context) -> None:
-    if len(value) == 1 and "id" in value:
-        ctx.invariant("ele-1", at)
 
 
 def _is_array(values: Any, at: At, ctx: Context, name: str) -> bool:
@@ -341,13 +336,15 @@ def unknown(key: str, kind: TypeDef, at: At, ctx: Context) -> None:
             types = [item.type for item in kind.properties.values() if item.element == element]
             said = ", ".join(types[:12]) + (", …" if len(types) > 12 else "")
             return ctx.report("unknown-choice", at, bare, name=key, element=element, types=said)
-    return ctx.report("unknown-element", at, bare, name=key, hint=_hint(bare, kind, ctx.language))
+    return ctx.report("unknown-element", at, bare, name=key, hint=_hint(bare, kind, ctx))
 
 
-def _hint(name: str, kind: TypeDef, language: str) -> str:
+def _hint(name: str, kind: TypeDef, ctx: Context) -> str:
+    if len(name) > HINTED or len(ctx.issues) > HINTED:
+        return ""
     from difflib import get_close_matches
 
     near = get_close_matches(name, [*kind.properties, *{item.element for item in kind.properties.values()}], 1, 0.7)
     if not near:
         return ""
-    return f" (peut-être '{near[0]}' ?)" if language == "fr" else f" (did you mean '{near[0]}'?)"
+    return f" (peut-être '{near[0]}' ?)" if ctx.language == "fr" else f" (did you mean '{near[0]}'?)"

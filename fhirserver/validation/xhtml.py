@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from fhirserver.validation.context import At, Context
 
 NAMESPACE: Final = "http://www.w3.org/1999/xhtml"
+IMAGE: Final = f"{{{NAMESPACE}}}img"
 
 ELEMENTS: Final = frozenset(
     (
@@ -90,16 +91,20 @@ def check(value: Any, at: At, name: str, ctx: Context) -> None:
     visible = False
     for element in root.iter():
         kind = element.tag
-        if type(kind) is not str:
-            if element.tag is not etree.Comment:
-                ctx.report("txt-1", at, name, name=str(element)[:40])
-            continue
-        if offence := _offence(kind, element):
-            return ctx.report("txt-1", at, name, name=offence)
-        visible = visible or kind.endswith("}img")
-    if not visible and not "".join(root.itertext("{*}*")).strip():
+        if type(kind) is str:
+            if offence := _offence(kind, element):
+                return ctx.report("txt-1", at, name, name=offence)
+            visible = visible or kind == IMAGE or _seen(element.text)
+        elif kind is not etree.Comment:
+            return ctx.report("txt-1", at, name, name=str(element)[:40])
+        visible = visible or _seen(element.tail)
+    if not visible:
         ctx.report("txt-2", at, name)
     return None
+
+
+def _seen(text: str | None) -> bool:
+    return text is not None and not text.isspace()
 
 
 def _offence(kind: str, element: Any) -> str | None:

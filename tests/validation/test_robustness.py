@@ -31,17 +31,19 @@ SCALARS = st.one_of(
 )
 NAMES = st.sampled_from(
     [
-        "extension",
-        "url",
-        "id",
-        "reference",
-        "resourceType",
-        "contained",
-        "valueString",
-        "_given",
-        "given",
-        "coding",
-        "div",
+        *(
+            "extension",
+            "url",
+            "id",
+            "reference",
+            "resourceType",
+            "contained",
+            "valueString",
+            "_given",
+            "given",
+            "coding",
+        ),
+        *("div", "type", "resource", "entry", "system", "code", "value", "meta", "profile", "fullUrl", "valueQuantity"),
     ]
 )
 JSON = st.recursive(
@@ -122,3 +124,17 @@ def test_long_values_are_judged_in_linear_time(core: Validator) -> None:
     resource["identifier"][0]["system"] = "urn:oid:1" + ".1" * 300_000
     resource["meta"]["tag"][0]["code"] = "a " * 300_000 + "b"
     assert core.validate(resource).ok
+
+
+def test_a_flood_of_faults_is_cut_but_never_the_error_in_it(core: Validator) -> None:
+    listed: list[Any] = [{"url": f"http://example.org/{number}", "valueString": "x"} for number in range(5000)]
+    issues = core.check({"resourceType": "Patient", "extension": listed, "birthDate": "never"})
+    assert len(issues) == 1001
+    assert [issue.rule for issue in issues if issue.is_error] == ["format"]
+    issues = core.check({"resourceType": "Patient"} | {f"unknown{number}": 1 for number in range(5000)})
+    assert len(issues) == 2000
+
+
+def test_numbers_beyond_print_are_refused(core: Validator) -> None:
+    issues = core.check({"resourceType": "Patient", "multipleBirthInteger": 10**5000})
+    assert "range" in {issue.rule for issue in issues}
