@@ -1,0 +1,119 @@
+"""Where code systems, value sets and concept maps come from: what the caller brings, then the packages."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from threading import Lock
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+
+from fhirserver.spec.canonical import split
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterable, Mapping
+
+    from fhirserver.spec import Definitions
+
+T = TypeVar("T")
+
+
+class Found(NamedTuple):
+    """A resource. `key` names its very content, so that what is compiled of it may be kept; None: nothing is kept."""
+
+    resource: Mapping[str, Any]
+    key: Hashable
+
+
+class Finder(Protocol):
+    """Resources by canonical, with or without `|version`."""
+
+    def find(self, type: str, canonical: str) -> Found | None: ...
+
+    def concept_maps(self, systems: frozenset[str]) -> Iterable[Found]:
+        """The concept maps that map from or to one of the code systems, as far as that is known beforehand."""
+        ...
+
+
+class Packages:
+    """What the installed packages hold."""
+
+    def __init__(self, definitions: Definitions) -> None:
+        self._definitions = definitions
+        self._maps: list[Found] | None = None
+
+    def find(self, type: str, canonical: str) -> Found | None:
+        found = self._definitions.find(canonical, type)
+        return None if found is None else Found(found, (type, found.get("url"), found.get("version")))
+
+    def concept_maps(self, systems: frozenset[str]) -> Iterable[Found]:
+        if self._maps is None:
+            self._maps = [
+                Found(package.load(entry), ("ConceptMap", entry.url, entry.version))
+                for package in self._definitions.packages
+                for entry in package.entries("ConceptMap")
+            ]
+        return [found for found in self._maps if not systems.isdisjoint(map_systems(found.resource))]
+
+
+class Brought:
+    """Resources that a caller gives with a question; they go before all others, and nothing of them is kept."""
+
+    def __init__(self, resources: Iterable[Mapping[str, Any]]) -> None:
+        self._resources = [each for each in resources if isinstance(each, dict)]
+
+    def find(self, type: str, canonical: str) -> Found | None:
+        url, version, _ = split(canonical)
+        for each in self._resources:
+            if each.get("resourceType") == type and each.get("url") == url and version in (None, each.get("version")):
+                return Found(each, None)
+        return None
+
+    def concept_maps(self, systems: frozenset[str]) -> Iterable[Found]:
+        return [Found(each, None) for each in self._resources if not systems.isdisjoint(map_systems(each))]
+
+
+class Joined:
+    """Several finders; the first that knows a canonical answers."""
+
+    def __init__(self, *finders: Finder) -> None:
+        self._finders = finders
+
+    def find(self, type: str, canonical: str) -> Found | None:
+        for finder in self._finders:
+            found = finder.find(type, canonical)
+            if found is not None:
+                return found
+        return None
+
+    def concept_maps(self, systems: frozenset[str]) -> Iterable[Found]:
+        for finder in self._finders:
+            yield from finder.concept_maps(systems)
+
+
+def map_systems(resource: Mapping[str, Any]) -> set[str]:
+    """The code systems that a concept map maps from and to."""
+    groups = resource.get("group", ()) if resource.get("resourceType") == "ConceptMap" else ()
+    return {group[name] for group in groups for name in ("source", "target") if name in group}
+
+
+class Compiled:
+    """What was compiled of resources, by the keys of their content; the least used is forgotten first."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._kept: OrderedDict[Hashable, Any] = OrderedDict()
+        self._lock = Lock()
+
+    def of(self, found: Found, make: Callable[[Mapping[str, Any]], T]) -> T:
+        if found.key is None:
+            return make(found.resource)
+        with self._lock:
+            kept: T | None = self._kept.get(found.key)
+            if kept is not None:
+                self._kept.move_to_end(found.key)
+                return kept
+        kept = make(found.resource)
+        with self._lock:
+            self._kept[found.key] = kept
+            if len(self._kept) > self._most:
+                self._kept.popitem(last=False)
+        return kept
