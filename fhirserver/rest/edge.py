@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from flask import Blueprint, Response, current_app, request
 from werkzeug.exceptions import HTTPException
 
-from fhirserver import jsontext
+from fhirserver import jsontext, xmltext
 from fhirserver.audit import Entity, Event
-from fhirserver.errors import BadRequest, FhirError, NotFound
+from fhirserver.errors import BadRequest, FhirError, NotAcceptable, NotFound
 from fhirserver.outcome import Issue, outcome
+from fhirserver.rest import negotiate
 from fhirserver.rest.answer import Answer
 from fhirserver.rest.exchange import Exchange
-from fhirserver.rest.negotiate import FHIR_JSON
+from fhirserver.rest.negotiate import FHIR_XML, Wanted
 from fhirserver.rest.routes import ID, ROUTES, Route
 
 if TYPE_CHECKING:
@@ -24,8 +26,9 @@ if TYPE_CHECKING:
 
     from fhirserver.rest.services import Services
 
-CONTENT_TYPE: Final = f"{FHIR_JSON}; charset=utf-8"
 EXTENSION: Final = "fhirserver"
+_PLAIN: Final = Wanted("application/json")
+"""The form of answers that are no FHIR resources."""
 _log = logging.getLogger(__name__)
 
 _HTTP_CODES: Final = {400: "invalid", 404: "not-found", 405: "not-supported", 413: "too-long", 415: "not-supported"}
@@ -55,7 +58,8 @@ def _view(route: Route) -> Callable[..., Response]:
         exchange: Exchange | None = None
         try:
             if route.open:
-                return _respond(route.handler(services(), **path))
+                wanted = _wanted() if route.interaction else _PLAIN
+                return _respond(route.handler(services(), **path), wanted)
             exchange = Exchange(services(), request)
             _check_path(exchange, path)
             answer: Answer = route.handler(exchange, **path)
@@ -88,22 +92,47 @@ def _traced(exchange: Exchange | None, answer: Answer) -> Response:
         try:
             exchange.services.trace(exchange.access, answer.event)
         except FhirError as error:
-            return _respond(_unexpected(error))
-    return _respond(answer, pretty=exchange.pretty)
+            return _respond(_unexpected(error), exchange.wanted)
+    return _respond(answer, exchange.wanted)
 
 
-def _respond(answer: Answer, *, pretty: bool = False) -> Response:
-    body = answer.body
-    if body is not None and pretty:
-        body = jsontext.pretty(jsontext.parse(body))
-    response = Response(body or b"", answer.status, dict(answer.headers))
-    if body is None:
+def _wanted() -> Wanted:
+    """The form that the request asks for, whoever sends it. Raises NotAcceptable."""
+    media = negotiate.answer_type(request.headers.get("Accept"), request.args.get("_format"))
+    return Wanted(media, request.args.get("_pretty") == "true")
+
+
+def _respond(answer: Answer, wanted: Wanted | None = None) -> Response:
+    """The answer in the form that is wanted; without one, as the request says if it can be done, else JSON."""
+    if wanted is None:
+        try:
+            wanted = _wanted()
+        except NotAcceptable:
+            wanted = Wanted()
+    if answer.body is not None and wanted.media == FHIR_XML:
+        answer, wanted = _as_xml(answer, wanted)
+    elif answer.body is not None and wanted.pretty:
+        answer = replace(answer, body=jsontext.pretty(jsontext.parse(answer.body)))
+    response = Response(answer.body or b"", answer.status, dict(answer.headers))
+    if answer.body is None:
         del response.headers["Content-Type"]
     else:
-        response.headers["Content-Type"] = CONTENT_TYPE
+        response.headers["Content-Type"] = f"{wanted.media}; charset=utf-8"
     response.headers["Cache-Control"] = "no-store" if answer.status != 304 else "private"
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
+
+
+def _as_xml(answer: Answer, wanted: Wanted) -> tuple[Answer, Wanted]:
+    """The answer as XML. What XML cannot carry is 406 when it is read, and JSON when it tells of what was done."""
+    try:
+        value = jsontext.parse_object(answer.body or b"")
+        body = xmltext.dump(value, services().definitions, pretty=wanted.pretty)
+    except NotAcceptable as error:
+        if answer.status < 300 and request.method in ("GET", "HEAD"):
+            return _as_xml(_unexpected(error), wanted)
+        return answer, Wanted()
+    return replace(answer, body=body), wanted
 
 
 def _unexpected(error: FhirError) -> Answer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from fhirserver import jsontext
+from fhirserver import jsontext, xmltext
 from fhirserver.access import Access
 from fhirserver.errors import BadRequest, TooLarge
 from fhirserver.rest import negotiate
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 GENERAL_PARAMETERS = frozenset({"_format", "_pretty"})
 """Parameters that every interaction takes (http.html#parameters)."""
+FORM = "application/x-www-form-urlencoded"
 
 
 class Exchange:
@@ -28,8 +29,8 @@ class Exchange:
         self.request = request
         requester = services.verifier.requester(request.headers.get("Authorization"))
         self.access = Access.of(requester, services.clock())
-        negotiate.require_json_answer(request.headers.get("Accept"), request.args.get("_format"))
-        self.pretty = request.args.get("_pretty") == "true"
+        media = negotiate.answer_type(request.headers.get("Accept"), self._general("_format"))
+        self.wanted = negotiate.Wanted(media, self._general("_pretty") == "true")
         self.prefer = negotiate.prefer(request.headers.get("Prefer"))
 
     @cached_property
@@ -52,13 +53,21 @@ class Exchange:
         for name, _ in self.params:
             raise BadRequest(f"The parameter {name!r} is not offered here.", code="not-supported")
 
+    def _general(self, name: str) -> str | None:
+        """A parameter that every interaction takes; in a search by POST it may stand in the form."""
+        if name in self.request.args or self.request.mimetype != FORM:
+            return self.request.args.get(name)
+        return self.request.form.get(name)
+
     def body(self) -> dict[str, Any]:
-        """The JSON object in the body. Raises UnsupportedMediaType, TooLarge or InvalidJson."""
-        negotiate.require_json_body(self.request.headers.get("Content-Type"))
+        """The resource in the body, JSON or XML. Raises UnsupportedMediaType, TooLarge, InvalidJson or InvalidXml."""
+        media = negotiate.body_type(self.request.headers.get("Content-Type"))
         limit = self.services.settings.max_body_bytes
         if (self.request.content_length or 0) > limit:
             raise TooLarge(f"The body is larger than {limit} bytes, the most that this server takes.")
         content = self.request.stream.read(limit + 1)
         if len(content) > limit:
             raise TooLarge(f"The body is larger than {limit} bytes, the most that this server takes.")
+        if media == negotiate.FHIR_XML:
+            return xmltext.parse(content, self.services.definitions)
         return jsontext.parse_object(content)

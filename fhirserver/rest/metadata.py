@@ -31,7 +31,7 @@ def _statement(services: Services) -> dict[str, Any]:
         "software": {"name": "fhirserver", "version": __version__},
         "implementation": {"description": "FHIR server for the French health record", "url": services.base},
         "fhirVersion": "4.0.1",
-        "format": ["json"],
+        "format": ["json", "xml"],
         "rest": [
             {
                 "mode": "server",

@@ -3,18 +3,36 @@
 from __future__ import annotations
 
 import re
-from typing import Final, NamedTuple
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from werkzeug.http import parse_accept_header, parse_options_header
 
 from fhirserver.errors import BadRequest, NotAcceptable, UnsupportedMediaType
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 FHIR_JSON: Final = "application/fhir+json"
-JSON_TYPES: Final = frozenset({FHIR_JSON, "application/json", "text/json"})
-_JSON_FORMATS: Final = JSON_TYPES | {"json"}
-_JSON_RANGES: Final = JSON_TYPES | {"*/*", "application/*", "text/*"}
+FHIR_XML: Final = "application/fhir+xml"
+_NAMES: Final = {
+    FHIR_JSON: (FHIR_JSON, "application/json", "text/json"),
+    FHIR_XML: (FHIR_XML, "application/xml", "text/xml"),
+}
+_ENCODINGS: Final = {FHIR_JSON: ("utf-8", "utf8"), FHIR_XML: ("utf-8", "utf8", "utf-16")}
+_MEDIA: Final = {name: media for media, names in _NAMES.items() for name in names}
+_FORMATS: Final = {"json": FHIR_JSON, "xml": FHIR_XML, **_MEDIA}
+_RANGES: Final = ("application/*", "*/*", "text/*")
 _RETURNS: Final = ("minimal", "representation", "OperationOutcome")
 _ETAG: Final = re.compile(r'(?:W/)?"([1-9][0-9]{0,17})"')
+_VERSIONS: Final = (None, "4.0", "4.0.1")
+
+
+class Wanted(NamedTuple):
+    """The form of an answer: its media type, and whether it is laid out for a human reader."""
+
+    media: str = FHIR_JSON
+    pretty: bool = False
 
 
 class Prefer(NamedTuple):
@@ -24,34 +42,36 @@ class Prefer(NamedTuple):
     lenient: bool = False
 
 
-def require_json_answer(accept: str | None, format_parameter: str | None) -> None:
-    """Raises NotAcceptable unless the client takes FHIR JSON; `_format` overrules the header."""
+@lru_cache(maxsize=256)
+def answer_type(accept: str | None, format_parameter: str | None) -> str:
+    """FHIR_JSON or FHIR_XML, whichever the client prefers; JSON when it does not care. `_format` overrules the header.
+
+    A browser, which takes any XML but only as a page, gets JSON. Raises NotAcceptable when neither will do.
+    """
     if format_parameter is not None:
-        media, options = parse_options_header(format_parameter.replace(" ", "+"))
-        if media.lower() not in _JSON_FORMATS:
-            raise NotAcceptable(f"_format={format_parameter} is not offered; this server answers in {FHIR_JSON}.")
-        _require_version(options.get("fhirversion", options.get("fhirVersion")))
-        return
+        return _by_format(format_parameter)
     if not accept:
-        return
-    for text, quality in parse_accept_header(accept):
-        media, options = parse_options_header(text)
-        if quality > 0 and media.lower() in _JSON_RANGES:
-            _require_version(options.get("fhirversion", options.get("fhirVersion")))
-            return
-    raise NotAcceptable(f"None of the media types in Accept is offered; this server answers in {FHIR_JSON}.")
+        return FHIR_JSON
+    ranges = _ranges(accept)
+    json, xml = _quality(ranges, FHIR_JSON), _quality(ranges, FHIR_XML)
+    if not json and not xml:
+        raise NotAcceptable(f"None of the media types in Accept is offered; there are {FHIR_JSON} and {FHIR_XML}, 4.0.")
+    browser = "text/html" in ranges and FHIR_XML not in ranges
+    return FHIR_XML if xml > json and not (json and browser) else FHIR_JSON
 
 
-def require_json_body(content_type: str | None) -> None:
-    """Raises UnsupportedMediaType unless the body is declared as FHIR JSON in UTF-8."""
-    media, options = parse_options_header(content_type or "")
-    if media.lower() not in JSON_TYPES:
-        raise UnsupportedMediaType(f"Send the resource as Content-Type: {FHIR_JSON}.")
-    if options.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
-        raise UnsupportedMediaType("FHIR JSON is always UTF-8: change the charset.")
-    version = options.get("fhirversion", options.get("fhirVersion"))
-    if version not in (None, "4.0", "4.0.1"):
+def body_type(content_type: str | None) -> str:
+    """FHIR_JSON or FHIR_XML, as the body is declared. Raises UnsupportedMediaType for any other."""
+    name, options = parse_options_header(content_type or "")
+    media = _MEDIA.get(name.lower())
+    if media is None:
+        raise UnsupportedMediaType(f"Send the resource as Content-Type: {FHIR_JSON} or {FHIR_XML}.")
+    if options.get("charset", "utf-8").lower() not in _ENCODINGS[media]:
+        raise UnsupportedMediaType(f"Send {media} as UTF-8: change the charset.")
+    version = _version(options)
+    if version not in _VERSIONS:
         raise UnsupportedMediaType(f"fhirVersion={version} is not offered; this server speaks FHIR 4.0.")
+    return media
 
 
 def prefer(header: str | None) -> Prefer:
@@ -85,6 +105,33 @@ def none_match(header: str | None, version: int) -> bool:
     return "*" in tags or any((found := _ETAG.fullmatch(tag)) and int(found[1]) == version for tag in tags)
 
 
-def _require_version(version: str | None) -> None:
-    if version not in (None, "4.0", "4.0.1"):
-        raise NotAcceptable(f"fhirVersion={version} is not offered; this server speaks FHIR 4.0.")
+def _by_format(parameter: str) -> str:
+    name, options = parse_options_header(parameter.replace("fhir ", "fhir+"))
+    media = _FORMATS.get(name.lower())
+    if media is None:
+        raise NotAcceptable(f"_format={parameter} is not offered; this server answers in {FHIR_JSON} and {FHIR_XML}.")
+    if _version(options) not in _VERSIONS:
+        raise NotAcceptable(f"fhirVersion={_version(options)} is not offered; this server speaks FHIR 4.0.")
+    return media
+
+
+def _ranges(accept: str) -> dict[str, float]:
+    """Media ranges of the header with their quality, without those of another version of FHIR."""
+    ranges: dict[str, float] = {}
+    for text, quality in parse_accept_header(accept):
+        name, options = parse_options_header(text)
+        if _version(options) in _VERSIONS:
+            ranges.setdefault(name.lower(), quality)
+    return ranges
+
+
+def _quality(ranges: Mapping[str, float], media: str) -> float:
+    """How welcome a media type is: by its own names if one is there, else by what takes it in (RFC 9110, 12.5.1)."""
+    named = [ranges[name] for name in _NAMES[media] if name in ranges]
+    if named:
+        return max(named)
+    return next((ranges[name] for name in _RANGES if name in ranges), 0.0)
+
+
+def _version(options: Mapping[str, str]) -> str | None:
+    return options.get("fhirversion", options.get("fhirVersion"))

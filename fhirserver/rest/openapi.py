@@ -10,7 +10,7 @@ from flask import Blueprint, Flask, Response, send_from_directory
 from flask_smorest import Api
 
 from fhirserver import __version__
-from fhirserver.rest.negotiate import FHIR_JSON
+from fhirserver.rest.negotiate import FHIR_JSON, FHIR_XML
 from fhirserver.rest.routes import ID, ROUTES, Route
 
 if TYPE_CHECKING:
@@ -64,6 +64,8 @@ def _operation(route: Route) -> dict[str, Any]:
     ok = {"create": "201", "delete": "204"}.get(route.interaction, "200")
     answers: dict[str, Any] = {code: _answer(text) for code, text in _OUTCOMES.items()}
     answers[ok] = {"description": "Done"} if ok == "204" else _answer("Done")
+    if not route.interaction:
+        answers[ok]["content"] = {"application/json": {"schema": {"type": "object"}}}
     operation: dict[str, Any] = {
         "operationId": route.name,
         "summary": route.summary,
@@ -72,7 +74,7 @@ def _operation(route: Route) -> dict[str, Any]:
         "security": [] if route.open else [{"bearer": []}],
     }
     if route.interaction in _WITH_BODY:
-        operation["requestBody"] = {"required": True, "content": {FHIR_JSON: {"schema": _reference()}}}
+        operation["requestBody"] = {"required": True, "content": _content()}
     if route.name == "search-post":
         form = {"type": "object", "additionalProperties": {"type": "string"}}
         operation["requestBody"] = {"content": {"application/x-www-form-urlencoded": {"schema": form}}}
@@ -89,11 +91,15 @@ def _parameter(name: str, types: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _answer(text: str) -> dict[str, Any]:
-    return {"description": text, "content": {FHIR_JSON: {"schema": _reference()}}}
+    return {"description": text, "content": _content()}
 
 
-def _reference() -> dict[str, str]:
-    return {"$ref": "#/components/schemas/Resource"}
+def _content() -> dict[str, Any]:
+    """A resource in both media types; OpenAPI has no words for FHIR XML."""
+    return {
+        FHIR_JSON: {"schema": {"$ref": "#/components/schemas/Resource"}},
+        FHIR_XML: {"schema": {"type": "string"}},
+    }
 
 
 def _resource_schema(types: tuple[str, ...]) -> dict[str, Any]:
