@@ -99,9 +99,11 @@ def _answered(item: Item, status: int, body: bytes) -> Answered:
 
 def _reason(content: Any) -> str:
     issues = content.get("issue", []) if isinstance(content, dict) else []
-    texts = [
-        str(issue.get("diagnostics", issue.get("code", "")))
-        for issue in issues
-        if isinstance(issue, dict) and issue.get("severity") in ("error", "fatal")
-    ]
-    return "; ".join(texts[:5])
+    errors = [issue for issue in issues if isinstance(issue, dict) and issue.get("severity") in ("error", "fatal")]
+    return "; ".join(_issue(each) for each in errors[:5])
+
+
+def _issue(issue: dict[str, Any]) -> str:
+    where = ", ".join(map(str, issue.get("expression", ())))
+    text = str(issue.get("diagnostics", issue.get("code", "")))
+    return f"{where}: {text}" if where else text
