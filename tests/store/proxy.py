@@ -5,7 +5,10 @@ from __future__ import annotations
 import socket
 import threading
 from contextlib import suppress
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Fault = Literal["lose request", "lose answer"]
 
@@ -18,13 +21,15 @@ class Relay:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._fault: tuple[bytes, Fault] | None = None
+        self._then: Callable[[], object] = int
         self._open: list[socket.socket] = []
         self.met = 0
         self._thread = threading.Thread(target=self._accept, daemon=True)
         self._thread.start()
 
-    def fail(self, word: str, fault: Fault) -> None:
-        self._fault = (word.encode(), fault)
+    def fail(self, word: str, fault: Fault, then: Callable[[], object] = int) -> None:
+        """`then` is done between the fault and the end of the connection."""
+        self._fault, self._then = (word.encode(), fault), then
 
     def close(self) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
@@ -38,7 +43,11 @@ class Relay:
         with suppress(OSError):
             while True:
                 near, _ = self._listener.accept()
-                far = socket.create_connection(("127.0.0.1", self._target))
+                try:
+                    far = socket.create_connection(("127.0.0.1", self._target))
+                except OSError:
+                    near.close()
+                    continue
                 self._open += [near, far]
                 deaf = threading.Event()
                 threading.Thread(target=self._ask, args=(near, far, deaf), daemon=True).start()
@@ -51,6 +60,7 @@ class Relay:
                     fault, self._fault = self._fault[1], None
                     self.met += 1
                     if fault == "lose request":
+                        self._then()
                         break
                     deaf.set()
                 far.sendall(data)
@@ -61,6 +71,7 @@ class Relay:
         with suppress(OSError):
             while data := far.recv(1 << 16):
                 if deaf.is_set():
+                    self._then()
                     break
                 near.sendall(data)
         _end(near, far)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import socket
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 from pymongo import MongoClient
 from pymongo.database import Database
@@ -80,6 +81,73 @@ def test_a_lost_answer_to_the_commit_is_known_by_what_was_stored(relayed: Store,
     else:
         relayed.transact(SYSTEM, lambda tx: tx.trace({"_id": "t1"}))
     assert relay.met == 1
+
+
+@pytest.fixture
+def embedded(tmp_path: Path) -> Iterator[Embedded]:
+    """A database that may be killed."""
+    database = Embedded(tmp_path / "data")
+    database.start()
+    yield database
+    database.stop()
+
+
+def kill(database: Embedded) -> None:
+    assert database.pid is not None
+    process = psutil.Process(database.pid)
+    process.kill()
+    process.wait(10)
+
+
+@pytest.mark.parametrize("fault", ["lose request", "lose answer"])
+@pytest.mark.parametrize("kind", ["update", "delete", "trace"])
+def test_a_database_killed_during_the_commit_has_stored_the_write_exactly_once(
+    embedded: Embedded, kind: str, fault: Fault
+) -> None:
+    embedded.watch()
+    relay = Relay(port_of(embedded.uri))
+    store = open_store(embedded.uri.replace(f":{port_of(embedded.uri)}/", f":{relay.port}/"), "fhir")
+    store.transact(SYSTEM, lambda tx: tx.create(PRACTITIONER, "d1"))
+    runs = []
+
+    def work(tx: Transaction) -> None:
+        runs.append(1)
+        if kind == "trace":
+            tx.trace({"_id": "t1"})
+        elif kind == "delete":
+            tx.delete("Practitioner", "d1", expected=1)
+        else:
+            tx.update(PRACTITIONER, expected=1)
+
+    relay.fail("commitTransaction", fault, lambda: kill(embedded))
+    store.transact(SYSTEM, work)
+    assert relay.met == 1
+    assert len(runs) == (1 if fault == "lose answer" else 2)
+    assert store.view(SYSTEM).history("Practitioner", "d1", 5).total == (1 if kind == "trace" else 2)
+    assert len(list(store.traces(SYSTEM))) == (1 if kind == "trace" else 0)
+    store.close()
+    relay.close()
+
+
+def test_a_write_of_which_nobody_knows_whether_it_was_stored_says_so(embedded: Embedded) -> None:
+    relay = Relay(port_of(embedded.uri))
+    uri = embedded.uri.replace(f":{port_of(embedded.uri)}/", f":{relay.port}/")
+    store = open_store(uri, "fhir", selection=0.5, patience=0.5)
+    store.transact(SYSTEM, lambda tx: tx.create(PRACTITIONER, "d1"))
+    relay.fail("commitTransaction", "lose answer", lambda: kill(embedded))
+    with pytest.raises(Unavailable, match="may have been stored"):
+        store.transact(SYSTEM, lambda tx: tx.update(PRACTITIONER, expected=1))
+    store.close()
+    relay.close()
+
+
+def test_traces_are_for_the_server_itself(store: Store) -> None:
+    with pytest.raises(PermissionError):
+        list(store.traces(access("doctor")))
+
+
+def test_a_ping_reaches_the_database(store: Store) -> None:
+    store.ping()
 
 
 @pytest.mark.parametrize("fault", ["lose request", "lose answer"])
