@@ -225,10 +225,12 @@ def opened(uri: str, database: str, profiles: str = "core", **settings: Any) -> 
         uri, database, definitions=template.definitions, index=template.indexer.index, **settings.pop("store", {})
     )
     changed = replace(template.settings, mongo=uri, database=database, profiles=profiles, **settings)
-    yield Application(replace(template, store=store, settings=changed))
-    store.close()
-    with MongoClient[dict[str, Any]](uri, serverSelectionTimeoutMS=500) as client:
-        client.drop_database(database)
+    try:
+        yield Application(replace(template, store=store, settings=changed))
+    finally:
+        store.close()
+        with MongoClient[dict[str, Any]](uri) as client:
+            client.drop_database(database)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,89 @@
+"""capabilities and SMART configuration: what is listed works, what works is listed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.application import BASE
+from tests.records import patient
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from tests.application import Application, Caller
+
+
+@pytest.fixture(scope="module")
+def statement(application: Application) -> dict[str, Any]:
+    answer = application.nobody().get("metadata")
+    assert answer.status == 200
+    found: dict[str, Any] = answer.json
+    return found
+
+
+@pytest.fixture(scope="module")
+def operator(application: Application) -> Caller:
+    return application.operator()
+
+
+def test_the_statement_needs_no_token_and_conforms(application: Application, statement: dict[str, Any]) -> None:
+    assert statement["fhirVersion"] == "4.0.1"
+    assert statement["implementation"]["url"] == BASE
+    issues = application.services.validator.check(statement)
+    assert [issue for issue in issues if issue.is_error] == []
+    assert application.nobody().call("HEAD", "metadata").content == b""
+
+
+def test_every_resource_type_is_offered_alike(application: Application, statement: dict[str, Any]) -> None:
+    resources = statement["rest"][0]["resource"]
+    assert [each["type"] for each in resources] == list(application.services.definitions.resource_types)
+    assert len(resources) == 146
+    assert {str(each["interaction"]) for each in resources} == {str(resources[0]["interaction"])}
+
+
+def test_every_listed_interaction_works(operator: Caller, statement: dict[str, Any]) -> None:
+    made = operator.post("Basic", {"resourceType": "Basic", "code": {"text": "x"}})
+    id = made.id
+    works = {
+        "create": made.status == 201,
+        "read": operator.get(f"Basic/{id}").status == 200,
+        "vread": operator.get(f"Basic/{id}/_history/1").status == 200,
+        "update": operator.put(f"Basic/{id}", {"resourceType": "Basic", "id": id, "code": {"text": "y"}}).status == 200,
+        "history-instance": operator.get(f"Basic/{id}/_history").status == 200,
+        "search-type": operator.search("Basic").total == 1,
+        "delete": operator.delete(f"Basic/{id}").status == 204,
+    }
+    (listed,) = (each for each in statement["rest"][0]["resource"] if each["type"] == "Basic")
+    assert works == {each["code"]: True for each in listed["interaction"]}
+    assert [each["code"] for each in statement["rest"][0]["interaction"]] == ["transaction"]
+
+
+def test_what_is_not_listed_does_not_work(operator: Caller) -> None:
+    id = operator.create(patient())
+    assert operator.call("PATCH", f"Patient/{id}", []).status == 405
+    assert operator.get("Patient/_history").status in (400, 404, 405)
+    assert operator.get("_history").status in (400, 404, 405)
+    assert operator.get(f"Patient/{id}/$everything").status in (404, 405)
+    assert operator.post(f"Patient/{id}/$validate", patient()).status in (404, 405)
+    assert operator.get(f"Patient/{id}/Observation").status in (404, 405)
+    assert operator.post("", {"resourceType": "Bundle", "type": "batch"}).status == 400
+
+
+@pytest.mark.parametrize("type", ["Patient", "Observation", "DocumentReference", "Consent", "Location", "Bundle"])
+def test_every_listed_search_parameter_is_understood_and_sortable_or_says_so(
+    operator: Caller, statement: dict[str, Any], type: str
+) -> None:
+    (listed,) = (each for each in statement["rest"][0]["resource"] if each["type"] == type)
+    for parameter in listed["searchParam"]:
+        answer = operator.search(type, (f"{parameter['name']}:missing", "true"))
+        assert answer.status == 200 or "missing" in answer.told, parameter
+        assert "has no search parameter" not in answer.content.decode()
+
+
+def test_the_smart_configuration_promises_no_endpoint_that_is_not_there(application: Application) -> None:
+    answer = application.nobody().get(".well-known/smart-configuration")
+    assert answer.status == 200
+    assert not any(name.endswith("_endpoint") for name in answer.json)
+    assert "permission-v2" in answer.json["capabilities"]

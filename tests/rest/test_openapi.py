@@ -1,0 +1,73 @@
+"""`/docs`, `/health` and `/metrics`."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from fhirserver.rest.routes import ROUTES
+from tests.records import patient
+
+if TYPE_CHECKING:
+    from werkzeug.test import TestResponse
+
+    from tests.application import Application
+
+
+def page(application: Application, path: str) -> TestResponse:
+    return application.app.test_client().get(path)
+
+
+def test_every_route_is_described_and_no_other(application: Application) -> None:
+    document = page(application, "/docs/openapi.json").json
+    assert document is not None
+    described = {
+        (method.upper(), path)
+        for path, operations in document["paths"].items()
+        for method in operations
+        if method != "parameters"
+    }
+    assert described == {(each.method, "/fhir" + re.sub(r"<(\w+)>", r"{\1}", each.path)) for each in ROUTES}
+    for operations in document["paths"].values():
+        for name, operation in operations.items():
+            assert name == "parameters" or operation["responses"]
+
+
+def test_only_open_routes_are_described_without_a_token(application: Application) -> None:
+    document = page(application, "/docs/openapi.json").json
+    assert document is not None
+    open_paths = {path for path, each in document["paths"].items() if each.get("get", {}).get("security") == []}
+    assert open_paths == {"/fhir/metadata", "/fhir/.well-known/smart-configuration"}
+
+
+def test_the_page_asks_no_third_party(application: Application) -> None:
+    html = page(application, "/docs/").text
+    links = re.findall(r'(?:src|href)="([^"]+)"', html)
+    assert links
+    assert [each for each in links if each.startswith(("http", "//"))] == []
+    for each in links:
+        if each.startswith("/docs/assets/"):
+            found = page(application, each)
+            assert found.status_code == 200
+            found.close()
+
+
+def test_the_assets_are_no_way_out_of_their_folder(application: Application) -> None:
+    for path in ("/docs/assets/../../../pyproject.toml", "/docs/assets/%2e%2e/%2e%2e/x", "/docs/assets//etc/passwd"):
+        assert page(application, path).status_code == 404
+
+
+def test_health_names_the_instance(application: Application) -> None:
+    answer = page(application, "/health")
+    assert answer.status_code == 200
+    assert answer.json == {"status": "ok", "instance": application.services.instance}
+
+
+def test_metrics_count_requests_and_name_no_person(application: Application) -> None:
+    id = application.operator().create(patient(name=[{"family": "Ravel"}]))
+    application.operator().get(f"Patient/{id}")
+    application.operator().search("Patient", family="ravel")
+    text = page(application, "/metrics").text
+    assert 'fhirserver_requests_total{endpoint="fhir.read",method="GET",status="200"}' in text
+    assert id not in text
+    assert "ravel" not in text.lower()
