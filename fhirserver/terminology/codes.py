@@ -30,7 +30,7 @@ class Verdict(NamedTuple):
     unknown: str | None = None
 
     def as_fhir(self) -> dict[str, Any]:
-        """Parameters; when nobody can tell, with a warning and `x-unknown-system`: no client need take it for an error."""
+        """Parameters; when nobody can tell, with a warning and `x-unknown-system`, by which clients know it."""
         parts = [parameter("result", "Boolean", self.result)]
         if self.message:
             parts.append(parameter("message", "String", self.message))
@@ -87,6 +87,10 @@ def in_code_system(
     found = concepts or membership.concepts(str(system), given.get("version"))
     if found is None:
         return _by_form(str(system), code)
+    version = given.get("version")
+    if version and found.version != version:
+        text = f"{code!r} cannot be checked: {found.url} is here in version {found.version}, not in {version}."
+        return Verdict(False, text, None, f"{found.url}|{version}")
     concept = found.find(code)
     if concept is None and not found.complete:
         text = f"{code!r} cannot be checked: only a part of the code system {found.url} is here."

@@ -254,8 +254,10 @@ class Membership:
             return None if listed is None else Member(system, listed["code"], clause.version, concept, listed)
         if concepts is None:
             grammar = GRAMMARS.get(system)
-            if grammar is None or clause.filters:
+            if grammar is None:
                 raise _unknown(system)
+            if clause.filters:
+                raise NotHere(system, f"{system} is known here by its form only: it cannot be filtered.")
             return Member(system, code, clause.version, None, {}) if grammar.form(code) else None
         if concept is None:
             if not concepts.complete:
@@ -284,7 +286,7 @@ class Membership:
 
 
 def _unknown(system: str) -> NotHere:
-    return NotHere(system, f"The code system {system} is not known here, or not in a form that this question needs.")
+    return NotHere(system, f"The code system {system} is not known here.")
 
 
 def _carried(definition: Definition) -> dict[tuple[str, str], Mapping[str, Any]]:
