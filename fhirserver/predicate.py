@@ -208,12 +208,14 @@ def _contains(found: Any, prefix: str, text: str) -> bool:
 
 def _merged(conditions: Iterable[Cmp | Eq]) -> dict[str, Any]:
     merged: dict[str, dict[str, Any]] = {}
+    again: list[dict[str, Any]] = []
     for condition in conditions:
-        if isinstance(condition, Eq):
-            merged.setdefault(condition.field, {})["$eq"] = condition.value
+        op = "$eq" if isinstance(condition, Eq) else condition.op
+        if op in merged.setdefault(condition.field, {}):
+            again.append({condition.field: {op: condition.value}})
         else:
-            merged.setdefault(condition.field, {})[condition.op] = condition.value
-    return merged
+            merged[condition.field][op] = condition.value
+    return merged | ({"$and": again} if again else {})
 
 
 _SPECIAL: Final = re.compile(r"([\\^$.|?*+()\[\]{}])")

@@ -1,11 +1,11 @@
 """What access rules need of a resource, extracted when it is written: the envelope's `acl`.
 
-    author  actor keys of whom the resource names as author
-    by      actor keys of who deposited it
-    labels  `system|code` and bare codes of its security labels
-    conf    confidentiality, 0 (U) to 5 (V); 3 (N) if it says nothing
-    type    codes of its document type, when there is one
-    at      when it was deposited
+author  actor keys of whom the resource names as author
+by      actor keys of who deposited it
+labels  `system|code` and bare codes of its security labels
+conf    confidentiality, 0 (U) to 5 (V); 3 (N) if it says nothing
+type    codes of its document type, when there is one
+at      when it was deposited
 """
 
 from __future__ import annotations

@@ -88,8 +88,7 @@ def compose(
         seen, until = any_of((seen, others)), soonest((until, change))
     else:
         seen = any_of((_own(access, resource_type, parts, named), _branches(parts)))
-        if levels == {"patient"}:
-            seen = all_of((seen, _launched(who.patient)))
+        seen = all_of((seen, launched(access, resource_type)))
     if resource_type in tables.shared():
         seen = any_of((negate(Exists("pat")), seen))
     return Compiled(seen, until)
@@ -127,7 +126,11 @@ def _patients(ids: list[str]) -> Predicate:
     return Eq("pat", ids[0]) if len(ids) == 1 else In("pat", tuple(ids))
 
 
-def _launched(patient: str | None) -> Predicate:
+def launched(access: Access, resource_type: str) -> Predicate:
+    """Under `patient/` scopes alone: the patient that the app was launched for, and what is nobody's."""
+    if scopes.levels(access.requester, resource_type, "rs") != {"patient"}:
+        return TRUE
+    patient = access.requester.patient
     if patient is None:
         return FALSE
     return any_of((Eq("pat", patient), Eq("patx", patient), negate(Exists("pat"))))

@@ -45,9 +45,7 @@ def explain(access: Access, resource_type: str, envelope: Mapping[str, Any], pol
     return Explanation(visible, parts)
 
 
-def _parts(
-    access: Access, resource_type: str, envelope: Mapping[str, Any], policy: Policy | None
-) -> Iterator[Part]:
+def _parts(access: Access, resource_type: str, envelope: Mapping[str, Any], policy: Policy | None) -> Iterator[Part]:
     who = access.requester
     if not scopes.levels(who, resource_type, "rs"):
         yield Part("scope", "hard", True, rules.WORDS["scope"])
@@ -58,18 +56,19 @@ def _parts(
     if resource_type in tables.shared() and "pat" not in envelope:
         yield Part("shared", "grant", True, rules.WORDS["shared"])
         return
-    if who.kind in ("patient", "representative") and who.patient is not None:
+    if not matches(compiler.launched(access, resource_type), envelope):
+        yield Part("launch", "hard", True, rules.WORDS["launch"])
+    person = who.kind in ("patient", "representative")
+    if person and who.patient is not None:
         yield from _holder(access, resource_type, envelope, policy)
-    if policy is not None and policy.patient != who.patient:
+    if policy is not None and not (person and policy.patient == who.patient):
         yield from _policy(rules.Case(access, resource_type, policy, named=True), envelope)
-    elif policy is None:
+    else:
         own = matches(rules.deposited(access, resource_type), envelope)
         yield Part("own", "grant", own, rules.WORDS["own"])
 
 
-def _holder(
-    access: Access, resource_type: str, envelope: Mapping[str, Any], policy: Policy | None
-) -> Iterator[Part]:
+def _holder(access: Access, resource_type: str, envelope: Mapping[str, Any], policy: Policy | None) -> Iterator[Part]:
     who = access.requester
     mine = matches(rules.compartment(who.patient or "", resource_type), envelope)
     yield Part("holder" if who.kind == "patient" else "representative", "grant", mine, rules.WORDS["holder"])

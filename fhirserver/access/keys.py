@@ -1,13 +1,13 @@
 """Actor keys: one string for whoever a policy, a Consent or a deposit names.
 
-    rpps|10001112225     a professional, by national number
-    finess|750000001     an establishment
-    profession|G15_10    all of a profession (TRE_G15)
-    patient|<id>         a Patient of this server, as a person who acts
-    related|<id>         a RelatedPerson of this server
-    client|<id>          the software of a system
-    Practitioner/abc     a literal reference of which no national identifier is known
-    *                    everyone
+rpps|10001112225     a professional, by national number
+finess|750000001     an establishment
+profession|G15_10    all of a profession (TRE_G15)
+patient|<id>         a Patient of this server, as a person who acts
+related|<id>         a RelatedPerson of this server
+client|<id>          the software of a system
+Practitioner/abc     a literal reference of which no national identifier is known
+*                    everyone
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """The policy of one patient: what the Patient, the Consents and the CareTeams say, materialised as one document.
 
-    _id       the Patient's id                     epoch    counts the rebuilds (kept by the store)
-    open      whether the record may be consulted  birth    birthDate
-    traitant  keys of the médecin traitant         team     actors of the care teams: {groups, start, end}
-    rules     {id, root} for each Consent in force (see `consent`)
-    basis     keys that something here may give access     blocked  keys that a deny here may name
-    actors    basis and blocked, and everyone when closed: by these the policies that concern a requester are found
-    refs      references that this outcome depends on      known    [[reference, [keys]], …] of the actors of Consents
+_id       the Patient's id                     epoch    counts the rebuilds (kept by the store)
+open      whether the record may be consulted  birth    birthDate
+traitant  keys of the médecin traitant         team     actors of the care teams: {groups, start, end}
+rules     {id, root} for each Consent in force (see `consent`)
+basis     keys that something here may give access     blocked  keys that a deny here may name
+actors    basis and blocked, and everyone when closed: by these the policies that concern a requester are found
+refs      references that this outcome depends on      known    [[reference, [keys]], …] of the actors of Consents
 """
 
 from __future__ import annotations

@@ -198,6 +198,7 @@ GRANTS: Final = tuple(rule for rule in RULES if rule.effect == "grant")
 WORDS: Final = {rule.key: rule.words for rule in RULES} | {
     "operator": "The operator of the server, or its own work.",
     "scope": "The token's scopes do not cover it.",
+    "launch": "The token is for another patient.",
     "shared": "It is of the directory, or a definition: everyone's.",
     "holder": "It is the requester's own record.",
     "representative": "He represents the minor whose record it is.",

@@ -15,11 +15,28 @@ LADDER = ["U", "L", "M", "N", "R", "V"]
 UP = {"COC": "TREAT", "ETREAT": "TREAT", "BTG": "ETREAT", "CAREMGT": "HOPERAT", "CLMATTCH": "HPAYMT"}
 CARE = {"TREAT", "COC", "CAREMGT", "ETREAT", "BTG"}
 NEVER = {"HPAYMT", "CLMATTCH", "HMARKT"}
-KNOWN_PURPOSES = {"TREAT", "COC", "ETREAT", "BTG", "CAREMGT", "HOPERAT", "HPAYMT", "CLMATTCH", "HMARKT", "HRESCH", "PATRQT"}
+KNOWN_PURPOSES = {
+    "TREAT",
+    "COC",
+    "ETREAT",
+    "BTG",
+    "CAREMGT",
+    "HOPERAT",
+    "HPAYMT",
+    "CLMATTCH",
+    "HMARKT",
+    "HRESCH",
+    "PATRQT",
+}
 MASKS = {"MASQUE_PS", "MASQUE_PSOCIAL", "MASQUE_PT"}
 DOCUMENT_TYPES = {"DocumentReference"}
 BELOW = {"SUD": {"SUD", "ETHUD", "OPIOIDUD"}, "PSY": {"PSY"}, "HIV": {"HIV"}}
-DATE_OF = {"Observation": "effectiveDateTime", "DocumentReference": None, "Encounter": "period", "Condition": "onsetDateTime"}
+DATE_OF = {
+    "Observation": "effectiveDateTime",
+    "DocumentReference": None,
+    "Encounter": "period",
+    "Condition": "onsetDateTime",
+}
 
 
 @dataclass
@@ -99,7 +116,7 @@ def professional_sees(who: Person, deposit: Deposit, record: Record, now: dateti
     care = who.purpose in CARE and not express_only
     general = {
         key for each in record.patient.get("generalPractitioner", []) for key in resolve(each["reference"], record)
-    }  # fmt: skip
+    }
     if care and who.keys & {key for key in general if key.startswith("rpps|")}:
         return True
     if not habilitated(who.profession, deposit.resource) or labels(deposit.resource) & MASKS:
@@ -192,9 +209,16 @@ def strongest(said: list[str | None]) -> str | None:
 
 
 def speaks(
-    provision: dict[str, Any], who: Person, deposit: Deposit, record: Record, now: datetime,
-    *, named: bool, labelled: bool, root: bool = False,
-) -> str | None:  # fmt: skip
+    provision: dict[str, Any],
+    who: Person,
+    deposit: Deposit,
+    record: Record,
+    now: datetime,
+    *,
+    named: bool,
+    labelled: bool,
+    root: bool = False,
+) -> str | None:
     nested = provision.get("provision", [])
     kind = provision.get("type") or (None if root and nested else "deny")
     certain = applies(provision, kind, who, deposit, record, now, loose=False)
@@ -203,9 +227,7 @@ def speaks(
     named = named or "actor" in provision
     conf = [each["code"] for each in provision.get("securityLabel", []) if each["code"] in LADDER]
     labelled = labelled or (kind == "permit" and bool(conf))
-    inner = strongest([
-        speaks(each, who, deposit, record, now, named=named, labelled=labelled) for each in nested
-    ])  # fmt: skip
+    inner = strongest([speaks(each, who, deposit, record, now, named=named, labelled=labelled) for each in nested])
     if inner is not None:
         return inner if certain or inner.endswith("deny") else None
     if kind == "permit" and (not certain or (not labelled and height(deposit.resource) > (4 if named else 3))):
@@ -214,9 +236,15 @@ def speaks(
 
 
 def applies(
-    provision: dict[str, Any], kind: str | None, who: Person, deposit: Deposit, record: Record, now: datetime,
-    *, loose: bool,
-) -> bool:  # fmt: skip
+    provision: dict[str, Any],
+    kind: str | None,
+    who: Person,
+    deposit: Deposit,
+    record: Record,
+    now: datetime,
+    *,
+    loose: bool,
+) -> bool:
     """Whether the provision is about this; `loose`: whether it may be, where that cannot be told for certain."""
     if not lasts(provision.get("period"), now) and not (loose and inverted(provision.get("period"))):
         return False
@@ -248,8 +276,11 @@ def about(provision: dict[str, Any], kind: str | None, deposit: Deposit, record:
         codes = {each["coding"][0]["code"] for each in provision["code"]}
         if not codes & {coding["code"] for coding in resource.get("code", {}).get("coding", [])}:
             return False
-    if "securityLabel" in provision and not (loose and kind is None):
-        if not any(covers(each["code"], kind, resource) for each in provision["securityLabel"]):
+    if "securityLabel" in provision:
+        readings = ["permit", "deny"] if loose and kind is None else [kind]
+        if not any(
+            covers(each["code"], reading, resource) for each in provision["securityLabel"] for reading in readings
+        ):
             return False
     if "data" in provision and not any(meant(each, deposit, record, loose=loose) for each in provision["data"]):
         return False
@@ -276,15 +307,15 @@ def meant(datum: dict[str, Any], deposit: Deposit, record: Record, *, loose: boo
     return bool(resolve(reference, record) & (authors(resource, record) | (deposit.by if loose else set())))
 
 
-def in_time(period: dict[str, str], resource: dict[str, Any], *, loose: bool) -> bool:
+def in_time(period: dict[str, Any], resource: dict[str, Any], *, loose: bool) -> bool:
     name = DATE_OF[resource["resourceType"]]
     value = resource.get(name) if name else None
     if value is None or inverted(period):
         return loose
     first, last = (value["start"], value["end"]) if isinstance(value, dict) else (value, value)
     if loose:
-        return period.get("start", "0") <= last and first <= period.get("end", "9")
-    return period.get("start", "0") <= first and last <= period.get("end", "9")
+        return bool(period.get("start", "0") <= last and first <= period.get("end", "9"))
+    return bool(period.get("start", "0") <= first and last <= period.get("end", "9"))
 
 
 def inverted(period: dict[str, str] | None) -> bool:

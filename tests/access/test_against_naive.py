@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given, settings
+import pytest
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fhirserver.access import Requester, predicate
@@ -12,7 +13,8 @@ from fhirserver.predicate import FALSE, matches
 from tests.access import naive, world
 
 P = frozenset({"p"})
-FEW = settings(max_examples=400, deadline=None)
+FEW = settings(max_examples=60, deadline=None)
+MANY = settings(max_examples=200, deadline=None)
 
 
 def seen(who: Requester, deposit: naive.Deposit, record: naive.Record) -> bool:
@@ -20,7 +22,7 @@ def seen(who: Requester, deposit: naive.Deposit, record: naive.Record) -> bool:
     return matches(compiled, world.envelope(deposit))
 
 
-@FEW
+@MANY
 @given(world.requesters(), world.deposits(), world.records(odd=True))
 def test_the_predicate_answers_as_the_rules_read(who: Requester, deposit: naive.Deposit, record: naive.Record) -> None:
     assert seen(who, deposit, record) == naive.sees(world.person(who), deposit, record, world.NOW)
@@ -36,22 +38,50 @@ def test_a_further_deny_never_widens(
     denying = {**provision, "type": "deny"}
     denying.pop("provision", None)
     further = {
-        "resourceType": "Consent", "id": "z", "status": "active", "scope": {"coding": [{"code": "patient-privacy"}]},
-        "patient": {"reference": "Patient/p"}, "provision": denying,
-    }  # fmt: skip
+        "resourceType": "Consent",
+        "id": "z",
+        "status": "active",
+        "scope": {"coding": [{"code": "patient-privacy"}]},
+        "patient": {"reference": "Patient/p"},
+        "provision": denying,
+    }
     record.consents.append(further)
     assert not seen(who, deposit, record)
 
 
-GARBAGE: list[Any] = [None, "", "x", 3, [], {}, [None], [{}], [{"coding": []}], {"start": "yesterday"}, [{"reference": {}}]]
+@pytest.mark.long
+@settings(max_examples=20_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(world.requesters(), world.deposits(), world.records(odd=True))
+def test_the_predicate_answers_as_the_rules_read_at_length(
+    who: Requester, deposit: naive.Deposit, record: naive.Record
+) -> None:
+    assert seen(who, deposit, record) == naive.sees(world.person(who), deposit, record, world.NOW)
+
+
+GARBAGE: list[Any] = [
+    None,
+    "",
+    "x",
+    3,
+    [],
+    {},
+    [None],
+    [{}],
+    [{"coding": []}],
+    {"start": "yesterday"},
+    [{"reference": {}}],
+]
 
 
 @FEW
 @given(
-    world.requesters(), world.deposits(), world.records(), st.sampled_from(GARBAGE),
+    world.requesters(),
+    world.deposits(),
+    world.records(),
+    st.sampled_from(GARBAGE),
     st.sampled_from(["period", "actor", "purpose", "action", "class", "code", "securityLabel", "data", "dataPeriod"]),
     st.data(),
-)  # fmt: skip
+)
 def test_garbage_in_a_consent_neither_fails_nor_widens(
     who: Requester, deposit: naive.Deposit, record: naive.Record, garbage: Any, name: str, data: st.DataObject
 ) -> None:

@@ -24,10 +24,34 @@ NUMBERS: dict[str, tuple[str, ...]] = {
     "PractitionerRole/bob-there": (f"rpps|{BOB}", f"finess|{THERE}", "profession|G15_60"),
 }
 INDEXER = Indexer(Definitions.core())
-ACTORS = [*NUMBERS, "Practitioner/unknown", "Patient/relative"]
-PURPOSES = ["TREAT", "COC", "BTG", "ETREAT", "HPAYMT", "HRESCH", "CAREMGT"]
+ACTORS = [
+    "Practitioner/alice",
+    "Practitioner/alice",
+    "Organization/here",
+    *NUMBERS,
+    "Practitioner/unknown",
+    "Patient/relative",
+]
+PURPOSES = ["TREAT", "TREAT", "TREAT", "COC", "BTG", "ETREAT", "HPAYMT", "HRESCH", "CAREMGT"]
 DAYS = ["2019-05-05", "2025-12-31", "2026-02-28", "2026-03-01", "2026-03-02", "2030-01-01"]
-LABELS = ["N", "L", "R", "V", "HIV", "PSY", "ETHUD", "MASQUE_PS", "INVISIBLE_PATIENT", "INVISIBLE_REPRESENTANTS_LEGAUX"]
+LABELS = [
+    "N",
+    "N",
+    "R",
+    "R",
+    "R",
+    "HIV",
+    "HIV",
+    "L",
+    "R",
+    "V",
+    "HIV",
+    "PSY",
+    "ETHUD",
+    "MASQUE_PS",
+    "INVISIBLE_PATIENT",
+    "INVISIBLE_REPRESENTANTS_LEGAUX",
+]
 CONSENT_LABELS = ["L", "N", "R", "V", "HIV", "SUD"]
 TYPES = ["Observation", "DocumentReference", "Encounter", "Condition"]
 ACT = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
@@ -41,7 +65,7 @@ def coding(code: str) -> dict[str, str]:
 
 def periods(*, odd: bool = False) -> st.SearchStrategy[dict[str, str]]:
     both = st.tuples(st.sampled_from(DAYS), st.sampled_from(DAYS))
-    pairs = both if odd else both.map(sorted)  # type: ignore[arg-type]
+    pairs = both if odd else both.map(sorted)
     return st.one_of(
         pairs.map(lambda pair: {"start": pair[0], "end": pair[1]}),
         st.sampled_from(DAYS).map(lambda day: {"start": day}),
@@ -53,25 +77,36 @@ def requesters() -> st.SearchStrategy[Requester]:
     user = ("user/*.cruds",)
     professional = st.builds(
         lambda who, organization, purpose: Requester(
-            "practitioner", who[0], rpps=who[0], profession=who[1], organization=organization, purpose=purpose,
+            "practitioner",
+            who[0],
+            rpps=who[0],
+            profession=who[1],
+            organization=organization,
+            purpose=purpose,
             scopes=user,
-        ),  # fmt: skip
-        st.sampled_from([(ALICE, "G15_10"), (BOB, "G15_60"), (CAROL, "G15_10/SM25"), (ALICE, "G15_10/SM26")]),
+        ),
+        st.sampled_from(
+            [(ALICE, "G15_10"), (ALICE, "G15_10"), (BOB, "G15_60"), (CAROL, "G15_10/SM25"), (ALICE, "G15_10/SM26")]
+        ),
         st.sampled_from([HERE, THERE, None]),
         st.sampled_from(PURPOSES),
     )
     system = st.builds(
-        lambda organization: Requester("system", "lab", organization=organization, client="lab", scopes=("system/*.rs",)),
+        lambda organization: Requester(
+            "system", "lab", organization=organization, client="lab", scopes=("system/*.rs",)
+        ),
         st.sampled_from([HERE, THERE]),
     )
-    persons = st.sampled_from([
-        Requester("patient", "p", patient="p", scopes=user, purpose="PATRQT"),
-        Requester("patient", "relative", patient="relative", scopes=user, purpose="PATRQT"),
-        Requester("representative", "RelatedPerson/m", patient="p", scopes=user, purpose="PATRQT"),
-        Requester("operator", "root", scopes=("system/*.cruds",)),
-        Requester("practitioner", "none", rpps=ALICE, profession="G15_10"),
-    ])
-    return st.one_of(professional, professional, professional, system, persons)
+    persons = st.sampled_from(
+        [
+            Requester("patient", "p", patient="p", scopes=user, purpose="PATRQT"),
+            Requester("patient", "relative", patient="relative", scopes=user, purpose="PATRQT"),
+            Requester("representative", "RelatedPerson/m", patient="p", scopes=user, purpose="PATRQT"),
+            Requester("operator", "root", scopes=("system/*.cruds",)),
+            Requester("practitioner", "none", rpps=ALICE, profession="G15_10"),
+        ]
+    )
+    return st.one_of(*[professional] * 6, system, persons)
 
 
 def person(who: Requester) -> naive.Person:
@@ -95,15 +130,17 @@ def person(who: Requester) -> naive.Person:
 def resources(draw: st.DrawFn) -> dict[str, Any]:
     kind = draw(st.sampled_from(TYPES))
     made: dict[str, Any] = {
-        "resourceType": kind, "id": draw(st.sampled_from(["1", "2"])), "subject": {"reference": "Patient/p"},
-    }  # fmt: skip
+        "resourceType": kind,
+        "id": draw(st.sampled_from(["1", "2"])),
+        "subject": {"reference": "Patient/p"},
+    }
     labels = draw(st.lists(st.sampled_from(LABELS), max_size=2, unique=True))
     if labels and kind == "DocumentReference" and draw(st.booleans()):
         made["securityLabel"] = [{"coding": [coding(each)]} for each in labels]
     elif labels:
         made["meta"] = {"security": [coding(each) for each in labels]}
     author = {"identifier": {"system": "https://rpps.esante.gouv.fr", "value": draw(st.sampled_from([ALICE, BOB]))}}
-    day = draw(st.sampled_from([None, *DAYS]))
+    day = draw(st.sampled_from([None, "2025-12-31", "2026-03-01"]))
     if kind == "Observation":
         made["code"] = {"coding": [{"system": "http://loinc.org", "code": draw(st.sampled_from(["718-7", "2160-0"]))}]}
         made |= {"effectiveDateTime": day} if day else {}
@@ -123,7 +160,20 @@ def resources(draw: st.DrawFn) -> dict[str, Any]:
 
 @st.composite
 def deposits(draw: st.DrawFn) -> naive.Deposit:
-    by = draw(st.sampled_from([{f"rpps|{ALICE}", f"finess|{HERE}"}, {f"finess|{THERE}", "client|lab"}, {"patient|p"}, set()]))
+    by = draw(
+        st.sampled_from(
+            [
+                set(),
+                set(),
+                set(),
+                set(),
+                {f"rpps|{ALICE}", f"finess|{HERE}"},
+                {f"finess|{THERE}", "client|lab"},
+                {"patient|p"},
+                set(),
+            ]
+        )
+    )
     at = draw(st.sampled_from([NOW, datetime(2026, 2, 1, 12, tzinfo=UTC), datetime(2026, 2, 1, 13, tzinfo=UTC)]))
     return naive.Deposit(draw(resources()), set(by), at)
 
@@ -153,38 +203,42 @@ def provisions(draw: st.DrawFn, depth: int = 0, *, odd: bool = False) -> dict[st
     if draw(st.booleans()):
         chosen = draw(st.lists(st.sampled_from(ACTORS), min_size=1, max_size=2))
         made["actor"] = [{"role": {"coding": [{"code": "IRCP"}]}, "reference": {"reference": each}} for each in chosen]
-    if _some(draw, 3):
+    if _some(draw, 5):
         codes = [*PURPOSES, "NONSENSE"] if odd else PURPOSES
         made["purpose"] = [{"code": each} for each in draw(st.lists(st.sampled_from(codes), min_size=1, max_size=2))]
-    if _some(draw, 7):
+    if _some(draw, 11):
         made["action"] = [{"coding": [{"code": draw(st.sampled_from(["access", "collect", "disclose"]))}]}]
     return made | draw(conditions(odd=odd))
 
 
 @st.composite
 def conditions(draw: st.DrawFn, *, odd: bool = False) -> dict[str, Any]:
-    made: dict[str, Any] = {}
-    if _some(draw, 5):
-        types = st.sampled_from(TYPES).map(lambda each: {"system": "http://hl7.org/fhir/resource-types", "code": each})
-        document = st.sampled_from(["11488-4", "68599-0"]).map(lambda each: {"system": "http://loinc.org", "code": each})
-        made["class"] = draw(st.lists(st.one_of(types, document), min_size=1, max_size=2))
-    if _some(draw, 7):
-        made["code"] = [{"coding": [{"system": "http://loinc.org", "code": "718-7"}]}]
-    if _some(draw, 2):
-        made["securityLabel"] = [
-            coding(each) for each in draw(st.lists(st.sampled_from(CONSENT_LABELS), min_size=1, max_size=2))
-        ]
-    if _some(draw, 6):
-        made["data"] = [draw(st.sampled_from([
-            {"meaning": "instance", "reference": {"reference": "Observation/1"}},
-            {"meaning": "related", "reference": {"reference": "Encounter/1"}},
-            {"meaning": "dependents", "reference": {"reference": "Encounter/1"}},
-            {"meaning": "authoredby", "reference": {"reference": "Practitioner/alice"}},
-            {"meaning": "authoredby", "reference": {"reference": "Organization/here"}},
-        ]))]
-    if _some(draw, 6):
-        made["dataPeriod"] = draw(periods(odd=odd))
-    return made
+    """At most two, so that what is drawn often meets a resource."""
+    names = ["none", "none", "class", "code", "securityLabel", "securityLabel", "data", "dataPeriod"]
+    makers: dict[str, st.SearchStrategy[Any]] = {
+        "class": st.lists(
+            st.one_of(
+                st.sampled_from(TYPES).map(lambda each: {"system": "http://hl7.org/fhir/resource-types", "code": each}),
+                st.sampled_from(["11488-4", "68599-0"]).map(lambda each: {"system": "http://loinc.org", "code": each}),
+            ),
+            min_size=1,
+            max_size=2,
+        ),
+        "code": st.just([{"coding": [{"system": "http://loinc.org", "code": "718-7"}]}]),
+        "securityLabel": st.lists(st.sampled_from(CONSENT_LABELS).map(coding), min_size=1, max_size=2),
+        "data": st.sampled_from(
+            [
+                [{"meaning": "instance", "reference": {"reference": "Observation/1"}}],
+                [{"meaning": "related", "reference": {"reference": "Encounter/1"}}],
+                [{"meaning": "dependents", "reference": {"reference": "Encounter/1"}}],
+                [{"meaning": "authoredby", "reference": {"reference": "Practitioner/alice"}}],
+                [{"meaning": "authoredby", "reference": {"reference": "Organization/here"}}],
+            ]
+        ),
+        "dataPeriod": periods(odd=odd),
+    }
+    chosen = draw(st.lists(st.sampled_from(names), max_size=2))
+    return {name: draw(makers[name]) for name in chosen if name != "none"}
 
 
 @st.composite
@@ -192,9 +246,9 @@ def consents(draw: st.DrawFn, *, odd: bool = False) -> dict[str, Any]:
     return {
         "resourceType": "Consent",
         "id": draw(st.sampled_from("abcdef")),
-        "status": draw(st.sampled_from(["active"] * 6 + ["inactive", "entered-in-error"])),
-        "scope": {"coding": [{"code": draw(st.sampled_from(["patient-privacy"] * 6 + ["research"]))}]},
-        "patient": {"reference": draw(st.sampled_from(["Patient/p"] * 6 + ["Patient/other"]))},
+        "status": draw(st.sampled_from(["active"] * 20 + ["inactive", "entered-in-error"])),
+        "scope": {"coding": [{"code": draw(st.sampled_from(["patient-privacy"] * 20 + ["research"]))}]},
+        "patient": {"reference": draw(st.sampled_from(["Patient/p"] * 20 + ["Patient/other"]))},
         "provision": draw(provisions(odd=odd)),
     }
 
@@ -203,14 +257,16 @@ def consents(draw: st.DrawFn, *, odd: bool = False) -> dict[str, Any]:
 def teams(draw: st.DrawFn) -> dict[str, Any]:
     members = draw(st.lists(st.sampled_from(ACTORS), max_size=2))
     return {
-        "resourceType": "CareTeam", "id": draw(st.sampled_from("uvw")),
-        "status": draw(st.sampled_from(["active", "active", "inactive"])), "subject": {"reference": "Patient/p"},
+        "resourceType": "CareTeam",
+        "id": draw(st.sampled_from("uvw")),
+        "status": draw(st.sampled_from(["active", "active", "inactive"])),
+        "subject": {"reference": "Patient/p"},
         **({"period": draw(periods())} if draw(st.booleans()) else {}),
         "participant": [
             {"member": {"reference": each}, **({"period": draw(periods())} if draw(st.booleans()) else {})}
             for each in members
         ],
-    }  # fmt: skip
+    }
 
 
 @st.composite
@@ -220,7 +276,7 @@ def records(draw: st.DrawFn, *, odd: bool = False) -> naive.Record:
     patient |= draw(st.sampled_from([{}, {"birthDate": "2008-03-02"}, {"birthDate": "2008-03-01"}]))
     patient |= draw(st.sampled_from([{}, {}, {"generalPractitioner": [{"reference": "Practitioner/alice"}]}]))
     numbers = {name: set(found) for name, found in NUMBERS.items()}
-    unique = {each["id"]: each for each in draw(st.lists(consents(odd=odd), max_size=3))}
+    unique = {each["id"]: each for each in draw(st.lists(consents(odd=odd), min_size=1, max_size=3))}
     groups = {each["id"]: each for each in draw(st.lists(teams(), max_size=2))}
     return naive.Record(patient, list(unique.values()), list(groups.values()), numbers)
 

@@ -27,20 +27,27 @@ BOB = "10000000002"
 
 def physician(rpps: str = ALICE, organization: str | None = "750000001", purpose: str = "TREAT") -> Requester:
     return Requester(
-        "practitioner", rpps, rpps=rpps, profession="G15_10", organization=organization,
-        scopes=("user/*.cruds",), purpose=purpose,
-    )  # fmt: skip
+        "practitioner",
+        rpps,
+        rpps=rpps,
+        profession="G15_10",
+        organization=organization,
+        scopes=("user/*.cruds",),
+        purpose=purpose,
+    )
 
 
 def consent(id_: str, patient: str, type_: str, actor: str | None, **provision: Any) -> dict[str, Any]:
     if actor is not None:
         provision["actor"] = [{"role": {"coding": [{"code": "IRCP"}]}, "reference": {"reference": actor}}]
     return {
-        "resourceType": "Consent", "id": id_, "status": "active",
+        "resourceType": "Consent",
+        "id": id_,
+        "status": "active",
         "scope": {"coding": [{"code": "patient-privacy"}]},
         "patient": {"reference": f"Patient/{patient}"},
         "provision": {"type": type_, **provision},
-    }  # fmt: skip
+    }
 
 
 class House:
@@ -158,8 +165,15 @@ def test_across_patients_the_predicate_is_that_of_each_patient(
 
 
 def test_a_care_team_within_a_team_is_followed(house: House) -> None:
-    house.put({"resourceType": "CareTeam", "id": "inner", "status": "active", "subject": {"reference": "Patient/q"},
-               "participant": [{"member": {"reference": "Practitioner/alice"}}]})  # fmt: skip
+    house.put(
+        {
+            "resourceType": "CareTeam",
+            "id": "inner",
+            "status": "active",
+            "subject": {"reference": "Patient/q"},
+            "participant": [{"member": {"reference": "Practitioner/alice"}}],
+        }
+    )
     house.put(team("t", "p", "CareTeam/inner", None))
     assert house.sees(physician(), "o-p")
     house.put({"resourceType": "CareTeam", "id": "inner", "status": "inactive", "subject": {"reference": "Patient/q"}})
@@ -195,6 +209,9 @@ def test_a_representative_sees_the_minor(house: House) -> None:
 
 def team(id_: str, patient: str, *members: str | None) -> dict[str, Any]:
     return {
-        "resourceType": "CareTeam", "id": id_, "status": "active", "subject": {"reference": f"Patient/{patient}"},
+        "resourceType": "CareTeam",
+        "id": id_,
+        "status": "active",
+        "subject": {"reference": f"Patient/{patient}"},
         "participant": [{"member": {"reference": member}} for member in members if member],
-    }  # fmt: skip
+    }

@@ -1,0 +1,410 @@
+"""One test a rule of the law, in the order in which they decide."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from fhirserver.access import Access, Policy, Requester, acl, build, permits, predicate, require
+from fhirserver.access.explain import explain
+from fhirserver.access.scopes import parse
+from fhirserver.errors import Forbidden
+from fhirserver.predicate import FALSE, TRUE, Predicate, matches
+from tests.access.world import ALICE, BOB, CAROL, HERE, NOW, NUMBERS, THERE, coding
+
+USER = ("user/*.cruds",)
+ALICE_HERE = Requester("practitioner", "a", rpps=ALICE, profession="G15_10", organization=HERE, scopes=USER)
+BOB_HERE = Requester("practitioner", "b", rpps=BOB, profession="G15_60", organization=HERE, scopes=USER)
+BOB_THERE = Requester("practitioner", "b", rpps=BOB, profession="G15_10", organization=THERE, scopes=USER)
+HOSPITAL = Requester("system", "his", organization=HERE, client="his", scopes=("system/*.cruds",))
+HOLDER = Requester("patient", "p", patient="p", scopes=("patient/*.cruds",))
+MOTHER = Requester("representative", "RelatedPerson/m", patient="p", scopes=("patient/*.cruds",))
+PERMIT = {
+    "resourceType": "Consent",
+    "id": "c",
+    "status": "active",
+    "scope": {"coding": [{"code": "patient-privacy"}]},
+    "patient": {"reference": "Patient/p"},
+    "provision": {"type": "permit"},
+}
+TEAM = {
+    "resourceType": "CareTeam",
+    "id": "t",
+    "status": "active",
+    "subject": {"reference": "Patient/p"},
+    "participant": [{"member": {"reference": "Practitioner/alice"}}, {"member": {"reference": "Practitioner/bob"}}],
+}
+TRAITANT: dict[str, Any] = {"generalPractitioner": [{"reference": "Practitioner/alice"}]}
+MONTH_AGO = datetime(2026, 2, 1, 12, tzinfo=UTC)
+
+
+def policy(*consents: dict[str, Any], teams: tuple[dict[str, Any], ...] = (TEAM,), **patient: Any) -> Policy:
+    return Policy.of(build("p", {"resourceType": "Patient", "id": "p", **patient}, consents, teams, NUMBERS))
+
+
+def envelope(
+    kind: str = "Observation", *labels: str, at: datetime = NOW, by: tuple[str, ...] = (), **more: Any
+) -> dict[str, Any]:
+    pat = more.pop("pat", "p")
+    patx = more.pop("patx", None)
+    resource = {"resourceType": kind, "id": "1", "meta": {"security": [coding(each) for each in labels]}, **more}
+    made = {"_id": "1", "acl": acl(resource, HOSPITAL, NOW, {"by": list(by), "at": at}), "t": [], "d": {}}
+    return made | ({"pat": pat} if pat else {}) | ({"patx": patx} if patx else {})
+
+
+def compiled(who: Requester, kind: str, rules: Policy | None, *, named: bool = True, now: datetime = NOW) -> Predicate:
+    return predicate(Access.of(who, now), kind, [rules] if rules else [], frozenset({"p"}) if named else None)
+
+
+def sees(
+    who: Requester, row: dict[str, Any], rules: Policy | None, kind: str = "Observation", now: datetime = NOW
+) -> bool:
+    found = matches(compiled(who, kind, rules, now=now), row)
+    told = explain(Access.of(who, now), kind, row, rules)
+    assert told.visible == found
+    if found:
+        assert any(part.holds and part.effect == "grant" for part in told.parts)
+    else:
+        assert any(part.holds == (part.effect == "hard") for part in told.parts if part.effect != "grant")
+    return found
+
+
+def with_purpose(who: Requester, purpose: str) -> Requester:
+    return Requester(**{**{name: getattr(who, name) for name in who.__dataclass_fields__}, "purpose": purpose})
+
+
+# scope
+
+
+@pytest.mark.parametrize(
+    ("scope", "letters"),
+    [
+        ("user/Observation.rs", "rs"),
+        ("user/*.cruds", "cruds"),
+        ("patient/Observation.read", "rs"),
+        ("user/Observation.write", "cud"),
+        ("user/*.*", "cruds"),
+        ("system/*.cruds", ""),
+        ("user/Condition.rs", ""),
+        ("user/Observation.rs?category=laboratory", ""),
+        ("openid", ""),
+        ("user/Observation.", ""),
+        ("user/Observation.sr", ""),
+    ],
+)
+def test_scopes_grant_letters(scope: str, letters: str) -> None:
+    who = Requester("practitioner", "a", rpps=ALICE, patient="p", scopes=(scope,))
+    assert "".join(letter for letter in "cruds" if permits(who, "Observation", letter)) == letters
+
+
+def test_a_scope_with_a_search_part_grants_nothing_and_says_so() -> None:
+    who = Requester("practitioner", "a", rpps=ALICE, scopes=("user/Observation.rs?category=laboratory",))
+    assert compiled(who, "Observation", policy(PERMIT)) == FALSE
+    with pytest.raises(Forbidden, match="search part"):
+        require(who, "Observation", "r")
+    with pytest.raises(Forbidden, match="do not cover Condition"):
+        require(who, "Condition", "r")
+    require(ALICE_HERE, "Condition", "r")
+    assert parse("launch/patient") is None
+
+
+def test_patient_scopes_of_a_professional_narrow_to_the_patient_launched() -> None:
+    row = envelope()
+    narrowed = Requester("practitioner", "a", rpps=ALICE, profession="G15_10", patient="q", scopes=("patient/*.rs",))
+    here = Requester("practitioner", "a", rpps=ALICE, profession="G15_10", patient="p", scopes=("patient/*.rs",))
+    nowhere = Requester("practitioner", "a", rpps=ALICE, profession="G15_10", scopes=("patient/*.rs",))
+    assert [sees(each, row, policy()) for each in (narrowed, here, nowhere)] == [False, True, False]
+
+
+def test_the_operator_and_the_servers_own_work_see_everything_with_scopes_only() -> None:
+    assert predicate(Access.system("reindex"), "Observation", []) == TRUE
+    assert predicate(Access.of(Requester("operator", "x"), NOW), "Observation", []) == FALSE
+    assert Access.system("reindex").reason == "reindex"
+
+
+def test_a_requester_is_of_a_known_kind() -> None:
+    with pytest.raises(ValueError, match="insurer"):
+        Requester("insurer", "x")
+
+
+# state of the space
+
+
+def test_a_closed_record_is_its_holders_alone() -> None:
+    closed = policy(PERMIT, active=False, **TRAITANT)
+    mine = envelope(by=(f"rpps|{ALICE}",))
+    assert [sees(who, mine, closed) for who in (ALICE_HERE, HOSPITAL, HOLDER)] == [False, False, True]
+    gone = Policy.of(build("p", None, [PERMIT], [TEAM], NUMBERS))
+    assert not sees(ALICE_HERE, mine, gone)
+
+
+def test_a_record_without_active_counts_as_open() -> None:
+    assert sees(ALICE_HERE, envelope(), policy())
+
+
+# prohibited actors
+
+
+@pytest.mark.parametrize("purpose", ["HPAYMT", "COVERAGE", "ELIGDTRM", "CLMATTCH", "HMARKT"])
+def test_insurers_never_read_not_even_what_they_deposited(purpose: str) -> None:
+    who = with_purpose(ALICE_HERE, purpose)
+    assert not sees(who, envelope(by=(f"rpps|{ALICE}",)), policy(PERMIT, **TRAITANT))
+    assert compiled(who, "Practitioner", None) == TRUE
+
+
+# holder and representatives
+
+
+def test_the_holder_sees_his_record_and_what_he_is_one_of_several_in() -> None:
+    other = Requester("patient", "q", patient="q", scopes=("patient/*.cruds",))
+    assert sees(HOLDER, envelope("Observation", "V", "MASQUE_PS"), policy())
+    assert not sees(other, envelope(), policy())
+    assert sees(other, envelope("Appointment", patx=["q"]), policy(), "Appointment")
+    assert not sees(other, envelope("Group", patx=["q"]), policy(), "Group")
+    assert not sees(other, envelope("Patient", patx=["q"]), policy(), "Patient")
+    assert not sees(Requester("patient", "x", scopes=("patient/*.rs",)), envelope(), None)
+
+
+def test_what_awaits_its_announcement_is_hidden_from_the_holder_for_a_month_at_most() -> None:
+    assert not sees(HOLDER, envelope("Observation", "INVISIBLE_PATIENT"), policy())
+    assert sees(HOLDER, envelope("Observation", "INVISIBLE_PATIENT", at=MONTH_AGO), policy())
+    just_less = datetime(2026, 2, 1, 12, 0, 0, 1000, tzinfo=UTC)
+    assert not sees(HOLDER, envelope("Observation", "INVISIBLE_PATIENT", at=just_less), policy())
+    assert sees(ALICE_HERE, envelope("Observation", "INVISIBLE_PATIENT"), policy())
+    end_of_may = datetime(2026, 3, 31, tzinfo=UTC)
+    assert sees(
+        HOLDER,
+        envelope("Observation", "INVISIBLE_PATIENT", at=datetime(2026, 2, 28, tzinfo=UTC)),
+        policy(),
+        now=end_of_may,
+    )
+
+
+def test_a_representative_sees_until_majority_and_without_the_minors_secret() -> None:
+    minor, adult = policy(birthDate="2008-03-02"), policy(birthDate="2008-03-01")
+    assert [sees(MOTHER, envelope(), each) for each in (minor, adult, policy(), None)] == [True, False, False, False]
+    assert not sees(MOTHER, envelope("Observation", "INVISIBLE_REPRESENTANTS_LEGAUX"), minor)
+    assert sees(HOLDER, envelope("Observation", "INVISIBLE_REPRESENTANTS_LEGAUX"), minor)
+    leap = policy(birthDate="2008-02-29")
+    assert sees(MOTHER, envelope(), leap, now=datetime(2026, 2, 28, tzinfo=UTC))
+    assert not sees(MOTHER, envelope(), leap, now=datetime(2026, 3, 1, tzinfo=UTC))
+    assert not sees(MOTHER, envelope(), policy(birthDate="2008"))
+    assert not sees(MOTHER, envelope(), policy(birthDate="soon"))
+
+
+# author, depositor
+
+
+def test_author_and_depositing_organisation_keep_seeing_what_is_masked_or_very_restricted() -> None:
+    row = envelope("Observation", "MASQUE_PS", "V", by=(f"rpps|{BOB}", f"finess|{HERE}"))
+    assert [sees(who, row, policy(teams=())) for who in (ALICE_HERE, BOB_THERE, HOSPITAL)] == [True, True, True]
+    elsewhere = Requester("system", "lab", organization=THERE, scopes=("system/*.rs",))
+    assert not sees(elsewhere, row, policy(PERMIT))
+    written = envelope(performer=[{"identifier": {"system": "https://rpps.esante.gouv.fr", "value": BOB}}])
+    assert sees(BOB_THERE, written, policy(teams=()))
+
+
+def test_own_deposits_without_a_patient_or_a_policy_are_seen() -> None:
+    task = envelope("Task", pat=None, by=("client|his",))
+    assert sees(HOSPITAL, task, None, "Task")
+    assert not sees(ALICE_HERE, envelope("Task", pat=None), None, "Task")
+    assert sees(HOLDER, envelope("Binary", pat=None, by=("patient|p",)), policy(), "Binary")
+
+
+def test_an_audit_event_is_the_holders_and_nobody_elses() -> None:
+    row = envelope("AuditEvent", by=(f"rpps|{ALICE}",))
+    assert [sees(who, row, policy(PERMIT, **TRAITANT), "AuditEvent") for who in (ALICE_HERE, HOLDER)] == [False, True]
+
+
+def test_whom_a_person_blocked_is_nobodys_business() -> None:
+    assert not sees(ALICE_HERE, envelope("Consent"), policy(PERMIT, **TRAITANT), "Consent")
+    assert sees(HOLDER, envelope("Consent"), policy(), "Consent")
+
+
+# médecin traitant, care team
+
+
+def test_the_medecin_traitant_sees_what_is_masked() -> None:
+    masked = envelope("Observation", "MASQUE_PS", "V")
+    assert sees(ALICE_HERE, masked, policy(teams=(), **TRAITANT))
+    assert not sees(BOB_HERE, masked, policy(**TRAITANT))
+    assert not sees(with_purpose(ALICE_HERE, "HRESCH"), masked, policy(teams=(), **TRAITANT))
+    of_organisation = policy(teams=(), generalPractitioner=[{"reference": "Organization/here"}])
+    assert not sees(ALICE_HERE, envelope(), of_organisation)
+
+
+def test_the_care_team_sees_for_care_only_up_to_restricted() -> None:
+    assert sees(ALICE_HERE, envelope("Observation", "R"), policy())
+    assert not sees(ALICE_HERE, envelope("Observation", "V"), policy())
+    assert not sees(ALICE_HERE, envelope("Observation", "MASQUE_PS"), policy())
+    assert not sees(with_purpose(ALICE_HERE, "HRESCH"), envelope(), policy())
+    assert not sees(ALICE_HERE, envelope(), policy(teams=()))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"status": "proposed"},
+        {"period": {"end": "2026-02-28"}},
+        {"subject": {"reference": "Patient/q"}},
+        {"participant": [{"member": {"reference": "Practitioner/alice"}, "period": {"start": "2026-03-02"}}]},
+        {"participant": ["nonsense", {"member": 3}]},
+        {"period": "today"},
+    ],
+)
+def test_a_team_that_is_not_in_force_gives_nothing(change: dict[str, Any]) -> None:
+    assert not sees(ALICE_HERE, envelope(), policy(teams=({**TEAM, **change},)))
+
+
+def test_a_care_team_of_an_organisation_is_its_professionals_not_its_systems() -> None:
+    team = {**TEAM, "participant": [{"member": {"reference": "Organization/here"}}]}
+    assert [sees(who, envelope(), policy(teams=(team,))) for who in (ALICE_HERE, BOB_HERE, BOB_THERE, HOSPITAL)] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+
+
+def test_what_is_about_several_patients_is_for_none_of_their_professionals() -> None:
+    assert not sees(ALICE_HERE, envelope("Appointment", patx=["q"]), policy(), "Appointment")
+    assert sees(ALICE_HERE, envelope("Patient", patx=["q"]), policy(), "Patient")
+
+
+# express consent, emergency
+
+
+def test_an_occupational_physician_needs_to_be_named() -> None:
+    doctor = Requester("practitioner", "c", rpps=CAROL, profession="G15_10/SM25", organization=HERE, scopes=USER)
+    team = {**TEAM, "participant": [{"member": {"reference": "Practitioner/carol"}}]}
+    assert not sees(
+        doctor, envelope(), policy(PERMIT, teams=(team,), generalPractitioner=[{"reference": "Practitioner/carol"}])
+    )
+    actor = [{"role": {}, "reference": {"reference": "Practitioner/carol"}}]
+    assert sees(doctor, envelope(), policy({**PERMIT, "provision": {"type": "permit", "actor": actor}}, teams=()))
+
+
+def test_an_emergency_opens_the_record_of_the_patient_named_unless_opposed() -> None:
+    urgent, calm = with_purpose(BOB_HERE, "BTG"), policy(teams=())
+    assert sees(urgent, envelope(), calm)
+    assert not matches(compiled(urgent, "Observation", calm, named=False), envelope())
+    assert not sees(urgent, envelope("Observation", "MASQUE_PS"), calm)
+    assert not sees(urgent, envelope("Observation", "V"), calm)
+    opposed = {**PERMIT, "provision": {"type": "deny", "purpose": [{"code": "BTG"}]}}
+    assert not sees(urgent, envelope(), policy(opposed, teams=()))
+    lay = Requester("practitioner", "l", rpps=BOB, profession="R94_200", organization=HERE, scopes=USER, purpose="BTG")
+    assert not sees(lay, envelope(), calm)
+
+
+def test_the_regulating_physician_reads_unless_opposed() -> None:
+    regulator = with_purpose(ALICE_HERE, "ETREAT")
+    assert sees(regulator, envelope(), policy(teams=()))
+    assert not sees(with_purpose(BOB_HERE, "ETREAT"), envelope(), policy(teams=()))
+    against_glass = {**PERMIT, "provision": {"type": "deny", "purpose": [{"code": "BTG"}]}}
+    assert sees(regulator, envelope(), policy(against_glass, teams=()))
+    opposed = {**PERMIT, "provision": {"type": "deny", "purpose": [{"code": "ETREAT"}]}}
+    assert not sees(regulator, envelope(), policy(opposed, teams=()))
+    assert not sees(with_purpose(ALICE_HERE, "BTG"), envelope(), policy(opposed, teams=()))
+
+
+# habilitation matrix
+
+
+@pytest.mark.parametrize(
+    ("profession", "code", "visible"),
+    [
+        ("G15_10", "11488-4", True),
+        ("G15_10", "ATTEST-RESID", False),
+        ("G15_10", None, True),
+        ("G15_10/SM26", "new", True),
+        ("G15_40", "11488-4", True),
+        ("G15_40", "68599-0", False),
+        ("G15_40", "new", False),
+        ("G15_40", None, False),
+        ("G15_80", "60591-5", True),
+        ("G15_99", "11488-4", False),
+        (None, "11488-4", False),
+    ],
+)
+def test_the_matrix_opens_document_types_to_professions(
+    profession: str | None, code: str | None, visible: bool
+) -> None:
+    who = Requester("practitioner", "a", rpps=ALICE, profession=profession, organization=HERE, scopes=USER)
+    typed: dict[str, Any] = {"type": {"coding": [{"system": "http://loinc.org", "code": code}]}} if code else {}
+    assert sees(who, envelope("DocumentReference", **typed), policy(PERMIT), "DocumentReference") is visible
+
+
+def test_the_matrix_opens_resource_types_to_professions() -> None:
+    assert sees(BOB_HERE, envelope("Condition"), policy(), "Condition")
+    assert not sees(BOB_HERE, envelope("Claim"), policy(), "Claim")
+    assert sees(ALICE_HERE, envelope("Claim"), policy(), "Claim")
+
+
+# masking
+
+
+@pytest.mark.parametrize("label", ["MASQUE_PS", "MASQUE_PSOCIAL", "MASQUE_PT"])
+def test_what_is_masked_is_hidden_from_professionals_whatever_consent_says(label: str) -> None:
+    actor = [{"role": {}, "reference": {"reference": "Practitioner/bob"}}]
+    assert not sees(
+        BOB_HERE, envelope("Observation", label), policy({**PERMIT, "provision": {"type": "permit", "actor": actor}})
+    )
+
+
+def test_a_binary_of_a_document_is_judged_by_its_labels_or_not_at_all() -> None:
+    of_document: dict[str, Any] = {"securityContext": {"reference": "DocumentReference/d"}}
+    row = envelope("Binary", **of_document)
+    rules = policy(PERMIT, **TRAITANT)
+    assert [sees(who, row, rules, "Binary") for who in (BOB_THERE, HOLDER, ALICE_HERE)] == [False, False, True]
+    document: dict[str, Any] = acl(
+        {"resourceType": "DocumentReference", "securityLabel": [{"coding": [coding("R")]}]}, HOSPITAL, NOW
+    )
+    resource: dict[str, Any] = {"resourceType": "Binary", "id": "1", **of_document}
+    bound: dict[str, Any] = {"_id": "1", "pat": "p", "acl": acl(resource, HOSPITAL, NOW, document=document)}
+    assert bound["acl"]["conf"] == 4
+    assert sees(ALICE_HERE, bound, rules, "Binary")
+    assert sees(HOLDER, bound, rules, "Binary")
+
+
+# directory
+
+
+def test_the_directory_is_everyones_and_a_patients_schedule_is_not() -> None:
+    for who in (ALICE_HERE, HOSPITAL, HOLDER):
+        assert compiled(who, "Practitioner", None) == TRUE
+        assert sees(who, envelope("Schedule", pat=None), policy(teams=()), "Schedule")
+    assert not sees(BOB_THERE, envelope("Schedule"), policy(teams=()), "Schedule")
+    assert compiled(Requester("patient", "p", patient="p"), "Practitioner", None) == FALSE
+
+
+# across patients
+
+
+def test_across_patients_those_of_whom_the_same_is_said_share_a_branch() -> None:
+    many = [Policy(**{**vars(policy()), "patient": f"p{i}"}) for i in range(50)]
+    one = Policy(**{**vars(policy(active=False)), "patient": "p50"})
+    found = predicate(Access.of(ALICE_HERE, NOW), "Observation", [*many, one])
+    assert str(found).count("'p7'") == 1
+    assert [matches(found, envelope(pat=f"p{i}")) for i in (0, 49, 50, 51)] == [True, True, False, False]
+    mine = (f"rpps|{ALICE}",)
+    assert [matches(found, envelope(pat=f"p{i}", by=mine)) for i in (0, 50, 51)] == [True, False, True]
+
+
+def test_explanations_name_the_rules_that_took_part() -> None:
+    told = explain(Access.of(BOB_HERE, NOW), "Observation", envelope("Observation", "MASQUE_PS"), policy())
+    assert not told.visible
+    parts = {part.rule: part for part in told.parts}
+    assert parts["team"].holds
+    assert not parts["unmasked"].holds
+    assert parts["unmasked"].of == ("team",)
+    assert parts["nothing"].words
+    none = Requester("practitioner", "a", rpps=ALICE)
+    assert [part.rule for part in explain(Access.of(none, NOW), "Observation", envelope(), None).parts] == ["scope"]
+    for kind, row, rule in (
+        ("Practitioner", envelope("Practitioner", pat=None), "shared"),
+        ("Observation", envelope(), "own"),
+    ):
+        assert explain(Access.of(BOB_THERE, NOW), kind, row, None).parts[0].rule == rule
+    assert explain(Access.system("x", NOW), "Observation", envelope(), None).parts[0].rule == "operator"
