@@ -17,6 +17,9 @@ from fhirserver.errors import InvalidJson
 MAX_DEPTH: Final = 100
 """Levels of `{` and `[`: no R4 resource needs half of it."""
 
+_LEAST: Final = -(2**63)
+"""The least integer that orjson writes."""
+_GREATEST: Final = 2**64 - 1
 _BOM: Final = b"\xef\xbb\xbf"
 
 
@@ -73,6 +76,11 @@ def pretty(value: Any) -> bytes:
     return orjson.dumps(value, default=_number, option=orjson.OPT_INDENT_2)
 
 
+def number(text: str) -> int | Decimal:
+    """The value of a JSON number. Raises ValueError or InvalidOperation for one beyond measure."""
+    return _int(text) if text.removeprefix("-").isdecimal() else _float(text)
+
+
 def _number(value: object) -> orjson.Fragment:
     if isinstance(value, Decimal):
         return orjson.Fragment(getattr(value, "text", None) or str(value))
@@ -85,7 +93,8 @@ def _float(text: str) -> Decimal:
 
 
 def _int(text: str) -> int | Decimal:
-    return ExactDecimal(text) if text == "-0" else int(text)
+    value = int(text)
+    return ExactDecimal(text) if text == "-0" or not _LEAST <= value <= _GREATEST else value
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

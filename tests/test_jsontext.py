@@ -11,11 +11,30 @@ from fhirserver.errors import InvalidJson
 
 
 @pytest.mark.parametrize(
-    "text", ["1.0", "1.00", "0.0000001", "1e2", "1E+2", "-0", "-0.0", "12345678901234567890.123456789", "100", "0.10"]
+    "text",
+    [
+        "1.0",
+        "1.00",
+        "0.0000001",
+        "1e2",
+        "1E+2",
+        "-0",
+        "-0.0",
+        "12345678901234567890.123456789",
+        "2" + "0" * 19,
+        "100",
+        "0.10",
+    ],
 )
 def test_a_number_is_written_digit_for_digit_as_it_was_read(text: str) -> None:
     body = f'{{"value":{text}}}'.encode()
     assert jsontext.dump(jsontext.parse(body)) == body
+
+
+@pytest.mark.parametrize("text", ["1.0", "7", "-0", "1e2", "-9223372036854775809", "18446744073709551616"])
+def test_a_number_alone_is_read_as_within_a_document(text: str) -> None:
+    found, same = jsontext.number(text), jsontext.parse(text.encode())
+    assert (type(found), found, jsontext.dump(found)) == (type(same), same, text.encode())
 
 
 def test_a_decimal_is_a_decimal_and_an_integer_an_integer() -> None:

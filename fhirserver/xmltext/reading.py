@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal, InvalidOperation
+from decimal import InvalidOperation
 from typing import TYPE_CHECKING, Any, Final
 
 from lxml import etree
@@ -15,6 +15,7 @@ from fhirserver.xmltext.source import Source, select
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from decimal import Decimal
 
     from fhirserver.spec import Definitions
 
@@ -146,8 +147,9 @@ class _Reader:
             whole = False
         if whole:
             return text
-        etree.cleanup_namespaces(element)
-        return str(etree.tostring(element, encoding="unicode", with_tail=False))
+        alone = etree.fromstring(etree.tostring(element, with_tail=False))
+        etree.cleanup_namespaces(alone)
+        return str(etree.tostring(alone, encoding="unicode"))
 
 
 def _append(slot: Slot, out: dict[str, Any], value: Any, extra: dict[str, Any]) -> None:
@@ -195,13 +197,10 @@ def _to_integer(text: str) -> int:
 
 
 def _to_decimal(text: str) -> int | Decimal:
-    """As `jsontext` reads the same digits."""
+    """As JSON reads the same digits."""
     if _decimal(text) is None:
         raise ValueError
-    if text.lstrip("-").isdecimal() and text != "-0":
-        return int(text)
-    value = Decimal(text)
-    return value if str(value) == text else jsontext.ExactDecimal(text)
+    return jsontext.number(text)
 
 
 _CONVERT: Final[Mapping[str, Callable[[str], Any]]] = {

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 XML = "application/fhir+xml"
 DIV = "<div xmlns=\"http://www.w3.org/1999/xhtml\">  <p class='a'>2 &lt; 3&#160;!</p><br /></div>"
 PATIENT = (
-    f'<?xml version="1.0" encoding="UTF-8"?>\n<Patient xmlns="http://hl7.org/fhir"><text><status value="generated"/>{DIV}'
-    '</text><active value="true"/><name><family value="Lefèvre"/><given id="g" value="Zoé"/></name></Patient>'
+    '<?xml version="1.0" encoding="UTF-8"?>\n<Patient xmlns="http://hl7.org/fhir"><text><status value="generated"/>'
+    f'{DIV}</text><active value="true"/><name><family value="Lefèvre"/><given id="g" value="Zoé"/></name></Patient>'
 )
 OBSERVATION = (
     '<Observation xmlns="http://hl7.org/fhir"><status value="final"/><code><text value="poids"/></code>'
@@ -99,7 +99,8 @@ def test_a_transaction_in_xml_is_answered_in_xml(operator: Caller) -> None:
     bundle = (
         '<Bundle xmlns="http://hl7.org/fhir"><type value="transaction"/><entry>'
         '<fullUrl value="urn:uuid:6f3f1ad0-5d1b-4a5e-9e0c-1f6d51b5a4f1"/>'
-        f'<resource>{inner}</resource><request><method value="POST"/><url value="Observation"/></request></entry></Bundle>'
+        f'<resource>{inner}</resource><request><method value="POST"/><url value="Observation"/></request>'
+        "</entry></Bundle>"
     )
     answer = operator.post("", bundle.encode(), Content_Type=XML, Accept=XML, Prefer="return=representation")
     (entry,) = read(answer)["entry"]
