@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from fhirserver.search import composite, extract, paths, terms, text
 from fhirserver.search.extract import Context, Value
-from fhirserver.search.parameters import Catalogue
+from fhirserver.search.parameters import catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,7 +35,7 @@ class Indexer:
     with, `timezone` the zone of dates that name none. Safe between threads."""
 
     def __init__(self, defs: Definitions, *, base_url: str | Iterable[str] = (), timezone: str = "UTC") -> None:
-        self.catalogue = Catalogue(defs)
+        self.catalogue = catalogue(defs)
         self._context = Context(extract.sensitivity(defs), ZoneInfo(timezone), own_bases(base_url))
 
     def index(self, resource: dict[str, Any]) -> Index:

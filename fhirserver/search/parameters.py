@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -135,6 +136,12 @@ class Catalogue:
                 found = self._compiled.get(resource_type) or _compile(self.defs, resource_type)
                 self._compiled[resource_type] = found
         return found
+
+
+@lru_cache(maxsize=8)
+def catalogue(defs: Definitions) -> Catalogue:
+    """The catalogue of some definitions, one for all who ask."""
+    return Catalogue(defs)
 
 
 def _compile(defs: Definitions, resource_type: str) -> Parameters:

@@ -15,7 +15,7 @@ from fhirserver.search import dates, extract, results
 from fhirserver.search.asked import Asker
 from fhirserver.search.criteria import Criterion, compile_criterion
 from fhirserver.search.index import own_bases
-from fhirserver.search.parameters import Catalogue
+from fhirserver.search.parameters import catalogue
 from fhirserver.search.patients import pinned
 from fhirserver.search.query import Query
 
@@ -51,7 +51,6 @@ NOT_OFFERED: Final = {
 class Known(NamedTuple):
     """What parsing needs of some definitions."""
 
-    catalogue: Catalogue
     sensitive: Callable[[str], bool]
     resource_types: frozenset[str]
 
@@ -59,7 +58,7 @@ class Known(NamedTuple):
 @lru_cache(maxsize=8)
 def known(defs: Definitions) -> Known:
     """What parsing needs of some definitions, kept with them."""
-    return Known(Catalogue(defs), extract.sensitivity(defs), frozenset(defs.resource_types))
+    return Known(extract.sensitivity(defs), frozenset(defs.resource_types))
 
 
 def parse(
@@ -80,8 +79,8 @@ def parse(
     """
     params = tuple((name, value) for name, value in params if name not in results.PRESENTATION)
     _check_size(params)
-    catalogue, sensitive, types = known(defs)
-    parameters = catalogue.of(resource_type)
+    sensitive, types = known(defs)
+    parameters = catalogue(defs).of(resource_type)
     shape = results.read(defs, parameters, ((name, value) for name, value in params if name in results.NAMES))
     moment = dates.micros(now or datetime.now(UTC))
     asker = Asker(sensitive, ZoneInfo(timezone), own_bases(base_url), moment, types)

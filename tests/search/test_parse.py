@@ -180,3 +180,8 @@ def test_two_patients_at_once_are_nobody() -> None:
 
 def test_a_type_that_a_parameter_does_not_lead_to_finds_nothing() -> None:
     assert query("Observation", ("patient", "Group/1")).where == (predicate.FALSE,)
+
+
+def test_every_resource_has_an_id_and_a_time() -> None:
+    assert query("Patient", ("_id:missing", "false"), ("_lastUpdated:missing", "false")).where == (predicate.TRUE,) * 2
+    assert query("Patient", ("_id:missing", "true")).where == (FALSE,)
