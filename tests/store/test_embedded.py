@@ -179,15 +179,17 @@ def test_a_lost_or_changed_password_is_told(running: Embedded) -> None:
     running.start()
 
 
-def test_a_stray_configuration_in_the_working_folder_is_not_read(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "secantusd.toml").write_text('host = "0.0.0.0"\nport = 1\n')
+def test_a_stray_configuration_is_not_read(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder.mkdir()
+    for place in (tmp_path, folder):
+        (place / "secantusd.toml").write_text('host = "0.0.0.0"\n[server]\nhost = "0.0.0.0"\n')
     monkeypatch.chdir(tmp_path)
     database = Embedded(folder, sync=False)
     database.start()
     database.stop()
-    assert "0.0.0.0" not in (folder / "database.log").read_text()
+    log = (folder / "database.log").read_text()
+    assert "loaded config from database.toml" in log
+    assert "secantusd.toml" not in log
 
 
 def test_a_database_that_does_not_start_says_where_to_look(
