@@ -16,7 +16,9 @@ REJECTED: Final = "fhirserver-load.rejected.ndjson"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("paths", nargs="+", metavar="PATH", type=Path, help=".json, .ndjson, .gz, .xz, or folders")
+    parser.add_argument(
+        "paths", nargs="+", metavar="PATH", type=Path, help=".json, .ndjson, .xml, also .gz or .xz; folders"
+    )
     parser.add_argument("--base", required=True, metavar="URL", help="FHIR base, such as http://127.0.0.1:8080/fhir")
     parser.add_argument("--token", required=True, metavar="T", help="bearer token")
     parser.add_argument("--connections", type=int, default=4, help="parallel connections (default 4)")

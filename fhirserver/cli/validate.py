@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver import jsontext
 from fhirserver.cli import Problem
@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 
     from fhirserver.validation import Validator
 
+ENDINGS: Final = (".json", ".xml")
+
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", nargs="+", metavar="FILE", type=Path, help="JSON files, or folders of them")
+    parser.add_argument("files", nargs="+", metavar="FILE", type=Path, help="JSON or XML files, or folders of them")
     parser.add_argument("--profile", action="append", default=[], metavar="CANONICAL", help="hold them to it too")
     parser.add_argument("--profiles", choices=("french", "core"), default="french", help="defaults of the types")
     parser.add_argument("--package", action="append", default=[], metavar="TGZ", type=Path, help="a published guide")
@@ -55,7 +57,7 @@ def _validator(packages: Sequence[Path], profiles: str) -> Validator:
 def _files(paths: Sequence[Path]) -> Iterator[Path]:
     for path in paths:
         if path.is_dir():
-            yield from sorted(path.rglob("*.json"))
+            yield from sorted(each for each in path.rglob("*") if each.suffix.lower() in ENDINGS and each.is_file())
         elif path.exists():
             yield path
         else:
@@ -64,11 +66,20 @@ def _files(paths: Sequence[Path]) -> Iterator[Path]:
 
 def _issues(validator: Validator, file: Path, profiles: Sequence[str]) -> Sequence[Issue]:
     try:
-        return validator.check(jsontext.parse_object(file.read_bytes()), profiles)
+        return validator.check(_resource(validator, file), profiles)
     except FhirError as error:
         return error.issues
     except OSError as error:
         return [Issue("fatal", "exception", f"Cannot be read: {error.strerror}.")]
+
+
+def _resource(validator: Validator, file: Path) -> dict[str, Any]:
+    content = file.read_bytes()
+    if file.suffix.lower() != ".xml":
+        return jsontext.parse_object(content)
+    from fhirserver import xmltext
+
+    return xmltext.parse(content, validator.definitions)
 
 
 def _print(file: Path, issues: Sequence[Issue]) -> None:

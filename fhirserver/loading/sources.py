@@ -1,4 +1,7 @@
-"""Files and folders to the requests that load them: Bundles, single resources, NDJSON, packed by gzip or xz or not."""
+"""Files and folders to the requests that load them: Bundles, single resources, NDJSON, packed by gzip or xz or not.
+
+XML is sent as the JSON that it means.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fhirserver import jsontext
-from fhirserver.errors import InvalidJson
+from fhirserver.errors import InvalidJson, InvalidXml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-ENDINGS: Final = (".json", ".ndjson")
+ENDINGS: Final = (".json", ".ndjson", ".xml")
 PACKINGS: Final = (".gz", ".xz")
 
 
@@ -56,9 +59,19 @@ def items(path: Path) -> Iterator[Item | Unreadable]:
                         yield from _of_text(line, f"{path}:{number}")
         else:
             with _opened(path) as file:
-                yield from _of_text(file.read(), str(path))
+                content = file.read()
+            yield from _of_text(_as_json(content) if _ending(path) == ".xml" else content, str(path))
+    except InvalidXml as error:
+        yield Unreadable(str(path), error.text)
     except (OSError, EOFError, lzma.LZMAError) as error:
         yield Unreadable(str(path), f"cannot be read: {error}")
+
+
+def _as_json(content: bytes) -> bytes:
+    from fhirserver import xmltext
+    from fhirserver.spec import Definitions
+
+    return jsontext.dump(xmltext.parse(content, Definitions.core()))
 
 
 def _of_text(text: bytes, origin: str) -> Iterator[Item | Unreadable]:

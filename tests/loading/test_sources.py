@@ -42,6 +42,17 @@ def test_decimals_keep_their_digits(tmp_path: Path) -> None:
     assert found.body == body
 
 
+def test_xml_is_sent_as_the_json_it_means(tmp_path: Path) -> None:
+    value = '<valueQuantity><value value="1.50"/></valueQuantity>'
+    text = f'<Observation xmlns="http://hl7.org/fhir"><id value="o"/>{value}</Observation>'.encode()
+    body = b'{"resourceType":"Observation","id":"o","valueQuantity":{"value":1.50}}'
+    for path in (write(tmp_path / "o.xml", text), write(tmp_path / "o.xml.gz", gzip.compress(text))):
+        (found,) = items(path)
+        assert isinstance(found, Item)
+        assert (found.method, found.path, found.body) == ("PUT", "Observation/o", body)
+    assert len(list(files([tmp_path]))) == 2
+
+
 def test_a_collection_is_sent_entry_by_entry_and_an_empty_entry_told(tmp_path: Path) -> None:
     first, second = items(write(tmp_path / "c.json", COLLECTION))
     assert isinstance(first, Item)
@@ -58,7 +69,14 @@ def test_packed_files_are_read(tmp_path: Path, packed: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "content"),
-    [("a.json", b"{"), ("a.json", b"[]"), ("a.json", b"{}"), ("a.json.gz", b"no gzip"), ("a.json.xz", b"no xz")],
+    [
+        ("a.json", b"{"),
+        ("a.json", b"[]"),
+        ("a.json", b"{}"),
+        ("a.json.gz", b"no gzip"),
+        ("a.json.xz", b"no xz"),
+        ("a.xml", b"<a>"),
+    ],
 )
 def test_what_cannot_be_read_is_told_not_raised(tmp_path: Path, name: str, content: bytes) -> None:
     (found,) = items(write(tmp_path / name, content))

@@ -62,14 +62,16 @@ def test_official_xml_means_the_json_beside_it() -> None:
     assert len(files) >= 6
     for file in files.values():
         found = xmltext.parse(file.read_bytes(), CORE)
-        assert without_div(found) == without_div(jsontext.parse_object(file.with_suffix(".json").read_bytes())), file
+        assert meant(found) == meant(jsontext.parse_object(file.with_suffix(".json").read_bytes())), file
     with pytest.raises(InvalidXml, match="'extension' must come before 'status'"):
         xmltext.parse(misordered, CORE)
 
 
-def without_div(value: dict[str, Any]) -> Any:
-    """The JSON copies have a narrative of their own spacing."""
-    value.get("text", {}).pop("div", None)
+def meant(value: dict[str, Any]) -> Any:
+    """The JSON copies have bare quotation marks in the narrative, the only difference."""
+    narrative = value.get("text", {})
+    if "div" in narrative:
+        narrative["div"] = narrative["div"].replace("&quot;", '"')
     return canonical(value)
 
 
