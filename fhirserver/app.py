@@ -13,6 +13,7 @@ from fhirserver.audit import Chains
 from fhirserver.auth import DEVELOPMENT_ISSUER, SigningKey, TokenVerifier
 from fhirserver.clock import parse_clock
 from fhirserver.rest import edge, health, openapi
+from fhirserver.rest.guides import Guides
 from fhirserver.rest.pages import PageSeal
 from fhirserver.rest.services import Services
 from fhirserver.search import Indexer
@@ -20,7 +21,6 @@ from fhirserver.serving.supervisor import INSTANCE, base_of
 from fhirserver.settings import SettingsError
 from fhirserver.spec import Definitions
 from fhirserver.store import Store
-from fhirserver.validation import Validator
 
 if TYPE_CHECKING:
     from fhirserver.settings import Settings
@@ -40,6 +40,7 @@ def create_services(settings: Settings) -> Services:
         base=base,
         instance=os.environ.get(INSTANCE, uuid.uuid4().hex),
         definitions=definitions,
+        guides=Guides(settings.packages_folder, settings.profiles, definitions),
         indexer=indexer,
         store=Store(
             settings.mongo,
@@ -48,7 +49,6 @@ def create_services(settings: Settings) -> Services:
             index=indexer.index,
             operation=settings.query_seconds,
         ),
-        validator=Validator(definitions, profile_set=settings.profiles),
         verifier=TokenVerifier(
             key,
             issuer=issuer,

@@ -43,6 +43,7 @@ class Settings:
     workers: int = _setting(2, "worker processes")
     threads: int = _setting(4, "threads of each worker")
     base_url: str = _setting("", "public FHIR base, as in links and `Location`; empty: http://host:port/fhir")
+    packages: str = _setting("", "folder of added packages; empty: `packages` in the folder of the embedded database")
     profiles: str = _setting(
         "french", "`french`: what claims no profile is held to the French default of its type; `core`: to R4"
     )
@@ -58,6 +59,13 @@ class Settings:
     audience: str = _setting("", "audience of accepted tokens; empty: the FHIR base")
     key_file: str = _setting("", "PEM private key that signs tokens and derives the key of page links")
     sync_on_commit: bool = _setting(True, "embedded database: flush each commit to disk")
+
+    @property
+    def packages_folder(self) -> Path | None:
+        """Where added packages lie; None when there is no such place."""
+        if self.packages:
+            return Path(self.packages)
+        return Path(self.embedded) / "packages" if self.embedded else None
 
 
 def load(config: str | Path | None = None, environ: Mapping[str, str] | None = None, **given: Any) -> Settings:

@@ -24,9 +24,9 @@ from fhirserver import jsontext
 from fhirserver.access import Requester
 from fhirserver.app import create_app, create_services
 from fhirserver.auth import DEVELOPMENT_ISSUER, SigningKey, development_claims, sign
+from fhirserver.rest.guides import Guides
 from fhirserver.settings import Settings
 from fhirserver.store import Store
-from fhirserver.validation import Validator
 from tests.database import embedded_uri
 
 if TYPE_CHECKING:
@@ -260,7 +260,7 @@ def _template(uri: str, profiles: str) -> Services:
     """Services whose rooms are shared by all applications; their own store is not used."""
     if profiles != "core":
         core = _template(uri, "core")
-        return replace(core, validator=Validator(core.definitions, profile_set=profiles))
+        return replace(core, guides=Guides(None, profiles, core.definitions))
     with TemporaryDirectory() as folder:
         file = Path(folder) / "key.pem"
         file.write_bytes(_key().jwk.as_pem(private=True))

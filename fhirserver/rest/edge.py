@@ -38,7 +38,10 @@ def blueprint() -> Blueprint:
     """All interactions below the FHIR base, from the table in `routes`."""
     fhir = Blueprint("fhir", __name__, url_prefix="/fhir")
     for route in ROUTES:
-        fhir.add_url_rule(route.path, route.name, _view(route), methods=[route.method], strict_slashes=False)
+        fixed = {"type": route.type} if route.type else {}
+        fhir.add_url_rule(
+            route.path, route.name, _view(route), methods=[route.method], strict_slashes=False, defaults=fixed
+        )
     return fhir
 
 
@@ -74,6 +77,8 @@ def _check_path(exchange: Exchange, path: dict[str, str]) -> None:
     type, id = path.get("type"), path.get("id")
     if type is not None and type not in exchange.services.definitions.resource_types:
         raise NotFound(f"{type!r} is not a resource type of FHIR R4.", code="not-supported")
+    if id is not None and id.startswith("$"):
+        raise NotFound(f"The operation {id} is not offered on {type} by this method.", code="not-supported")
     if id is not None and not ID.fullmatch(id):
         raise BadRequest(f"{id!r} cannot be an id: 1 to 64 of A-Z, a-z, 0-9, `-` and `.`.")
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from fhirserver import __version__
 from fhirserver.rest.answer import Answer, of_value
 from fhirserver.rest.interactions import RESOURCE_INTERACTIONS, SYSTEM_INTERACTIONS
+from fhirserver.rest.operations.table import OPERATIONS
 from fhirserver.search.parameters import Catalogue
 
 if TYPE_CHECKING:
@@ -61,6 +62,9 @@ def _resources(definitions: Definitions) -> list[dict[str, Any]]:
             "conditionalDelete": "not-supported",
             "referencePolicy": ["literal", "logical", "local"],
             "searchParam": _parameters(definitions, catalogue, type),
+            "operation": [
+                {"name": each.name, "definition": each.definition} for each in OPERATIONS if each.type in ("", type)
+            ],
         }
         for type in definitions.resource_types
     ]

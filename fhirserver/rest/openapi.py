@@ -75,6 +75,8 @@ def _operation(route: Route) -> dict[str, Any]:
     }
     if route.interaction in _WITH_BODY:
         operation["requestBody"] = {"required": True, "content": _content()}
+    if route.definition and route.method == "POST":
+        operation["requestBody"] = {"content": _content()}
     if route.name == "search-post":
         form = {"type": "object", "additionalProperties": {"type": "string"}}
         operation["requestBody"] = {"content": {"application/x-www-form-urlencoded": {"schema": form}}}

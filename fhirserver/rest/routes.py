@@ -9,6 +9,7 @@ from fhirserver.rest.create import create
 from fhirserver.rest.delete import delete
 from fhirserver.rest.history import history_instance
 from fhirserver.rest.metadata import metadata
+from fhirserver.rest.operations.table import OPERATIONS
 from fhirserver.rest.read import read, vread
 from fhirserver.rest.search_type import search_get, search_post
 from fhirserver.rest.smart import smart_configuration
@@ -24,7 +25,10 @@ ID: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 
 
 class Route(NamedTuple):
-    """A method and path below the base. `interaction` is the CapabilityStatement's code; `open`: no token needed."""
+    """A method and path below the base. `interaction` is the CapabilityStatement's code; `open`: no token needed.
+
+    Of an operation: `type` is the resource type in its path, `definition` the canonical of its OperationDefinition.
+    """
 
     name: str
     method: str
@@ -33,6 +37,8 @@ class Route(NamedTuple):
     interaction: str
     summary: str
     open: bool = False
+    type: str = ""
+    definition: str = ""
 
 
 def _route(name: str, method: str, path: str, handler: Callable[..., Any], interaction: str, summary: str) -> Route:
@@ -53,4 +59,9 @@ ROUTES: Final = (
     _route("delete", "DELETE", "/<type>/<id>", delete, "delete", "Delete a resource"),
     _route("history", "GET", "/<type>/<id>/_history", history_instance, "history-instance", "All versions"),
     _route("vread", "GET", "/<type>/<id>/_history/<version>", vread, "vread", "Read one version"),
+    *(
+        Route(name, method, path, each.handler, "operation", each.summary, type=each.type, definition=each.definition)
+        for each in OPERATIONS
+        for name, method, path in each.paths()
+    ),
 )

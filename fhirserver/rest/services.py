@@ -10,11 +10,13 @@ if TYPE_CHECKING:
     from fhirserver.audit import Chains, Event
     from fhirserver.auth import TokenVerifier
     from fhirserver.clock import Clock
+    from fhirserver.rest.guides import Guides
     from fhirserver.rest.pages import PageSeal
     from fhirserver.search import Indexer
     from fhirserver.settings import Settings
     from fhirserver.spec import Definitions
     from fhirserver.store import Store
+    from fhirserver.terminology import Terminology
     from fhirserver.validation import Validator
 
 
@@ -26,13 +28,22 @@ class Services:
     instance: str
     """Names this running server, so that a readiness check knows it from another on the same port."""
     definitions: Definitions
+    """What is searched, indexed and written as XML: it stays while the server runs."""
+    guides: Guides
     indexer: Indexer
     store: Store
-    validator: Validator
     verifier: TokenVerifier
     chains: Chains
     seal: PageSeal
     clock: Clock
+
+    @property
+    def validator(self) -> Validator:
+        return self.guides.current.validator
+
+    @property
+    def terminology(self) -> Terminology:
+        return self.guides.current.terminology
 
     def trace(self, access: Access, event: Event) -> None:
         """Stores the trace of an access; returns when it is safe. Raises Unavailable."""

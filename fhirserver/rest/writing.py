@@ -25,7 +25,7 @@ from fhirserver.rest import compartment, references
 from fhirserver.rest.answer import Answer, version_headers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from fhirserver.rest.exchange import Exchange
     from fhirserver.store import Stored, Transaction
@@ -57,12 +57,18 @@ def received(resource: dict[str, Any], type: str, id: str | None = None) -> dict
     return resource
 
 
+def findings(exchange: Exchange, resource: dict[str, Any], profiles: Sequence[str] = ()) -> list[Issue]:
+    """All findings of the resource, as R4, the profiles and, for a Consent, the rules of access have it."""
+    language = exchange.request.accept_languages.best_match(("en", "fr")) or "en"
+    issues = exchange.services.validator.check(resource, profiles, language=language)
+    if resource.get("resourceType") == "Consent" and not any(issue.is_error for issue in issues):
+        issues += problems(resource)
+    return issues
+
+
 def validated(exchange: Exchange, resource: dict[str, Any]) -> list[Issue]:
     """The findings that do not forbid to store it. Raises Unprocessable with all of them when one does."""
-    language = exchange.request.accept_languages.best_match(("en", "fr")) or "en"
-    issues = exchange.services.validator.check(resource, language=language)
-    if resource["resourceType"] == "Consent" and not any(issue.is_error for issue in issues):
-        issues += problems(resource)
+    issues = findings(exchange, resource)
     if any(issue.is_error for issue in issues):
         raise Unprocessable("The resource does not conform.", issues=issues)
     return issues

@@ -91,6 +91,33 @@ class Archive:
         return [row[0] for row in self._rows("select key from fact order by key")]
 
 
+class Held:
+    """An archive read once into memory, its resources still packed: it outlives the file."""
+
+    def __init__(self, path: Path) -> None:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
+            rows = connection.execute(INDEX.replace(" from ", ", body from ") + " order by key").fetchall()
+            self._facts = dict(connection.execute("select key, body from fact").fetchall())
+        self._entries = [Entry(*row[:-1]) for row in rows]
+        self._bodies = {row[0]: row[-1] for row in rows}
+        self._by_url: dict[str, list[Entry]] = {}
+        for each in self._entries:
+            if each.url:
+                self._by_url.setdefault(each.url, []).append(each)
+
+    def entries(self, resource_type: str | None = None) -> list[Entry]:
+        return [each for each in self._entries if resource_type in (None, each.resource_type)]
+
+    def by_url(self, url: str) -> list[Entry]:
+        return self._by_url.get(url, [])
+
+    def load(self, key: int | str) -> Any:
+        return _unpack(self._bodies[key])
+
+    def fact(self, key: str) -> Any | None:
+        return _unpack(self._facts[key]) if key in self._facts else None
+
+
 def write(path: Path, resources: Iterable[Mapping[str, Any]], facts: Mapping[str, Any]) -> None:
     """Write an archive to `path`, over what is there; the same input gives the same rows."""
     path.unlink(missing_ok=True)

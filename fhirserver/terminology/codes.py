@@ -167,7 +167,7 @@ def lookup(
     language: str | None = None,
     concepts: Concepts | None = None,
 ) -> dict[str, Any]:
-    """What is known of a code, as Parameters. Raises NotFound for an unknown code, NotHere for an unknown system."""
+    """What is known of a code, as Parameters. Raises NotFound for an unknown code, version or system."""
     found = concepts or membership.concepts(system, version)
     if found is None:
         return _grammatical(system, code)
@@ -191,7 +191,7 @@ def lookup(
 def _grammatical(system: str, code: str) -> dict[str, Any]:
     grammar = GRAMMARS.get(system)
     if grammar is None:
-        raise NotHere(system, f"The code system {system} is not known here.")
+        raise NotFound(f"The code system {system} is not known here.")
     if not grammar.form(code):
         raise NotFound(f"{code!r} does not have the form of a code of {grammar.name}.")
     return parameters([parameter("name", "String", grammar.name), parameter("display", "String", code)])
@@ -238,15 +238,15 @@ def _property(name: str, member: str, value: Any) -> dict[str, Any]:
 def subsumes(membership: Membership, one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
     """`equivalent`, `subsumes` (the first is above), `subsumed-by` or `not-subsumed`, of two Codings of one system.
 
-    Raises BadRequest for two systems, NotFound for an unknown code, NotHere for an unknown system, and Unprocessable
-    where the hierarchy means something else.
+    Raises BadRequest for two systems, NotFound for an unknown code or system, and Unprocessable where the hierarchy
+    means something else.
     """
     system = one.get("system")
     if not system or system != other.get("system"):
         raise BadRequest("Both codes must be of one code system.")
     concepts = membership.concepts(system, one.get("version") or other.get("version"))
     if concepts is None:
-        raise NotHere(system, f"The code system {system} is not known here.")
+        raise NotFound(f"The code system {system} is not known here.")
     if concepts.resource.get("hierarchyMeaning") in _NOT_SUBSUMPTION:
         meaning = concepts.resource["hierarchyMeaning"]
         raise Unprocessable(f"The hierarchy of {system} is {meaning}: it says nothing of subsumption.")

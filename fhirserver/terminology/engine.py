@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from fhirserver.errors import NotFound
 from fhirserver.terminology import codes, expansion, translation
 from fhirserver.terminology.concepts import Concepts
-from fhirserver.terminology.sources import Brought, Compiled, Joined, Packages
+from fhirserver.terminology.sources import Brought, Joined, Kept, Packages
 from fhirserver.terminology.valuesets import Definition, Membership
 
 if TYPE_CHECKING:
@@ -32,13 +32,13 @@ class Terminology:
     """
 
     def __init__(self, definitions: Definitions) -> None:
-        self._compiled = Compiled(KEPT)
+        self._kept = Kept(KEPT)
         self.finder: Finder = Packages(definitions)
 
     def with_(self, *finders: Finder) -> Terminology:
         """The same with more places to look in first."""
         other: Terminology = object.__new__(type(self))
-        other._compiled = self._compiled
+        other._kept = self._kept
         other.finder = Joined(*finders, self.finder)
         return other
 
@@ -59,7 +59,7 @@ class Terminology:
 
         Raises NotFound for an unknown value set, NotHere when it rests on what is not here, and TooCostly.
         """
-        membership = Membership(self.finder, self._compiled, versions, forced)
+        membership = Membership(self.finder, self._kept, versions, forced)
         return expansion.expand(membership, self._definition(membership, value_set), wish, now)
 
     def in_value_set(
@@ -108,7 +108,7 @@ class Terminology:
         properties: Collection[str] = (),
         language: str | None = None,
     ) -> Resource:
-        """What is known of a code. Raises NotFound for an unknown code or version, NotHere for an unknown system."""
+        """What is known of a code. Raises NotFound for an unknown code, version or system."""
         return codes.lookup(self._membership(), system, code, version, properties, language)
 
     def subsumes(self, one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
@@ -133,7 +133,7 @@ class Terminology:
         return translation.translate(self.finder, question, maps)
 
     def _membership(self) -> Membership:
-        return Membership(self.finder, self._compiled)
+        return Membership(self.finder, self._kept)
 
     def _definition(self, membership: Membership, value_set: str | Mapping[str, Any]) -> Definition:
         if not isinstance(value_set, str):

@@ -95,25 +95,26 @@ def map_systems(resource: Mapping[str, Any]) -> set[str]:
     return {group[name] for group in groups for name in ("source", "target") if name in group}
 
 
-class Compiled:
-    """What was compiled of resources, by the keys of their content; the least used is forgotten first."""
+class Kept:
+    """What was made of resources, by the keys of their content; the least used is forgotten first."""
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._kept: OrderedDict[Hashable, Any] = OrderedDict()
         self._lock = Lock()
 
-    def of(self, found: Found, make: Callable[[Mapping[str, Any]], T]) -> T:
-        if found.key is None:
-            return make(found.resource)
+    def of(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What is kept under a key, made if need be; with the key None nothing is kept."""
+        if key is None:
+            return make()
         with self._lock:
-            kept: T | None = self._kept.get(found.key)
+            kept: T | None = self._kept.get(key)
             if kept is not None:
-                self._kept.move_to_end(found.key)
+                self._kept.move_to_end(key)
                 return kept
-        kept = make(found.resource)
+        kept = make()
         with self._lock:
-            self._kept[found.key] = kept
+            self._kept[key] = kept
             if len(self._kept) > self._most:
                 self._kept.popitem(last=False)
         return kept

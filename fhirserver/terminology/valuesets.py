@@ -16,7 +16,7 @@ from fhirserver.terminology.grammars import GRAMMARS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from fhirserver.terminology.sources import Compiled, Finder
+    from fhirserver.terminology.sources import Finder, Kept
 
 DEEPEST: Final = 32
 """Value sets within value sets."""
@@ -107,12 +107,12 @@ class Membership:
     def __init__(
         self,
         finder: Finder,
-        compiled: Compiled,
+        kept: Kept,
         overrides: Mapping[str, str] | None = None,
         forced: Mapping[str, str] | None = None,
     ) -> None:
         self._finder = finder
-        self._compiled = compiled
+        self._kept = kept
         self._overrides, self._forced = overrides or {}, forced or {}
         self._open: set[Any] = set()
         self._known: dict[Any, tuple[Definition, Any, Exception | None]] = {}
@@ -126,7 +126,7 @@ class Membership:
         found = self._finder.find("CodeSystem", f"{system}|{version}" if version else system)
         if found is None or found.resource.get("content") in ("not-present", "supplement"):
             return None
-        concepts = self._compiled.of(found, Concepts)
+        concepts = self._kept.of(found.key, lambda: Concepts(found.resource))
         self.used[system] = concepts.version
         return concepts
 
@@ -137,7 +137,8 @@ class Membership:
             found = self._finder.find("ValueSet", canonical)
             if found is None:
                 raise NotHere(canonical, f"The value set {canonical} is not known here.")
-            kept = self._definitions[canonical] = self._compiled.of(found, Definition)
+            resource = found.resource
+            kept = self._definitions[canonical] = self._kept.of(found.key, lambda: Definition(resource))
         return kept
 
     def members(self, definition: Definition) -> dict[tuple[str, str], Member]:

@@ -1,0 +1,1 @@
+"""The operations: a module each, by its FHIR name."""

@@ -1,0 +1,53 @@
+"""The one table of operations: routes and metadata are made from it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from fhirserver.rest.operations.expand import expand
+from fhirserver.rest.operations.lookup import lookup
+from fhirserver.rest.operations.subsumes import subsumes
+from fhirserver.rest.operations.translate import translate
+from fhirserver.rest.operations.validate import validate
+from fhirserver.rest.operations.validate_code import validate_code
+from fhirserver.rest.parameters import DEFINITIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+class Operation(NamedTuple):
+    """`type`: the resource type it is for, empty: all. `methods`: on the type, and on an instance."""
+
+    name: str
+    type: str
+    handler: Callable[..., Any]
+    definition: str
+    summary: str
+    methods: tuple[str, ...] = ("GET", "POST")
+    instance: tuple[str, ...] = ("GET", "POST")
+
+    def paths(self) -> Iterator[tuple[str, str, str]]:
+        """`(name, method, path)` of each way to call it."""
+        type = self.type or "<type>"
+        for level, path, methods in (
+            ("type", f"/{type}/${self.name}", self.methods),
+            ("instance", f"/{type}/<id>/${self.name}", self.instance),
+        ):
+            for method in methods:
+                yield "-".join(filter(None, (self.name, self.type, level, method.lower()))), method, path
+
+
+def _operation(name: str, type: str, handler: Callable[..., Any], summary: str, **levels: tuple[str, ...]) -> Operation:
+    return Operation(name, type, handler, f"{DEFINITIONS}{type or 'Resource'}-{name}", summary, **levels)
+
+
+OPERATIONS: Final = (
+    _operation("expand", "ValueSet", expand, "The codes of a value set"),
+    _operation("validate-code", "ValueSet", validate_code, "Whether a code is in a value set"),
+    _operation("lookup", "CodeSystem", lookup, "What is known of a code", instance=()),
+    _operation("validate-code", "CodeSystem", validate_code, "Whether a code is in a code system"),
+    _operation("subsumes", "CodeSystem", subsumes, "How two codes relate"),
+    _operation("translate", "ConceptMap", translate, "What a code is called elsewhere"),
+    _operation("validate", "", validate, "What a write would find, without writing", methods=("POST",)),
+)
