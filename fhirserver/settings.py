@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 PREFIX: Final = "FHIRSERVER_"
+PACKAGES: Final = "packages"
+"""Folder of added packages, in the folder of the embedded database."""
 CHOICES: Final = {"profiles": ("french", "core"), "environment": ("development", "production")}
 
 
@@ -65,7 +67,7 @@ class Settings:
         """Where added packages lie; None when there is no such place."""
         if self.packages:
             return Path(self.packages)
-        return Path(self.embedded) / "packages" if self.embedded else None
+        return Path(self.embedded) / PACKAGES if self.embedded else None
 
 
 def load(config: str | Path | None = None, environ: Mapping[str, str] | None = None, **given: Any) -> Settings:

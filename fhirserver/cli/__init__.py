@@ -16,6 +16,7 @@ COMMANDS: Final = {
     "serve": "run the server",
     "load": "send resources and Bundles to a server",
     "validate": "hold files to the profiles",
+    "package": "add published guides",
     "token": "print a development token",
     "settings": "print all settings with their meaning",
     "audit": "check the chain of traces",

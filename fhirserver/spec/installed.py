@@ -129,8 +129,10 @@ def _bounded(tgz: Path) -> None:
                 total += member.size
                 if total > _MOST_BYTES:
                     raise BadPackage(f"{tgz} is not taken: unpacked it is larger than {_MOST_BYTES} bytes.")
+    except FileNotFoundError:
+        raise BadPackage(f"There is no file {tgz}.") from None
     except (OSError, tarfile.TarError, zlib.error, EOFError) as error:
-        raise BadPackage(f"{tgz} is not a FHIR package: {error}.") from None
+        raise BadPackage(f"{tgz} is not a FHIR package: {str(error).splitlines()[0].rstrip(':')}.") from None
 
 
 def _manifest(tgz: Path) -> dict[str, Any]:
