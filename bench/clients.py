@@ -24,7 +24,7 @@ class Latencies(NamedTuple):
     rate: float
     p50: float
     p99: float
-    count: int
+    requests: int
     failures: int
 
 

@@ -80,7 +80,7 @@ def _line(case: Case, count: int, made: Setting, commands: list[bare.Command], s
         "127.0.0.1", made.port, made.token, lambda place: _requests(case, made, place), clients=count, seconds=seconds
     )
     server, database = (
-        (after - earlier) / max(found.count, 1) * 1000
+        (after - earlier) / max(found.requests, 1) * 1000
         for after, earlier in zip((_cpu(made.server), _cpu(made.database)), before, strict=True)
     )
     loop = bare.replay(made.uri, made.name, commands, clients=count, seconds=seconds)

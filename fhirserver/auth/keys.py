@@ -50,7 +50,10 @@ class SigningKey:
 
     def derive(self, purpose: str) -> bytes:
         """32 bytes for another purpose, base64url, that do not reveal the key (RFC 5869)."""
-        secret = self.jwk.private_key.private_bytes(
+        key = self.jwk.private_key
+        if key is None:
+            raise KeyFileError("A private key is needed.")
+        secret = key.private_bytes(
             serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
         derived = HKDF(hashes.SHA256(), 32, salt=None, info=purpose.encode()).derive(secret)
