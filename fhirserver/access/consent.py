@@ -167,7 +167,9 @@ def _shade(node: Node, doubt: bool) -> None:
 def _node(provision: Mapping[str, Any], at: str, reading: Reading, *, root: bool = False) -> Node:
     nested = [each for each in _list(provision.get("provision")) if isinstance(each, dict)]
     node = _blank(_type(provision, at, reading, may_lack=root and bool(nested)))
-    node["doubt"] = "modifierExtension" in provision and reading.doubt(at, "A modifier extension is not understood.")
+    node["doubt"] = len(nested) != len(_list(provision.get("provision")))
+    if "modifierExtension" in provision:
+        node["doubt"] = reading.doubt(at, "A modifier extension is not understood.")
     period = moments.span(provision.get("period"))
     if not period.sure:
         reading.doubt(f"{at}.period", "The period cannot be read, or ends before it begins.", "value")
@@ -186,7 +188,8 @@ def _node(provision: Mapping[str, Any], at: str, reading: Reading, *, root: bool
         _labels(node, _list(provision["securityLabel"]), f"{at}.securityLabel", reading)
     if "data" in provision:
         node["data"] = [_data(each, f"{at}.data", reading) for each in _list(provision["data"])]
-        node["doubt"] = node["doubt"] or any(each["meaning"] is None for each in node["data"])
+        unclear = not node["data"] or any(each["meaning"] is None for each in node["data"])
+        node["doubt"] = node["doubt"] or unclear
     if "dataPeriod" in provision:
         node["span"] = _span(provision["dataPeriod"], f"{at}.dataPeriod", reading)
     node["nested"] = [_node(each, f"{at}.provision[{i}]", reading) for i, each in enumerate(nested)]
@@ -216,9 +219,10 @@ def _contradiction(nested: list[Any], at: str, reading: Reading) -> None:
 def _actors(actors: list[Any], at: str, reading: Reading) -> Node:
     sure: list[Node] = []
     maybe: list[str] = []
-    for i, actor in enumerate(actors):
-        reference = actor.get("reference") if isinstance(actor, dict) else None
-        found = _actor(reference, reading) if "modifierExtension" not in (actor or {}) else []
+    for i, actor in enumerate(actors or [None]):
+        plain = isinstance(actor, dict) and "modifierExtension" not in actor
+        reference = actor.get("reference") if plain else None
+        found = _actor(reference, reading)
         if not found:
             text = "This actor cannot be told from others: name a professional, an organisation, a team or a person."
             reading.doubt(f"{at}[{i}]", text, "not-supported")

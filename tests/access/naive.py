@@ -298,8 +298,8 @@ def covers(code: str, kind: str | None, resource: dict[str, Any]) -> bool:
 
 def meant(datum: dict[str, Any], deposit: Deposit, record: Record, *, loose: bool) -> bool:
     resource, reference = deposit.resource, datum["reference"]["reference"]
-    itself = reference == f"{resource['resourceType']}/{resource['id']}"
-    pointing = resource.get("encounter", {}).get("reference") == reference
+    itself: bool = reference == f"{resource['resourceType']}/{resource['id']}"
+    pointing: bool = resource.get("encounter", {}).get("reference") == reference
     if datum["meaning"] == "instance":
         return itself
     if datum["meaning"] in ("related", "dependents"):

@@ -5,11 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from hypothesis import strategies as st
-
 from fhirserver.access import Access, Policy, Requester, acl, build
 from fhirserver.search import Indexer
 from fhirserver.spec import Definitions
+from tests.access import draw as st
 from tests.access import naive
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -63,7 +62,7 @@ def coding(code: str) -> dict[str, str]:
     return {"system": system, "code": code}
 
 
-def periods(*, odd: bool = False) -> st.SearchStrategy[dict[str, str]]:
+def periods(*, odd: bool = False) -> st.Strategy[dict[str, str]]:
     both = st.tuples(st.sampled_from(DAYS), st.sampled_from(DAYS))
     pairs = both if odd else both.map(sorted)
     return st.one_of(
@@ -73,7 +72,7 @@ def periods(*, odd: bool = False) -> st.SearchStrategy[dict[str, str]]:
     )
 
 
-def requesters() -> st.SearchStrategy[Requester]:
+def requesters() -> st.Strategy[Requester]:
     user = ("user/*.cruds",)
     professional = st.builds(
         lambda who, organization, purpose: Requester(
@@ -127,7 +126,7 @@ def person(who: Requester) -> naive.Person:
 
 
 @st.composite
-def resources(draw: st.DrawFn) -> dict[str, Any]:
+def resources(draw: st.Draw) -> dict[str, Any]:
     kind = draw(st.sampled_from(TYPES))
     made: dict[str, Any] = {
         "resourceType": kind,
@@ -159,7 +158,7 @@ def resources(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @st.composite
-def deposits(draw: st.DrawFn) -> naive.Deposit:
+def deposits(draw: st.Draw) -> naive.Deposit:
     by = draw(
         st.sampled_from(
             [
@@ -186,12 +185,12 @@ def envelope(deposit: naive.Deposit) -> dict[str, Any]:
     return made | ({"pat": index.pat} if index.pat else {}) | ({"patx": list(index.patx)} if index.patx else {})
 
 
-def _some(draw: st.DrawFn, chance: int) -> bool:
+def _some(draw: st.Draw, chance: int) -> bool:
     return draw(st.integers(0, chance)) == 0
 
 
 @st.composite
-def provisions(draw: st.DrawFn, depth: int = 0, *, odd: bool = False) -> dict[str, Any]:
+def provisions(draw: st.Draw, depth: int = 0, *, odd: bool = False) -> dict[str, Any]:
     made: dict[str, Any] = {}
     nested = draw(st.lists(provisions(depth + 1, odd=odd), max_size=2)) if depth < 2 and _some(draw, 1) else []
     if nested:
@@ -212,10 +211,10 @@ def provisions(draw: st.DrawFn, depth: int = 0, *, odd: bool = False) -> dict[st
 
 
 @st.composite
-def conditions(draw: st.DrawFn, *, odd: bool = False) -> dict[str, Any]:
+def conditions(draw: st.Draw, *, odd: bool = False) -> dict[str, Any]:
     """At most two, so that what is drawn often meets a resource."""
     names = ["none", "none", "class", "code", "securityLabel", "securityLabel", "data", "dataPeriod"]
-    makers: dict[str, st.SearchStrategy[Any]] = {
+    makers: dict[str, st.Strategy[Any]] = {
         "class": st.lists(
             st.one_of(
                 st.sampled_from(TYPES).map(lambda each: {"system": "http://hl7.org/fhir/resource-types", "code": each}),
@@ -242,7 +241,7 @@ def conditions(draw: st.DrawFn, *, odd: bool = False) -> dict[str, Any]:
 
 
 @st.composite
-def consents(draw: st.DrawFn, *, odd: bool = False) -> dict[str, Any]:
+def consents(draw: st.Draw, *, odd: bool = False) -> dict[str, Any]:
     return {
         "resourceType": "Consent",
         "id": draw(st.sampled_from("abcdef")),
@@ -254,7 +253,7 @@ def consents(draw: st.DrawFn, *, odd: bool = False) -> dict[str, Any]:
 
 
 @st.composite
-def teams(draw: st.DrawFn) -> dict[str, Any]:
+def teams(draw: st.Draw) -> dict[str, Any]:
     members = draw(st.lists(st.sampled_from(ACTORS), max_size=2))
     return {
         "resourceType": "CareTeam",
@@ -270,7 +269,7 @@ def teams(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @st.composite
-def records(draw: st.DrawFn, *, odd: bool = False) -> naive.Record:
+def records(draw: st.Draw, *, odd: bool = False) -> naive.Record:
     patient: dict[str, Any] = {"resourceType": "Patient", "id": "p"}
     patient |= draw(st.sampled_from([{}, {"active": True}, {"active": True}, {"active": True}, {"active": False}]))
     patient |= draw(st.sampled_from([{}, {"birthDate": "2008-03-02"}, {"birthDate": "2008-03-01"}]))
