@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from fhirserver.spec.installed import Installed
 
-DEFAULT_FOLDER: Final = "data"
 _SHOWN: Final = 10
 
 
@@ -31,7 +30,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         elif name == "remove":
             action.add_argument("name", metavar="NAME", help="its name, such as hl7.fhir.fr.core")
         action.add_argument("--config", metavar="FILE.toml", help="read settings from this file")
-        action.add_argument("--data", metavar="DIR", help=f"folder of the embedded database (default {DEFAULT_FOLDER})")
+        action.add_argument("--data", metavar="DIR", help="folder of the embedded database (default ./data)")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -55,6 +54,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _folder(options: argparse.Namespace) -> Path:
+    from fhirserver.serving.supervisor import DEFAULT_FOLDER
+
     if options.data:
         return Path(options.data) / settings_.PACKAGES
     try:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from fhirserver import settings as settings_
 from fhirserver.auth.keys import KEY_FILE, KeyFileError, SigningKey
+from fhirserver.settings import PACKAGES
 from fhirserver.store.connection import check, connect
 from fhirserver.store.embedded import Embedded
 from fhirserver.store.errors import StoreError
@@ -72,7 +73,10 @@ class Supervisor:
         self._stopping.set()
 
     def _with_database(self) -> Settings:
-        """The settings with the database's URI and the signing key, both made in the folder if it is new."""
+        """The settings with the database's URI and the signing key, both made in the folder if it is new.
+
+        Added packages lie in the same folder unless the settings say where.
+        """
         settings, folder = self._settings, Path(self._settings.embedded or DEFAULT_FOLDER)
         uri = settings.mongo
         if uri:
@@ -84,7 +88,12 @@ class Supervisor:
             if settings.environment == "production":
                 raise ServingError("key_file must be set in production (FHIRSERVER_KEY_FILE).")
             SigningKey.in_folder(folder, create=True)
-        return replace(settings, mongo=uri, key_file=settings.key_file or str(folder / KEY_FILE))
+        return replace(
+            settings,
+            mongo=uri,
+            key_file=settings.key_file or str(folder / KEY_FILE),
+            packages=settings.packages or str(folder / PACKAGES),
+        )
 
     def _environment(self, settings: Settings) -> dict[str, str]:
         return {
