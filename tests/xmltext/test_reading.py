@@ -4,6 +4,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lxml import etree
 
 from fhirserver import jsontext, xmltext
 from fhirserver.errors import BadRequest, InvalidXml
@@ -109,6 +112,47 @@ def test_a_narrative_that_leans_on_outer_namespaces_is_made_whole() -> None:
         "<f:text><div>a<br/></div></f:text></f:Patient>"
     )
     assert found["text"]["div"] == f"<div {XHTML}>a<br/></div>"
+
+
+@pytest.mark.parametrize("inner", ["<h:div>a<h:b/></h:div>", f'<div {XHTML} z:a="1">a</div>'])
+def test_a_narrative_takes_along_the_prefixes_it_uses(inner: str) -> None:
+    spaces = 'xmlns:h="http://www.w3.org/1999/xhtml" xmlns:z="urn:z"'
+    found = parse(f'<Patient xmlns="http://hl7.org/fhir" {spaces}><text>{inner}</text></Patient>')
+    prefix = "h" if inner.startswith("<h:") else "z"
+    assert etree.fromstring(found["text"]["div"]).tag == "{http://www.w3.org/1999/xhtml}div"
+    assert [each for each in ("xmlns:h", "xmlns:z", "hl7.org") if each in found["text"]["div"]] == [f"xmlns:{prefix}"]
+
+
+_PIECES = st.sampled_from(
+    (
+        "<!-- </div> -->",
+        "<![CDATA[</div><div>]]>",
+        "<?div <div> ?>",
+        "<div>",
+        "</div>",
+        "<div/>",
+        "<div \n a='/>'/>",
+        "<h:div b=\"'/>'\"></h:div >",
+        "<divan>x</divan>",
+        "a > b",
+        "<p title='a/'>é</p>",
+    )
+)
+
+
+@settings(deadline=None)
+@given(st.lists(st.lists(_PIECES, max_size=8), min_size=1, max_size=3))
+def test_narratives_are_told_apart_whatever_they_hold(narratives: list[list[str]]) -> None:
+    divs = []
+    for pieces in narratives:
+        opened = kept = ""
+        for piece in pieces:
+            if piece != "</div>" or opened:
+                kept += piece
+                opened = opened + "/" if piece == "<div>" else opened[1:] if piece == "</div>" else opened
+        divs.append(f'<div {XHTML} xmlns:h="http://www.w3.org/1999/xhtml">{kept}{"</div>" * len(opened)}</div>')
+    found = patient("".join(f"<contained><Patient><text>{div}</text></Patient></contained>" for div in divs))
+    assert [each["text"]["div"] for each in found["contained"]] == divs
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
