@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import gzip
-import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from fhirserver import jsontext
-from fhirserver.validation import natives
-from fhirserver.validation.context import Context
 from tests import corpus
 from tests.validation.samples import errors
 
@@ -85,64 +82,3 @@ def test_synthea_bundles_have_no_error(core: Validator) -> None:
     for path in paths:
         resource = jsontext.parse_object(gzip.decompress(path.read_bytes()))
         assert errors(core.check(resource)) == [], path.name
-
-
-@pytest.mark.corpus("examples-r4")
-def test_native_invariants_decide_as_their_expressions_do(core: Validator) -> None:
-    """On every object of every example, whole and with a member left out."""
-    judged = 0
-    bound = _places(core)
-    for name, resource in examples():
-        if len(json.dumps(resource, default=str)) > 40_000:
-            continue
-        for kind, value in _objects(core, resource["resourceType"], resource):
-            for expression in bound.get(kind, ()):
-                for each in (value, *_without_one(value)):
-                    judged += 1
-                    assert _native(expression, each, resource) is _evaluated(core, expression, kind, each, resource), (
-                        name,
-                        expression,
-                        each,
-                    )
-    assert judged > 10_000
-
-
-def _places(core: Validator) -> dict[str, list[str]]:
-    """The types on which each native expression is published."""
-    found: dict[str, list[str]] = {}
-    for name in (*core.definitions.resource_types, "Period", "Quantity", "ContactPoint", "Attachment", "Timing"):
-        structure = core.definitions.structure(name)
-        assert structure is not None
-        for element in structure["snapshot"]["element"]:
-            for constraint in element.get("constraint", ()):
-                if (text := constraint.get("expression")) in natives.NATIVE and text not in natives.TEXTS:
-                    found.setdefault(element["path"], []).append(text)
-    return found
-
-
-def _objects(core: Validator, kind: str, value: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    yield kind, value
-    for key, item in value.items():
-        member = core.definitions.type(kind).properties.get(key)
-        for each in item if isinstance(item, list) else [item]:
-            if member is not None and isinstance(each, dict):
-                inner = each["resourceType"] if member.type == "Resource" else member.type
-                yield from _objects(core, inner, each)
-
-
-def _without_one(value: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for key in list(value)[:6]:
-        if key != "resourceType":
-            yield {name: item for name, item in value.items() if name != key}
-
-
-def _native(expression: str, value: dict[str, Any], resource: dict[str, Any]) -> bool:
-    holder = value if "resourceType" in value else resource
-    return natives.NATIVE[expression](value, Context(holder))
-
-
-def _evaluated(core: Validator, expression: str, kind: str, value: dict[str, Any], resource: dict[str, Any]) -> bool:
-    from fhirserver.fhirpath import compile  # noqa: A004 the room's own word
-
-    holder = value if "resourceType" in value else resource
-    return compile(expression, kind, core.definitions).test(value, resource=holder) is not False

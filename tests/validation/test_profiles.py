@@ -298,6 +298,13 @@ def test_a_code_system_that_is_not_here_is_told_and_never_an_error(
     assert "not here" in issue.text
 
 
+def test_a_bare_code_of_a_system_that_is_not_here_is_told(tmp_path: Path) -> None:
+    binding = {"strength": "required", "valueSet": "http://example.org/none"}
+    made = validator(tmp_path, structure("p", "Patient", element("Patient.gender", binding=binding)))
+    (issue,) = made.check(patient(gender="male"), [URL])
+    assert (issue.severity, issue.rule, issue.expression) == ("warning", "code-unchecked", ("Patient.gender",))
+
+
 def test_a_required_binding_wants_a_code(tmp_path: Path) -> None:
     binding = {"strength": "required", "valueSet": "http://hl7.org/fhir/ValueSet/link-type"}
     made = validator(tmp_path, structure("p", "Observation", element("Observation.method", binding=binding)))
