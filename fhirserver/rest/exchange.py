@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 from fhirserver import jsontext, xmltext
 from fhirserver.access import Access
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 GENERAL_PARAMETERS = frozenset({"_format", "_pretty"})
 """Parameters that every interaction takes (http.html#parameters)."""
 FORM = "application/x-www-form-urlencoded"
+MOST_FORM_BYTES = 1 << 18
+"""Enough for the longest search, all of it percent-encoded; larger: 413, before it is taken apart."""
 
 
 class Exchange:
@@ -46,7 +49,7 @@ class Exchange:
     @property
     def form(self) -> list[tuple[str, str]]:
         """The parameters in the body of a POST `_search`."""
-        return [(name, value) for name, value in self.request.form.items(multi=True) if name not in GENERAL_PARAMETERS]
+        return [(name, value) for name, value in self._fields if name not in GENERAL_PARAMETERS]
 
     def refuse_parameters(self) -> None:
         """For interactions that take none. Raises BadRequest that names the first."""
@@ -57,17 +60,32 @@ class Exchange:
         """A parameter that every interaction takes; in a search by POST it may stand in the form."""
         if name in self.request.args or self.request.mimetype != FORM:
             return self.request.args.get(name)
-        return self.request.form.get(name)
+        return next((value for each, value in self._fields if each == name), None)
+
+    @cached_property
+    def _fields(self) -> list[tuple[str, str]]:
+        try:
+            return parse_qsl(self._content(MOST_FORM_BYTES).decode(), keep_blank_values=True, errors="strict")
+        except UnicodeDecodeError:
+            raise BadRequest("The form is not UTF-8.") from None
 
     def body(self) -> dict[str, Any]:
         """The resource in the body, JSON or XML. Raises UnsupportedMediaType, TooLarge, InvalidJson or InvalidXml."""
         media = negotiate.body_type(self.request.headers.get("Content-Type"))
-        limit = self.services.settings.max_body_bytes
-        if (self.request.content_length or 0) > limit:
-            raise TooLarge(f"The body is larger than {limit} bytes, the most that this server takes.")
-        content = self.request.stream.read(limit + 1)
-        if len(content) > limit:
-            raise TooLarge(f"The body is larger than {limit} bytes, the most that this server takes.")
+        content = self._content(self.services.settings.max_body_bytes)
         if media == negotiate.FHIR_XML:
             return xmltext.parse(content, self.services.definitions)
         return jsontext.parse_object(content)
+
+    def _content(self, limit: int) -> bytes:
+        """The body to its end; one that ends before its announced length is not taken for whole."""
+        announced = self.request.content_length or 0
+        parts, size = [], 0
+        while announced <= limit >= size and (part := self.request.stream.read(limit + 1 - size)):
+            parts.append(part)
+            size += len(part)
+        if max(size, announced) > limit:
+            raise TooLarge(f"The body is larger than {limit} bytes, the most that is taken here.")
+        if size < announced:
+            raise BadRequest(f"The body ended after {size} of {announced} bytes.", code="structure")
+        return b"".join(parts)

@@ -66,7 +66,6 @@ def test_what_is_not_listed_does_not_work(operator: Caller) -> None:
     assert operator.get("Patient/_history").status in (400, 404, 405)
     assert operator.get("_history").status in (400, 404, 405)
     assert operator.get(f"Patient/{id}/$everything").status in (404, 405)
-    assert operator.post(f"Patient/{id}/$validate", patient()).status in (404, 405)
     assert operator.get(f"Patient/{id}/Observation").status in (404, 405)
     assert operator.post("", {"resourceType": "Bundle", "type": "batch"}).status == 400
 
