@@ -361,7 +361,7 @@ def quantity(found: Any, value: str) -> bool:
         elif code not in (found.get("code"), found.get("unit")):
             return False
     beyond = Decimal("Infinity")
-    tiny = Decimal("1e-25")
+    tiny = Decimal("1e-20")
     low, high = {
         "<": (-beyond, amount - tiny),
         "<=": (-beyond, amount),

@@ -4,7 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from fhirserver.search import bindings
 from fhirserver.search.parameters import Catalogue
+from fhirserver.search.paths import Leaf
 from fhirserver.search.terms import LONG
 from tests.search.naive import BASE
 
@@ -130,3 +132,22 @@ def test_values_of_another_shape_are_passed_over(defs: Definitions, indexer: Ind
 def test_unknown_types_have_no_index(indexer: Indexer) -> None:
     with pytest.raises(KeyError):
         indexer.index({"resourceType": "Spaceship", "id": "x"})
+
+
+def test_a_parameter_for_one_type_of_target_leaves_the_others_out(indexer: Indexer) -> None:
+    group = indexer.index({"resourceType": "Observation", "id": "x", "subject": {"reference": "Group/1"}})
+    assert "subject" in group.s
+    assert "patient" not in group.s
+    agents = [{"who": {"reference": "Practitioner/1"}}, {"who": {"reference": "Patient/2"}}]
+    event = indexer.index({"resourceType": "AuditEvent", "id": "x", "agent": agents})
+    assert [term for term in event.t if term.startswith("patient")] == ["patient|Patient/2"]
+    assert event.pat == "2"
+
+
+def test_the_subject_stands_before_all_other_patients(defs: Definitions) -> None:
+    assert Catalogue(defs).of("MedicationAdministration").compartment == ("subject", "patient", "performer")
+
+
+def test_codes_of_no_known_system_are_compared_without_case(defs: Definitions) -> None:
+    assert bindings.mode(defs, Leaf(("shoe",), "code", False, "Patient", "shoe")) == ("folded", frozenset())
+    assert bindings.mode(defs, Leaf(("shoe",), "code", False, "Shoe", "size")) == ("folded", frozenset())

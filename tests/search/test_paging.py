@@ -63,6 +63,7 @@ def walk(
     while True:
         found = list(collection.aggregate(pipeline.page(query, access, after)))
         assert len(found) <= query.count + 1
+        assert len(rows) <= 1000, "pages without end"
         rows += found[: query.count]
         if len(found) <= query.count:
             return rows
