@@ -133,8 +133,11 @@ def _authors(resource: Mapping[str, Any], identifiers: Mapping[str, tuple[str, .
 
 
 def author_references(resource: Mapping[str, Any]) -> frozenset[str]:
-    """Local references to authors, `Practitioner/abc`: what `identifiers` should know."""
-    return frozenset(key for key in _authors(resource, {}) if "|" not in key)
+    """Local references whose national keys the rules want (`identifiers`): authors, and members of a CareTeam."""
+    found = {key for key in _authors(resource, {}) if "|" not in key}
+    if resource.get("resourceType") == "CareTeam":
+        found.update(keys.references([resource.get("participant"), resource.get("managingOrganization")]))
+    return frozenset(found)
 
 
 def _of_document(binary: Mapping[str, Any]) -> bool:

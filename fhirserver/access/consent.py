@@ -203,7 +203,8 @@ def _type(provision: Mapping[str, Any], at: str, reading: Reading, *, may_lack: 
         return str(type_)
     if type_ is None and may_lack:
         return None
-    reading.doubt(f"{at}.type", "State permit or deny: without it the provision is held to mean deny.", "required")
+    text = "State permit or deny: without it the provision is held to mean deny."
+    reading.issues.append(Issue("warning", "required", text, (f"{at}.type",), rule="consent"))
     return "deny"
 
 

@@ -76,6 +76,8 @@ def test_authors_by_identifier_reference_and_contained(resource: dict[str, Any],
 def test_the_references_of_authors_are_known_beforehand() -> None:
     resource = {"resourceType": "Observation", "performer": [{"reference": "Practitioner/b"}, {"identifier": RPPS}]}
     assert author_references(resource) == {"Practitioner/b"}
+    team = {"resourceType": "CareTeam", "participant": [{"member": {"reference": "Organization/there"}}]}
+    assert author_references(team) == {"Organization/there"}
 
 
 def test_labels_come_from_everywhere_and_the_highest_counts() -> None:
