@@ -84,23 +84,14 @@ def parse(
     shape = results.read(defs, parameters, ((name, value) for name, value in params if name in results.NAMES))
     moment = dates.micros(now or datetime.now(UTC))
     asker = Asker(sensitive, ZoneInfo(timezone), own_bases(base_url), moment, types)
-    where: list[Predicate] = []
-    patients: frozenset[str] | None = None
     ignored: list[str] = []
-    for name, value in params:
-        if name in results.NAMES:
-            continue
-        criterion = _criterion(parameters, name, value, ignored if lenient else None)
-        if criterion is None:
-            continue
-        where.append(compile_criterion(criterion, asker))
-        limited = pinned(parameters, criterion, where[-1])
-        if limited is not None:
-            patients = limited if patients is None else patients & limited
-    if patients is not None and not patients:
-        where = [FALSE]
-    elif patients is not None and len(patients) == 1 and resource_type != "Patient":
-        where.insert(0, Eq("pat", *patients))
+    criteria = [
+        criterion
+        for name, value in params
+        if name not in results.NAMES
+        and (criterion := _criterion(parameters, name, value, ignored if lenient else None)) is not None
+    ]
+    where, patients = _conditions(parameters, criteria, asker)
     return Query(
         type=resource_type,
         where=tuple(where),
@@ -113,6 +104,24 @@ def parse(
         summary=shape.summary,
         elements=shape.elements,
     )
+
+
+def _conditions(
+    parameters: Parameters, criteria: Iterable[Criterion], asker: Asker
+) -> tuple[list[Predicate], frozenset[str] | None]:
+    """What all hold, and the patients that the search is limited to: a single one is itself a condition."""
+    where: list[Predicate] = []
+    patients: frozenset[str] | None = None
+    for criterion in criteria:
+        where.append(compile_criterion(criterion, asker))
+        limited = pinned(parameters, criterion, where[-1])
+        if limited is not None:
+            patients = limited if patients is None else patients & limited
+    if patients is not None and not patients:
+        where = [FALSE]
+    elif patients is not None and len(patients) == 1 and parameters.type != "Patient":
+        where.insert(0, Eq("pat", *patients))
+    return where, patients
 
 
 def _check_size(params: Sequence[tuple[str, str]]) -> None:
