@@ -98,7 +98,7 @@ class _Writer:
         if not slot.array:
             self._value(slot, value, extra)
             return
-        values, extras = value or [], extra or []
+        values, extras = [] if value is None else value, [] if extra is None else extra
         if not isinstance(values, list) or not isinstance(extras, list):
             raise _Refused("an array was expected")
         for each, beside in zip_longest(values, extras):
@@ -108,8 +108,8 @@ class _Writer:
         if extra is None:
             self.parts.append(f'<{slot.member} value="{_text(value)}"/>')
             return
-        if not isinstance(extra, dict):
-            raise _Refused("an object was expected beside the value")
+        if not isinstance(extra, dict) or not extra:
+            raise _Refused("an object with members was expected beside the value")
         table = self._tables[slot.type]
         attributes = _attributes(extra, table)
         if value is not None:

@@ -7,6 +7,8 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fhirserver import jsontext, xmltext
 from fhirserver.errors import InvalidXml, NotAcceptable
@@ -174,4 +176,44 @@ def test_a_stored_narrative_cannot_break_out_of_its_element(div: str) -> None:
 )
 def test_a_text_is_never_markup(text: str) -> None:
     value = {"resourceType": "Patient", "extension": [{"id": text, "url": text, "valueString": text}]}
+    assert xmltext.parse(xmltext.dump(value, CORE), CORE) == value
+
+
+_SEED = (
+    f'<?xml version="1.0" encoding="UTF-8"?><Patient {FHIR}><id value="1"/><text><status value="empty"/>'
+    f'<div {XHTML}>a<div>&#160;<br/></div><!-- c --></div></text><contained><Basic><id value="b"/></Basic></contained>'
+    '<extension id="e" url="u"><valueDecimal value="1.50"/></extension><active value="true"/>'
+    '<name><given value="A"/><given id="g"/></name><multipleBirthInteger value="2"/></Patient>'
+).encode()
+_SCRAPS = st.sampled_from(
+    (
+        b"<",
+        b">",
+        b"/>",
+        b"</",
+        b"&",
+        b'"',
+        b"'",
+        b" ",
+        b"\0",
+        b"\xff",
+        b"<!--",
+        b"<div>",
+        b"</div>",
+        b"<![CDATA[",
+        b"]]>",
+    )
+) | st.binary(max_size=3)
+
+
+@settings(deadline=None, max_examples=500)
+@given(st.lists(st.tuples(st.integers(0, len(_SEED)), st.integers(0, 12), _SCRAPS), min_size=1, max_size=4))
+def test_a_mangled_document_is_read_or_refused_and_nothing_else(cuts: list[tuple[int, int, bytes]]) -> None:
+    body = _SEED
+    for place, length, scrap in cuts:
+        body = body[:place] + scrap + body[place + length :]
+    try:
+        value = xmltext.parse(body, CORE)
+    except InvalidXml:
+        return
     assert xmltext.parse(xmltext.dump(value, CORE), CORE) == value

@@ -4,6 +4,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fhirserver import xmltext
 from fhirserver.errors import NotAcceptable
@@ -11,6 +13,31 @@ from fhirserver.spec import Definitions
 
 CORE = Definitions.core()
 XHTML = 'xmlns="http://www.w3.org/1999/xhtml"'
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["id", "url", "value", "extension", "given", "resourceType"]), inner, max_size=3
+        )
+    ),
+    max_leaves=8,
+)
+_MEMBERS = st.sampled_from(
+    ["id", "text", "contained", "extension", "active", "_active", "name", "_birthDate", "gender"]
+)
+
+
+@settings(deadline=None)
+@given(st.dictionaries(_MEMBERS, _JSON, max_size=3))
+def test_any_json_is_written_or_refused_and_nothing_else(members: dict[str, Any]) -> None:
+    try:
+        text = dump(members | {"resourceType": "Patient"})
+    except NotAcceptable:
+        return
+    assert text.startswith("<?xml")
 
 
 def dump(value: Any) -> str:
@@ -85,6 +112,9 @@ def test_pretty_puts_each_element_on_its_line_but_leaves_the_narrative() -> None
         ({"fhir_comments": ["x"]}, "no member 'fhir_comments'"),
         ({"name": {"family": "x"}}, "an array was expected"),
         ({"name": [{"given": "x"}]}, r"Patient\.name\.given .* array was expected"),
+        ({"name": [{"given": False}]}, "an array was expected"),
+        ({"name": [{"_given": {}}]}, "an array was expected"),
+        ({"_active": {}}, "an object with members was expected beside"),
         ({"name": ["x"]}, "an object with members was expected"),
         ({"name": [{}]}, "an object with members was expected"),
         ({"maritalStatus": [{"text": "x"}]}, "an array does not belong"),
@@ -93,7 +123,7 @@ def test_pretty_puts_each_element_on_its_line_but_leaves_the_narrative() -> None
         ({"active": 1.5}, "a single value was expected"),
         ({"active": Decimal("NaN")}, "a single value was expected"),
         ({"birthDate": ""}, "an empty text"),
-        ({"_birthDate": "x"}, "an object was expected beside"),
+        ({"_birthDate": "x"}, "expected beside"),
         ({"contained": [{"id": "x"}]}, "a resource of FHIR R4 was expected"),
         ({"contained": ["x"]}, "a resource of FHIR R4 was expected"),
         ({"contained": [{"resourceType": "Nothing"}]}, "a resource of FHIR R4 was expected"),
