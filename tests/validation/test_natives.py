@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from hypothesis.strategies import DrawFn
 
+    from fhirserver.validation import Validator
+
 
 CORE = Definitions.core()
 CONDITION = "http://terminology.hl7.org/CodeSystem/condition-"
@@ -160,3 +162,42 @@ def _evaluated(expression: str, kind: str, value: dict[str, Any], resource: dict
 
 
 PLACES = _places()
+
+
+def condition(clinical: str | None, verification: str, **more: str) -> dict[str, Any]:
+    """A Condition by the codes of its two statuses."""
+    statuses: dict[str, Any] = {
+        "verificationStatus": {"coding": [{"system": CONDITION + "ver-status", "code": verification}]}
+    }
+    if clinical:
+        statuses["clinicalStatus"] = {"coding": [{"system": CONDITION + "clinical", "code": clinical}]}
+    return {"resourceType": "Condition", "subject": {"reference": "Patient/1"}, **statuses, **more}
+
+
+def timed(**repeat: Any) -> dict[str, Any]:
+    """A MedicationStatement that says when."""
+    return {
+        "resourceType": "MedicationStatement",
+        "status": "active",
+        "medicationCodeableConcept": {"text": "x"},
+        "subject": {"reference": "Patient/1"},
+        "dosage": [{"timing": {"repeat": repeat}}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("resource", "expected"),
+    [
+        (condition("resolved", "confirmed", abatementDateTime="2020"), []),
+        (condition("active", "confirmed", abatementDateTime="2020"), ["con-4"]),
+        (condition("active", "entered-in-error"), ["con-5"]),
+        (condition(None, "entered-in-error"), []),
+        (timed(period=1, periodUnit="d"), []),
+        (timed(period=-1, periodUnit="d"), ["tim-5"]),
+        (timed(duration=-1, durationUnit="d"), ["tim-4"]),
+        (timed(period=1), ["tim-2"]),
+        (timed(when=["MORN"], timeOfDay=["10:00:00"]), ["tim-10"]),
+    ],
+)
+def test_native_invariants_at_work(core: Validator, resource: dict[str, Any], expected: list[str]) -> None:
+    assert [issue.rule for issue in core.check(resource) if issue.is_error] == expected
