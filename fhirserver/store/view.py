@@ -62,21 +62,23 @@ class View:
             return None if row is None else self._stored(type_, [row])[0]
 
     def vread(self, type_: str, id_: str, version: int) -> Stored | None:
-        """One version, judged by its own access data and the policy of now; None when absent or hidden."""
+        """One version, judged by the policy of now; None when absent or hidden.
+
+        Its own access data and that of the newest version must both let it be seen: what is masked today was not
+        masked when its older versions were written.
+        """
         with self._errors():
-            current, history = self._pair(type_)
-            steps: list[tuple[Collection[Row], list[Row]]] = [
-                (current, [{"$match": {"_id": id_}}, {"$match": {"v": version}}]),
-                (history, [{"$match": {"_id": history_key(id_, version)}}]),
-            ]
-            for collection, stages in steps:
-                guard = self._guard(type_, self._located(collection, stages))
-                if rows := self._run(collection, [*stages, guard, self._content]):
-                    return self._stored(type_, rows)[0]
-            return None
+            newest = self._row(type_, id_)
+            if newest is not None and newest["v"] == version:
+                return self._stored(type_, [newest])[0]
+            history = self._collections.history(type_)
+            stages = [{"$match": {"_id": history_key(id_, version)}}]
+            guard = self._guard(type_, self._located(history, stages))
+            rows = self._run(history, [*stages, guard, self._content])
+            return self._stored(type_, rows)[0] if rows and newest is not None else None
 
     def history(self, type_: str, id_: str, count: int, before: int | None = None) -> Page:
-        """Versions of one resource, newest first, those below `before`; each judged by its own access data.
+        """Versions of one resource, newest first, those below `before`; each judged as by `vread`.
 
         `total` counts all that are visible; `after` is `(version,)`, to be given as `before`.
         """
@@ -111,6 +113,7 @@ class View:
 
     def _versions(self, type_: str, id_: str, count: int, before: int | None) -> Page:
         current, history = self._pair(type_)
+        newest = self._row(type_, id_)
         now, past = [{"$match": {"_id": id_}}], [{"$match": {"id": id_}}]
         guard = self._guard(type_, self._located(current, now) | self._located(history, past))
         older: list[Row] = [{"$match": {"v": {"$lt": before}}}] if before is not None else []
@@ -119,6 +122,8 @@ class View:
         total = len(rows)
         if before is not None or total > count:
             total = self._count(current, [*now, guard]) + self._count(history, [*past, guard])
+        if newest is None:
+            return Page([], 0, None)
         page = rows[:count]
         after = (page[-1]["v"],) if page and len(rows) > count else None
         return Page(self._stored(type_, page), total, after)
