@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from fhirserver.terminology.concepts import Concept, Concepts, Value
+    from fhirserver.terminology.grammars import Grammar
     from fhirserver.terminology.valuesets import Definition, Membership
 
 HEADS: Final = frozenset({"system", "name", "version", "display", "definition", "designation"})
@@ -84,13 +85,13 @@ def in_code_system(
     system, code = given.get("system"), given["code"]
     if not system and concepts is None:
         return Verdict(False, f"The code {code!r} has no system.")
-    found = concepts or membership.concepts(str(system), given.get("version"))
-    if found is None:
-        return _by_form(str(system), code)
     version = given.get("version")
-    if version and found.version != version:
-        text = f"{code!r} cannot be checked: {found.url} is here in version {found.version}, not in {version}."
-        return Verdict(False, text, None, f"{found.url}|{version}")
+    found = concepts or membership.concepts(str(system), version)
+    if found is None and system in GRAMMARS:
+        return _by_form(GRAMMARS[str(system)], code)
+    if found is None or (version and found.version != version):
+        wanted = _versioned(str(system), version)
+        return Verdict(False, f"{code!r} cannot be checked: the code system {wanted} is not known here.", None, wanted)
     concept = found.find(code)
     if concept is None and not found.complete:
         text = f"{code!r} cannot be checked: only a part of the code system {found.url} is here."
@@ -131,15 +132,15 @@ def _with_display(
     return Verdict(True, None if known else form, display)
 
 
-def _by_form(system: str, code: str) -> Verdict:
-    grammar = GRAMMARS.get(system)
-    if grammar is None:
-        text = f"{code!r} cannot be checked: the code system {system} is not known here."
-        return Verdict(False, text, None, system)
+def _by_form(grammar: Grammar, code: str) -> Verdict:
     if not grammar.form(code):
         return Verdict(False, f"{code!r} does not have the form of a code of {grammar.name}.")
     note = None if grammar.sure else f"The form is that of {grammar.name}; its list of codes is not here."
     return Verdict(True, note, code if grammar.sure else None)
+
+
+def _versioned(system: str, version: str | None) -> str:
+    return f"{system}|{version}" if version else system
 
 
 def _untold(value_set: str, code: str, error: NotHere) -> Verdict:
@@ -165,14 +166,13 @@ def lookup(
     version: str | None = None,
     properties: Collection[str] = (),
     language: str | None = None,
-    concepts: Concepts | None = None,
 ) -> dict[str, Any]:
     """What is known of a code, as Parameters. Raises NotFound for an unknown code, version or system."""
-    found = concepts or membership.concepts(system, version)
-    if found is None:
-        return _grammatical(system, code)
-    if version and found.version != version:
-        raise NotFound(f"The code system {system} is not here in version {version}, but in {found.version}.")
+    found = membership.concepts(system, version)
+    if found is None and system in GRAMMARS:
+        return _grammatical(GRAMMARS[system], code)
+    if found is None or (version and found.version != version):
+        raise NotFound(f"The code system {_versioned(system, version)} is not known here.")
     concept = found.find(code)
     if concept is None:
         part = "" if found.complete else " Only a part of it is here."
@@ -188,10 +188,7 @@ def lookup(
     return parameters(parts)
 
 
-def _grammatical(system: str, code: str) -> dict[str, Any]:
-    grammar = GRAMMARS.get(system)
-    if grammar is None:
-        raise NotFound(f"The code system {system} is not known here.")
+def _grammatical(grammar: Grammar, code: str) -> dict[str, Any]:
     if not grammar.form(code):
         raise NotFound(f"{code!r} does not have the form of a code of {grammar.name}.")
     return parameters([parameter("name", "String", grammar.name), parameter("display", "String", code)])
