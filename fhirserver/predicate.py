@@ -8,33 +8,38 @@ path that crosses an array matches when any element does, as in MongoDB.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 
-class Always(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Always:
     """Every document, or none."""
 
     holds: bool
 
 
-class Eq(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Eq:
     """The field, or one element of it, equals `value`."""
 
     field: str
     value: Any
 
 
-class In(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class In:
     """The field, or one element of it, is among `values`; none are among no values."""
 
     field: str
     values: tuple[Any, ...]
 
 
-class Cmp(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Cmp:
     """The scalar field is there and is `$lt`, `$lte`, `$gt` or `$gte` than `value`."""
 
     field: str
@@ -42,14 +47,16 @@ class Cmp(NamedTuple):
     value: Any
 
 
-class Prefix(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Prefix:
     """The text field, or one element of it, starts with `text`."""
 
     field: str
     text: str
 
 
-class Contains(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Contains:
     """The text field, or one element of it, starts with `prefix` and holds `text` after it."""
 
     field: str
@@ -57,28 +64,33 @@ class Contains(NamedTuple):
     text: str
 
 
-class Elem(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Elem:
     """One element of the array field of documents meets all `conditions` (each over the element's own fields)."""
 
     field: str
     conditions: tuple[Cmp | Eq, ...]
 
 
-class Exists(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Exists:
     """The field is present."""
 
     field: str
 
 
-class And(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class And:
     items: tuple[Predicate, ...]
 
 
-class Or(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Or:
     items: tuple[Predicate, ...]
 
 
-class Not(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Not:
     item: Predicate
 
 

@@ -30,6 +30,12 @@ if TYPE_CHECKING:
     from fhirserver.rest.exchange import Exchange
     from fhirserver.store import Stored, Transaction
 
+TOLERATED: Final = frozenset({"txt-2", "full-url", "modifier-unknown", "urn-form"})
+"""Rules whose breach does not keep a server of core profiles from storing a resource; it is told as a warning.
+
+They change nothing of what the server does with it (what an access rule reads is judged apart); official R4 examples
+break them. `$validate` and `fhirserver validate` call them errors.
+"""
 _NOT_YOURS: Final = "An id is given by the server: POST to {type}, or update a resource that is there."
 
 
@@ -69,6 +75,8 @@ def findings(exchange: Exchange, resource: dict[str, Any], profiles: Sequence[st
 def validated(exchange: Exchange, resource: dict[str, Any]) -> list[Issue]:
     """The findings that do not forbid to store it. Raises Unprocessable with all of them when one does."""
     issues = findings(exchange, resource)
+    if exchange.services.settings.profiles == "core":
+        issues = [issue._replace(severity="warning") if issue.rule in TOLERATED else issue for issue in issues]
     if any(issue.is_error for issue in issues):
         raise Unprocessable("The resource does not conform.", issues=issues)
     return issues

@@ -131,6 +131,7 @@ RULES: Final[dict[str, Rule]] = {
         "Un {type} est un {expected} JSON ; trouvé {found}.",
     ),
     "format": _rule("error", "value", "'{value}' is not a valid {type}.", "'{value}' n'est pas un {type} valide."),
+    "urn-form": _rule("error", "value", "'{value}' is no URN of its kind.", "'{value}' n'est pas un URN de ce genre."),
     "calendar": _rule(
         "error", "value", "'{value}' is not a date of the calendar.", "'{value}' n'est pas une date du calendrier."
     ),

@@ -34,6 +34,7 @@ _time = re.compile(_CLOCK).fullmatch
 _id = re.compile(r"[A-Za-z0-9\-.]{1,64}").fullmatch
 _code = re.compile(r"\S+(?:[ ]\S+)*").fullmatch
 _uri = re.compile(r"(?!urn:uuid:|urn:oid:)\S+").fullmatch
+_space = re.compile(r"\s").search
 _urn = re.compile(rf"urn:uuid:{_UUID}|urn:oid:{_OID}").fullmatch
 _oid = re.compile(rf"urn:oid:{_OID}").fullmatch
 _uuid = re.compile(rf"urn:uuid:{_UUID}").fullmatch
@@ -202,12 +203,14 @@ def _format(name: str) -> Callable[[Any], Reason]:
 
 
 def _uri_reason(name: str) -> Callable[[Any], Reason]:
-    """Why a URI is refused; a UUID in capitals is only frowned upon."""
+    """Why a URI is refused; a URN has rules of its own; its UUID in capitals is only frowned upon."""
     form = _format(name)
 
     def explain(value: Any) -> Reason:
         if isinstance(value, str) and _urn(value.lower()):
             return "uuid-case", {"value": value}
+        if isinstance(value, str) and value.startswith(("urn:uuid:", "urn:oid:")) and not _space(value):
+            return "urn-form", {"value": value}
         return form(value)
 
     return explain

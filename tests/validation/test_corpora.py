@@ -46,7 +46,7 @@ EXPLAINED: dict[str, dict[tuple[str, str], str]] = {
     },
     "Library-zika-virus-intervention-logic.json": {
         (
-            "format",
+            "urn-form",
             f"Library.dataRequirement[{index}].codeFilter[0].valueSet",
         ): "urn:oid:X.Y.Z is no object identifier"
         for index in range(2)
