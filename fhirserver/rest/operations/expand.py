@@ -37,6 +37,9 @@ def expand(exchange: Exchange, type: str, id: str | None = None) -> Answer:
 
 
 def _wish(exchange: Exchange, inputs: Inputs) -> Wish:
+    for name in ("offset", "count"):
+        if (inputs.get(name) or 0) < 0:
+            raise BadRequest(f"{name} is negative.")
     return Wish(
         filter=inputs.get("filter"),
         offset=inputs.get("offset") or 0,
