@@ -28,8 +28,8 @@ DEVELOPMENT_ISSUER: Final = "urn:fhirserver:development"
 LEEWAY_SECONDS: Final = 5
 
 DEFAULT_SCOPES: Final[Mapping[str, tuple[str, ...]]] = {
-    "patient": ("patient/*.cruds",),
-    "representative": ("patient/*.cruds",),
+    "patient": ("patient/*.cruds", "user/*.cruds"),
+    "representative": ("patient/*.cruds", "user/*.cruds"),
     "practitioner": ("user/*.cruds",),
     "system": ("system/*.cruds",),
     "operator": ("system/*.cruds",),

@@ -20,6 +20,8 @@ INS_SYSTEMS: Final = frozenset(f"urn:oid:1.2.250.1.213.1.4.{last}" for last in (
 """INS-NIR, INS-NIA, and the two for tests and demonstrations of INS-NIR."""
 _FEEDING: Final = frozenset({"practitioner", "system", "operator"})
 """Who may learn that there is a record for an INS: those whose duty is to feed it."""
+FEEDERS: Final = frozenset({"practitioner", "system", "operator"})
+"""Who deposits by INS: to anybody else the answer would tell whether a record exists."""
 _SUBJECTS: Final = ("subject", "patient")
 
 
@@ -29,7 +31,7 @@ def indexed(exchange: Exchange, tx: Transaction, resource: dict[str, Any]) -> In
     Raises Unprocessable when the INS leads to no record, Conflict when it leads to several.
     """
     index = exchange.services.indexer.index(resource)
-    if index.pat is not None:
+    if index.pat is not None or exchange.access.requester.kind not in FEEDERS:
         return index
     for name in _SUBJECTS:
         subject = resource.get(name)

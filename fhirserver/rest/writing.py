@@ -10,7 +10,7 @@ import uuid
 from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver import jsontext
-from fhirserver.access import author_references, judge_write, problems
+from fhirserver.access import author_references, judge_write, problems, require
 from fhirserver.audit import Entity, Event
 from fhirserver.errors import (
     BadRequest,
@@ -36,6 +36,7 @@ TOLERATED: Final = frozenset({"txt-2", "full-url", "modifier-unknown", "urn-form
 They change nothing of what the server does with it (what an access rule reads is judged apart); official R4 examples
 break them. `$validate` and `fhirserver validate` call them errors.
 """
+_ACTORS: Final = ("Practitioner/", "PractitionerRole/", "Organization/")
 _NOT_YOURS: Final = "An id is given by the server: POST to {type}, or update a resource that is there."
 
 
@@ -127,6 +128,7 @@ def update(exchange: Exchange, tx: Transaction, resource: dict[str, Any], id: st
         raise PreconditionFailed(f"{type}/{id} is no longer at version {expected}: read it again.")
     index = compartment.indexed(exchange, tx, resource)
     identifiers = tx.identifiers(author_references(resource))
+    _require_known_actors(exchange, tx, resource)
     pre = jsontext.parse_object(before.body)
     for patient in {before.pat, index.pat}:
         decision = judge_write(
@@ -165,9 +167,11 @@ def answer(exchange: Exchange, stored: Stored, status: int, findings: list[Issue
 
 def _create(exchange: Exchange, tx: Transaction, resource: dict[str, Any], id: str, *, chosen: bool) -> Stored:
     type = resource["resourceType"]
+    require(exchange.access.requester, type, "c")
     resource = {**resource, "id": id}
     index = compartment.indexed(exchange, tx, resource)
     identifiers = tx.identifiers(author_references(resource))
+    _require_known_actors(exchange, tx, resource)
     decision = judge_write(
         exchange.access, "create", type, None, resource, tx.policy(index.pat), identifiers=identifiers
     )
@@ -178,6 +182,16 @@ def _create(exchange: Exchange, tx: Transaction, resource: dict[str, Any], id: s
         return tx.create(resource, id, fresh=not chosen, index=index, identifiers=identifiers)
     except Conflict:
         raise Conflict(f"{type}/{id} was stored meanwhile: read it again.") from None
+
+
+def _require_known_actors(exchange: Exchange, tx: Transaction, resource: dict[str, Any]) -> None:
+    """A person who blocks or lets in somebody must be told when nobody can be recognised by what the Consent names."""
+    if resource["resourceType"] != "Consent" or exchange.access.requester.kind not in ("patient", "representative"):
+        return
+    named = {text for text in references.literal(exchange.services.definitions, resource) if text.startswith(_ACTORS)}
+    found = [issue for issue in problems(resource, tx.identifiers(named)) if issue.is_error]
+    if found:
+        raise Unprocessable("The Consent names somebody who cannot be recognised.", issues=found)
 
 
 def _require_targets(exchange: Exchange, tx: Transaction, resource: dict[str, Any]) -> None:

@@ -127,6 +127,8 @@ class Transaction:
         last = None if fresh else self._last(type_, id_)
         version, moment = (last["v"] + 1, last["lu"]) if last else (1, None)
         envelope, stored = self._envelope(resource, id_, version, moment, None, index, identifiers)
+        if fresh:  # nothing can name an id that did not exist
+            self._references.discard(f"{type_}/{id_}")
         self._insert(type_, envelope)
         return stored
 
