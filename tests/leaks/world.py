@@ -1,0 +1,135 @@
+"""Patients, professionals and what is hidden from whom; and what "hidden answers as absent" means, byte by byte.
+
+p   Alice is in the care team; some documents are masked
+q   Alice would be in the care team, but a Consent denies her by name
+r   nobody but the person and the hospital
+m   a minor, with a representative
+a   an adult whose representative once was one
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tests.records import care_team, consent, document, observation, patient, practitioner, reference
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.application import Answer, Application, Caller
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+ALICE, BOB = "10000000001", "10000000002"
+HOSPITAL, CLINIC = "750000001", "750000002"
+ABSENT = "absent-00"
+"""An id that nothing has, as long as each hidden one: lengths are compared too."""
+
+
+class Hidden(NamedTuple):
+    type: str
+    id: str
+
+
+HIDDEN = (
+    Hidden("Observation", "hidden-q1"),  # of whom denies Alice
+    Hidden("Observation", "hidden-r1"),  # of whom she has nothing to do with
+    Hidden("Observation", "hidden-r2"),  # the same, deleted
+    Hidden("Observation", "hidden-r3"),  # the same, of three versions
+    Hidden("Observation", "hidden-pr"),  # of p and r at once
+    Hidden("Patient", "patient-q"),
+    Hidden("Patient", "patient-r"),
+    Hidden("DocumentReference", "hidden-p1"),  # masked from the start
+    Hidden("DocumentReference", "hidden-p2"),  # masked later
+    Hidden("DocumentReference", "hidden-p3"),  # very restricted
+    Hidden("DocumentReference", "hidden-p4"),  # masked, then deleted
+    Hidden("Binary", "hidden-r1"),  # of whom she has nothing to do with
+    Hidden("Binary", "hidden-p1"),  # of a masked document
+    Hidden("Consent", "hidden-p1"),  # whom p blocks is not her business
+    Hidden("CareTeam", "hidden-r1"),
+    Hidden("AuditEvent", "hidden-p1"),
+)
+
+
+def resources() -> list[dict[str, Any]]:
+    """All that is stored, in order; several with one id are versions."""
+    data = {"contentType": "text/plain", "data": "Qm9uam91cg=="}
+    agent = {"requestor": True, "who": reference("Practitioner/bob")}
+    audit = {
+        "resourceType": "AuditEvent", "id": "hidden-p1", "recorded": "2026-01-01T00:00:00Z", "agent": [agent],
+        "type": {"code": "rest"}, "source": {"observer": {"display": "x"}},
+        "entity": [{"what": reference("Patient/patient-p")}],
+    }  # fmt: skip
+    names = {"patient-p": "Martin", "patient-q": "Moreau", "patient-r": "Mercier", "patient-s": "Marchand"}
+    return [
+        practitioner(ALICE, id="alice"),
+        practitioner(BOB, id="bob"),
+        *(patient(id=id, name=[{"family": name}], birthDate="1980-02-03") for id, name in names.items()),
+        patient(id="patient-m", birthDate="2019-05-05"),
+        patient(id="patient-a", birthDate="1999-05-05"),
+        *(care_team(f"patient-{each}", "Practitioner/alice", id=f"team-{each}") for each in "pqs"),
+        care_team("patient-r", "Practitioner/bob", id="hidden-r1"),
+        consent("patient-q", "deny", "Practitioner/alice") | {"id": "consent-q"},
+        consent("patient-p", "deny", "Practitioner/bob") | {"id": "hidden-p1"},
+        *(observation("patient-p", id=f"seen-p{n}", effectiveDateTime=f"2024-05-0{n}") for n in range(1, 6)),
+        *(observation("patient-s", id=f"seen-s{n}", effectiveDateTime=f"2024-05-0{n}") for n in range(1, 4)),
+        *(observation("patient-q", id=f"hidden-q{n}", effectiveDateTime=f"2024-05-0{n}") for n in range(1, 4)),
+        *(observation("patient-r", id=f"hidden-r{n}", code="2160-0") for n in range(1, 4)),
+        *(observation("patient-r", id="hidden-r3", code=code) for code in ("2161-0", "2162-0")),
+        observation("patient-p", id="hidden-pr", performer=[reference("Patient/patient-r")]),
+        document("patient-p", id="seen-p1"),
+        document("patient-p", id="hidden-p1", labels=("MASQUE_PS",)),
+        document("patient-p", id="hidden-p2"),
+        document("patient-p", id="hidden-p2", labels=("MASQUE_PS",)),
+        document("patient-p", id="hidden-p3", labels=("V",)),
+        document("patient-p", id="hidden-p4", labels=("MASQUE_PS",)),
+        document("patient-p", id="unseen-pa", labels=("INVISIBLE_PATIENT",)),
+        document("patient-m", id="unseen-ma", labels=("INVISIBLE_REPRESENTANTS_LEGAUX",)),
+        document("patient-m", id="seen-m1"),
+        document("patient-a", id="unseen-a1"),
+        {"resourceType": "Binary", "id": "hidden-r1", "securityContext": reference("Patient/patient-r"), **data},
+        {"resourceType": "Binary", "id": "hidden-p1",
+         "securityContext": reference("DocumentReference/hidden-p1"), **data},
+        audit,
+    ]  # fmt: skip
+
+
+DELETED = ("Observation/hidden-r2", "DocumentReference/hidden-p4")
+
+
+class World:
+    """The stored world at a fixed time, and its callers."""
+
+    def __init__(self, application: Application, keep: Callable[[dict[str, Any]], bool] = lambda _: True) -> None:
+        self.application = application.at(NOW)
+        self.operator = self.application.operator()
+        for resource in filter(keep, resources()):
+            self.operator.store(resource)
+        for place in DELETED:
+            self.operator.delete(place)
+        self.alice = self.application.practitioner(ALICE, organization=CLINIC)
+        self.bob = self.application.practitioner(BOB, organization=CLINIC)
+        self.hospital = self.application.system(HOSPITAL)
+
+    def patient(self, letter: str) -> Caller:
+        return self.application.patient(f"patient-{letter}")
+
+    def representative(self, letter: str) -> Caller:
+        return self.application.representative(f"patient-{letter}")
+
+
+def alike(hidden: Answer, absent: Answer, id: str, other: str = ABSENT) -> None:
+    """Holds that two answers are one, but for the id that each was asked for."""
+    assert hidden.status == absent.status, (hidden, absent)
+    assert generic(hidden, id) == generic(absent, other)
+
+
+def generic(answer: Answer, id: str) -> tuple[int, dict[str, str], bytes]:
+    """An answer without the id that was asked for, and without what a page link holds."""
+    headers = {name: value.replace(id, "ID") for name, value in answer.headers.items()}
+    body = answer.content.replace(id.encode(), b"ID")
+    if b"_page=" in body:
+        body = re.sub(rb"_page=[\w-]+", b"_page=LINK", body)
+        headers.pop("content-length", None)
+    return answer.status, headers, body
