@@ -28,7 +28,8 @@ def walked(who: Caller, first: Answer) -> list[list[str]]:
 
 @pytest.mark.parametrize(
     "query",
-    ["", "_total=accurate", "_summary=count", "_count=0", "_total=accurate&_count=1", "status=final", "status:not=amended",
+    ["", "_total=accurate", "_summary=count", "_count=0", "_total=accurate&_count=1", "status=final",
+     "status:not=amended",
      "code:not=1-1", "code:missing=false", "encounter:missing=true", "_id:missing=false",
      "subject:missing=false",
      "_lastUpdated=gt2000-01-01", "_lastUpdated=lt2090-01-01", "code=718-7", "value-quantity:missing=true",
