@@ -17,6 +17,7 @@ from fhirserver.spec.package import Package
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from fhirserver.spec.archive import Entry
     from fhirserver.spec.parameters import SearchParameter
     from fhirserver.spec.types import TypeDef
 
@@ -40,6 +41,7 @@ class Definitions:
         self._search: dict[str, Mapping[str, SearchParameter]] = {}
         self._compartments: dict[str, Mapping[str, tuple[str, ...]]] = {}
         self._snapshots: dict[str, dict[str, Any]] = {}
+        self._views: dict[int, Definitions] = {}
         self._find = functools.lru_cache(CACHED)(self._look_up)
         self._codes = functools.lru_cache(CACHED)(lambda canonical: enumeration.enumerate_codes(canonical, self))
 
@@ -150,6 +152,10 @@ class Definitions:
         return self._find(canonical, type)
 
     def _look_up(self, canonical: str, resource_type: str | None) -> Any | None:
+        chosen = self._choose(canonical, resource_type)
+        return chosen[0].load(chosen[1]) if chosen else None
+
+    def _choose(self, canonical: str, resource_type: str | None) -> tuple[Package, Entry] | None:
         url, version, _ = canonicals.split(canonical)
         found = [(package, entry) for package in self.packages for entry in package.by_url(url, resource_type)]
         if not found:
@@ -158,8 +164,25 @@ class Definitions:
         if chosen is None:
             first = [item for item in found if item[0] is found[0][0]]
             chosen = canonicals.latest(first, lambda item: item[1].version) or first[0]
-        package, entry = chosen
-        return package.load(entry)
+        return chosen
+
+    def around(self, canonical: str) -> Definitions:
+        """These definitions as the package that has a canonical means them: its own go before those of others.
+
+        A profile of another version of a guide names the profiles and value sets of that version.
+        """
+        chosen = self._choose(canonical, "StructureDefinition")
+        if chosen is None:
+            return self
+        lead, entry = chosen
+        if next(package for package in self.packages if package.by_url(str(entry.url), entry.resource_type)) is lead:
+            return self
+        index = self.packages.index(lead)
+        view = self._views.get(index)
+        if view is None:
+            others = (package for package in self.packages if package is not lead)
+            view = self._views.setdefault(index, Definitions((lead, *others)))
+        return view
 
     def structure(self, canonical_or_type: str) -> dict[str, Any] | None:
         """The StructureDefinition of a canonical or a type's name, with a snapshot; None when it is not known.

@@ -31,6 +31,10 @@ class Base:
         self._elements: dict[str, dict[str, dict[str, Any]]] = {}
         self._bindings: dict[tuple[str, str], Binding] = {}
 
+    def over(self, definitions: Definitions) -> Base:
+        """The same for other definitions."""
+        return Base(definitions, self._extension, self._profile)
+
     def elements(self, root: str) -> dict[str, dict[str, Any]]:
         """The elements of a base type by path."""
         found = self._elements.get(root)

@@ -158,6 +158,28 @@ def targets(wanted: Sequence[str], profiles: Profiles, known: Sequence[str], pro
     return each
 
 
+def aggregation(allowed: Set[str], profile: str) -> ItemCheck:
+    """How a reference may find its target: contained, in the same Bundle, or anywhere.
+
+    `referenced` admits what lies in the Bundle too (https://hl7.org/fhir/R4/valueset-resource-aggregation-mode.html).
+    """
+    told = ", ".join(sorted(allowed))
+    ways = set(allowed) | ({"bundled"} if "referenced" in allowed else set())
+
+    def each(value: Any, owner: dict[str, Any], at: At, kind: str, ctx: Context) -> None:
+        reference = value.get("reference") if type(value) is dict and kind == "Reference" else None
+        if type(reference) is not str:
+            return
+        if reference.startswith("#"):
+            found = "contained"
+        else:
+            found = "referenced" if references.resolve(reference, ctx) is None else "bundled"
+        if found not in ways:
+            ctx.report("aggregation", at, "reference", profile=profile, found=found, allowed=told)
+
+    return each
+
+
 def _types(wanted: Sequence[str], profiles: Profiles, names: frozenset[str]) -> frozenset[str]:
     """The resource types that some profiles are for; all, when one of them is unknown or for any resource."""
     found = [profiles.of(url) for url in wanted]

@@ -36,10 +36,22 @@ class Context:
 
     `resource` is the resource itself, `container` the one that contains it (or itself), `entries` the Bundle around it,
     `base` the `fullUrl` it goes by there. All contexts of one validation share `issues` and `memo` (whether an object,
-    by identity, meets a profile).
+    by identity, meets a profile). `selected` keeps what the contexts of extensions select, by expression.
     """
 
-    __slots__ = ("_contained", "base", "container", "entries", "env", "issues", "language", "memo", "resource")
+    __slots__ = (
+        "_contained",
+        "_hosts",
+        "base",
+        "container",
+        "entries",
+        "env",
+        "issues",
+        "language",
+        "memo",
+        "resource",
+        "selected",
+    )
 
     def __init__(
         self,
@@ -58,7 +70,9 @@ class Context:
         self.env: Env | None = None
         self.memo: dict[tuple[int, str], bool] = {}
         self.language = language
+        self.selected: dict[str, bool | frozenset[int]] = {}
         self._contained: dict[str, dict[str, Any]] | None = None
+        self._hosts: dict[int, dict[str, Any]] | None = None
 
     def inner(self, resource: dict[str, Any], at: At | None) -> Context:
         """The context of a resource inside this one: contained, an entry of a Bundle, a parameter.
@@ -93,6 +107,23 @@ class Context:
                 if isinstance(item, dict) and isinstance(item.get("id"), str)
             }
         return self._contained
+
+    @property
+    def hosts(self) -> dict[int, dict[str, Any]]:
+        """The object that each extension stands in, by the extension's identity."""
+        if self._hosts is None:
+            self._hosts = {}
+            stack: list[Any] = [self.resource]
+            while stack:
+                value = stack.pop()
+                if isinstance(value, dict):
+                    for name in ("extension", "modifierExtension"):
+                        listed = value.get(name)
+                        self._hosts.update({id(item): value for item in listed} if isinstance(listed, list) else {})
+                    stack += value.values()
+                elif isinstance(value, list):
+                    stack += value
+        return self._hosts
 
     def report(
         self,

@@ -154,6 +154,16 @@ def texts(value: Any) -> list[str]:
     return [code for code in codes if isinstance(code, str)]
 
 
+def _within(node: Node, name: str) -> list[Node]:
+    """The parts of a node's own fixed value or pattern that go by a name, as nodes that ask for nothing else."""
+    for rule in ("fixed", "pattern"):
+        whole = node.value(rule)
+        if isinstance(whole, dict) and name in whole:
+            parts = whole[name] if isinstance(whole[name], list) else [whole[name]]
+            return [Node(name, {f"{rule}Part": part, "min": 1}) for part in parts]
+    return []
+
+
 class Discriminators:
     """Compiles what tells one slice from another."""
 
@@ -276,11 +286,15 @@ class Discriminators:
             return [node]
         if step.call == "extension":
             return self._extension(node, step.argument)
-        child = node.children.get(step.name) or self._followed(node, step.name)
+        child = node.children.get(step.name)
+        asked = child is not None and self.test(child) is not None
+        if not asked and (within := _within(node, step.name)):
+            return within
+        child = child or self._followed(node, step.name)
         if child is None:
             return []
         required = [each for each in child.slices.values() if each.min]
-        return required if required and self.test(child) is None and not child.choice else [child]
+        return required if required and not asked and not child.choice else [child]
 
     def _followed(self, node: Node, name: str) -> Node | None:
         """An element that the snapshot does not unfold, from the profile or type that its parent has."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from fhirserver.validation.invariants import environment
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -13,15 +15,22 @@ if TYPE_CHECKING:
     Check = Callable[[Any, At, Context], None]
 
 
+KNOWN: Final = 8192
+"""Extensions remembered: `url|version` is one more each time."""
 BASE: Final = "http://hl7.org/fhir/StructureDefinition/"
 """HL7's own extensions: later editions of their definitions admit more places than R4's, so a breach is a warning."""
 
 
 class Known(NamedTuple):
-    """A defined extension: where it belongs, whether it modifies, and the check of its content."""
+    """A defined extension: where it belongs, whether it modifies, and the check of its content.
+
+    It belongs on `elements` by path or type, in extensions of a url in `extensions`, on what `paths` (FHIRPath) select.
+    """
 
     url: str
     elements: frozenset[str]
+    extensions: frozenset[str]
+    paths: tuple[str, ...]
     anywhere: bool
     modifier: bool
     told: str
@@ -34,29 +43,33 @@ class Extensions:
     def __init__(self, definitions: Definitions, profile: Callable[[str], Check | None]) -> None:
         self._definitions = definitions
         self._profile = profile
-        self._known: dict[str, Known | None] = {}
+        self._known: dict[str, Known] = {}
         self._fits: set[tuple[str, str, str, str]] = set()
 
     def known(self, url: str) -> Known | None:
         """The definition of an extension, None when there is none here."""
-        if url not in self._known:
-            self._known[url] = self._compile(url)
-        return self._known[url]
+        found = self._known.get(url)
+        if found is None and (found := self._compile(url)) is not None and len(self._known) < KNOWN:
+            self._known[url] = found
+        return found
 
     def _compile(self, url: str) -> Known | None:
-        structure = self._definitions.structure(url)
-        check = self._profile(url) if structure and structure.get("type") == "Extension" else None
-        if structure is None or check is None:
+        check = self._profile(url)
+        structure = self._definitions.structure(url) if check is not None else None
+        if structure is None or check is None or structure.get("type") != "Extension":
             return None
         contexts = structure.get("context", ())
-        elements = frozenset(item["expression"] for item in contexts if item["type"] in ("element", "extension"))
+        told: dict[str, list[str]] = {"element": [], "extension": [], "fhirpath": []}
+        for each in contexts:
+            told.setdefault(each["type"], []).append(each["expression"])
         return Known(
             url,
-            elements,
-            # A context by FHIRPath is not decided here; neither is one that may be any element.
-            not contexts or "Element" in elements or any(item["type"] == "fhirpath" for item in contexts),
+            frozenset(told["element"]),
+            frozenset(told["extension"]),
+            tuple(told["fhirpath"]),
+            not contexts or "Element" in told["element"],
             bool(structure["snapshot"]["element"][0].get("isModifier")),
-            ", ".join(sorted(elements)) or "*",
+            ", ".join(sorted(each["expression"] for each in contexts)) or "*",
             check,
         )
 
@@ -71,7 +84,7 @@ class Extensions:
         known = self.known(url) if ":" in url else None
         modifying = at[1] == "modifierExtension"
         if known is not None:
-            self._place(known, modifying, at, ctx)
+            self._place(known, modifying, value, at, ctx)
             known.check(value, at, ctx)
         elif ":" not in url:
             above = at[0]
@@ -82,7 +95,7 @@ class Extensions:
         else:
             ctx.report("extension-unknown", at, url=url)
 
-    def _place(self, known: Known, modifying: bool, at: At, ctx: Context) -> None:
+    def _place(self, known: Known, modifying: bool, value: dict[str, Any], at: At, ctx: Context) -> None:
         if known.modifier != modifying:
             ctx.report("extension-plain" if modifying else "extension-modifier", at, url=known.url)
         host = at[0]
@@ -91,18 +104,47 @@ class Extensions:
         above = host[0]
         key = (known.url, host[3], host[1], above[3] if above else "")
         if key not in self._fits:
-            if (depth := self._depth(known.elements, host)) is None:
+            depth = self._depth(known.elements, host)
+            if depth is not None and depth <= 1:
+                self._fits.add(key)
+            elif depth is None and not self._beside(known, value, ctx):
                 severity = "warning" if known.url.startswith(BASE) else "error"
                 ctx.report("extension-context", at, severity=severity, url=known.url, contexts=known.told)
-            elif depth <= 1:
-                self._fits.add(key)
+
+    def _beside(self, known: Known, value: dict[str, Any], ctx: Context) -> bool:
+        """Whether the extension stands in another that may hold it, or where a FHIRPath context says."""
+        if not (known.extensions or known.paths):
+            return False
+        host = ctx.hosts.get(id(value))
+        if host is None:
+            return True
+        if host.get("url") in known.extensions:
+            return True
+        found = [self._selected(path, ctx) for path in known.paths]
+        return any(each if isinstance(each, bool) else id(host) in each for each in found)
+
+    def _selected(self, path: str, ctx: Context) -> bool | frozenset[int]:
+        """The objects that an expression selects in the resource, by identity; a Boolean if that is what it yields.
+
+        An expression that cannot be evaluated forbids nothing.
+        """
+        if path not in ctx.selected:
+            from fhirserver.fhirpath import FhirPathError, compile  # noqa: A004 the room's own word
+
+            try:
+                found = compile(path, None, self._definitions).typed(ctx.resource, env=environment(ctx))
+            except FhirPathError:
+                ctx.selected[path] = True
+            else:
+                verdicts = [each.value for each in found if isinstance(each.value, bool) and not each.extra]
+                nodes = frozenset(id(part) for each in found for part in (each.value, each.extra) if part is not None)
+                ctx.selected[path] = verdicts[0] if len(verdicts) == len(found) == 1 else nodes
+        return ctx.selected[path]
 
     def _depth(self, elements: frozenset[str], host: At) -> int | None:
         """How far above the host an element begins that its path (or its type, 0) fulfils; None when none does."""
         if any(self._definitions.is_a(host[3], element) for element in elements if "." not in element):
             return 0
-        if host[3] == "Extension" and any(":" in element for element in elements):
-            return 2
         trail, depth, place = "", 0, host
         while True:
             if any(f"{kind}{trail}" in elements for kind in (place[3], *self._ancestors(place[3]))):

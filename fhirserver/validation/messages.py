@@ -246,6 +246,12 @@ RULES: Final[dict[str, Rule]] = {
         "The target {value} meets none of the profiles asked for: {profiles}.",
         "La cible {value} ne respecte aucun des profils demandés : {profiles}.",
     ),
+    "aggregation": _rule(
+        "error",
+        "structure",
+        "The target is {found}; allowed here: {allowed}.",
+        "La cible est {found} ; admis ici : {allowed}.",
+    ),
     # Bundles
     "full-url": _rule(
         "error",
@@ -314,6 +320,12 @@ RULES: Final[dict[str, Rule]] = {
         "not-found",
         "The profile {url} is not known here and was not checked.",
         "Le profil {url} n'est pas connu ici et n'a pas été vérifié.",
+    ),
+    "profile-version": _rule(
+        "warning",
+        "not-found",
+        "Version {asked} of the profile {url} is not known here; {found} was checked.",
+        "La version {asked} du profil {url} n'est pas connue ici ; {found} a été vérifiée.",
     ),
     "profile-type": _rule(
         "error",

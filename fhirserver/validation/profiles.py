@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from fhirserver.spec.snapshot import SnapshotError
 from fhirserver.validation.discriminators import Discriminators
 from fhirserver.validation.elements import Node, tree
 from fhirserver.validation.requirements import Requirements
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     Check = Callable[[Any, At, Context], None]
 
 
+KNOWN: Final = 8192
+"""Canonicals remembered: resources name them, with any version, so their number is bounded."""
 ANY: Final = ("Resource", "DomainResource")
 
 
@@ -31,6 +34,7 @@ class Profile:
 
     def __init__(self, structure: dict[str, Any], lineage: tuple[str, ...], profiles: Profiles) -> None:
         self.url: str = structure["url"]
+        self.version: str | None = structure.get("version")
         self.type: str = structure["type"]
         self.lineage = lineage
         self.constrains = structure.get("derivation") == "constraint"
@@ -54,16 +58,32 @@ class Profiles:
     def __init__(self, definitions: Definitions, base: Base) -> None:
         self._definitions = definitions
         self._base = base
-        self._known: dict[str, Profile | None] = {}
+        self._known: dict[str, Profile] = {}
         self._by_url: dict[tuple[str, str | None], Profile] = {}
         self.discriminators = Discriminators(definitions, base, self.conforms)
+        self._families: dict[Definitions, Profiles] = {definitions: self}
 
     def of(self, canonical: str) -> Profile | None:
-        """The profile of a canonical, with or without version; None when it is not known."""
-        if canonical not in self._known:
-            structure = self._definitions.structure(canonical)
-            self._known[canonical] = None if structure is None else self._shared(structure)
-        return self._known[canonical]
+        """The profile of a canonical, with or without version; None when it is not known, or cannot be made out."""
+        found = self._known.get(canonical)
+        if found is None:
+            family = self._family(self._definitions.around(canonical))
+            try:
+                structure = family._definitions.structure(canonical)
+            except SnapshotError:
+                return None
+            found = None if structure is None else family._shared(structure)
+            if found is not None and len(self._known) < KNOWN:
+                self._known[canonical] = found
+        return found
+
+    def _family(self, definitions: Definitions) -> Profiles:
+        """The profiles as one package means them, where packages hold several versions of a guide."""
+        found = self._families.get(definitions)
+        if found is None:
+            found = self._families[definitions] = Profiles(definitions, self._base.over(definitions))
+            found._families = self._families
+        return found
 
     def _shared(self, structure: dict[str, Any]) -> Profile:
         key = (structure["url"], structure.get("version"))
@@ -102,7 +122,7 @@ class Profiles:
         profile = self.of(canonical)
         if profile is None:
             return False
-        key = (id(value), profile.url)
+        key = (id(value), f"{profile.url}|{profile.version}")
         if key not in ctx.memo:
             ctx.memo[key] = True
             ctx.memo[key] = self._try(profile, value, at, ctx)

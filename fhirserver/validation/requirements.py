@@ -61,7 +61,7 @@ class Requirements:
         if low == 1 and high == UNBOUNDED and not each and slicing is None:
             return _present(node.name, members, self._url)
         part = _element(node.name, gather, low, high, each, slicing, self._url)
-        optional = not (low or (slicing and any(piece.low for piece in slicing.slices)))
+        optional = not (low or (slicing and any(piece.low for piece in (*slicing.slices, *slicing.loose))))
         if slicing is None and high and _plain(members):
             return _single(members[0], each, part, optional=optional)
         return _if_there(members, part) if optional else part
@@ -165,6 +165,9 @@ class Requirements:
             targets = listed.get("targetProfile", ())
             if targets and listed["code"] == "Reference" and not self._same_targets(targets, before):
                 yield checks.targets(targets, self._profiles, self._definitions.resource_types, self._url)
+        ways = [listed.get("aggregation", ()) for listed in node.types if listed["code"] == "Reference"]
+        if ways and all(ways):
+            yield checks.aggregation({way for each in ways for way in each}, self._url)
 
     def _defined(self, wanted: Sequence[str]) -> bool:
         """Whether the extension's own definition, which every extension is held to, is the profile asked for."""
@@ -175,20 +178,20 @@ class Requirements:
         return {url.partition("|")[0] for url in targets} == {url.partition("|")[0] for url in told}
 
     def _slicing(self, node: Node, members: Sequence[Property], given: Mapping[str, Any]) -> Slicing | None:
-        """The slices of an element; None when there is none, or none that can be told from another."""
+        """The slices of an element; None when there is none, or none that asks for anything."""
         if not node.slices:
             return None
         told = node.element.get("slicing") or _implied(node)
         discriminators = told.get("discriminator", ())
-        found = [
-            (child, matchers) for child in node.slices.values() if (matchers := self._matchers(discriminators, child))
-        ]
-        slices = tuple(self._slice(child, matchers, node, members, given) for child, matchers in found)
-        rules = told.get("rules", "open") if len(slices) == len(node.slices) else "open"
-        if not slices or (rules == "open" and not any(map(_asks, slices))):
+        found = [(child, self._matchers(discriminators, child)) for child in node.slices.values()]
+        made = [(child, self._slice(child, matchers, node, members, given)) for child, matchers in found]
+        slices = tuple(piece for _, piece in made if piece.matchers)
+        loose = tuple(piece for _, piece in made if not piece.matchers and piece.low)
+        rules = told.get("rules", "open") if len(slices) == len(made) else "open"
+        if not loose and (not slices or (rules == "open" and not any(map(_asks, slices)))):
             return None
-        index = self._index([child for child, _ in found], discriminators)
-        return Slicing(node.name, slices, rules, bool(told.get("ordered")), self._url, index)
+        index = self._index([child for child, piece in made if piece.matchers], discriminators)
+        return Slicing(node.name, slices, rules, bool(told.get("ordered")), self._url, index, loose)
 
     def _matchers(self, discriminators: Sequence[dict[str, str]], piece: Node) -> tuple[Matcher, ...]:
         made = self._profiles.discriminators

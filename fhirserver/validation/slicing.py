@@ -48,7 +48,11 @@ class Index(NamedTuple):
 
 
 class Slicing(NamedTuple):
-    """The slices of an element, in order; `rules` is `open`, `closed` or `openAtEnd`."""
+    """The slices of an element, in order; `rules` is `open`, `closed` or `openAtEnd`.
+
+    No discriminator tells who belongs to a `loose` slice. As many items as it needs must meet all that it asks; how
+    many belong to it at most is not judged, for what meets it may belong to another.
+    """
 
     name: str
     slices: tuple[Slice, ...]
@@ -56,6 +60,7 @@ class Slicing(NamedTuple):
     ordered: bool
     profile: str
     hints: Index | None = None
+    loose: tuple[Slice, ...] = ()
 
     def fitting(self, item: Item, ctx: Context) -> list[int]:
         """The numbers of the slices that an item belongs to."""
@@ -81,27 +86,38 @@ class Slicing(NamedTuple):
             found.setdefault(self.slices[number].name, []).append(item)
         if self.ordered or self.rules == "openAtEnd":
             self._order(order, items, ctx)
-        self._count(found, at, ctx)
-
-    def _count(self, found: dict[str, list[Item]], at: At, ctx: Context) -> None:
         for piece in self.slices:
             taken = found.get(piece.name, ())
             number = len(taken)
             if number < piece.low or number > piece.high:
-                rule, limit = ("slice-min", "min") if number < piece.low else ("slice-max", "max")
-                bound = piece.low if number < piece.low else piece.high
-                ctx.report(
-                    rule,
-                    at,
-                    self.name,
-                    profile=self.profile,
-                    slice=piece.name,
-                    name=self.name,
-                    found=number,
-                    values={limit: bound},
-                )
+                self._miscounted(piece, number, at, ctx)
             if taken and piece.again is not None:
                 piece.again.check(taken, at, ctx)
+        for piece in self.loose:
+            self._loosely(piece, items, at, ctx)
+
+    def _miscounted(self, piece: Slice, number: int, at: At, ctx: Context) -> None:
+        rule, limit = ("slice-min", "min") if number < piece.low else ("slice-max", "max")
+        bound = piece.low if number < piece.low else piece.high
+        ctx.report(
+            rule,
+            at,
+            self.name,
+            profile=self.profile,
+            slice=piece.name,
+            name=self.name,
+            found=number,
+            values={limit: bound},
+        )
+
+    def _loosely(self, piece: Slice, items: Sequence[Item], at: At, ctx: Context) -> None:
+        number = 0
+        for item in items:
+            kept = ctx.trial()
+            _judge(piece, item, ctx)
+            number += not any(issue.is_error for issue in ctx.settle(kept))
+        if number < piece.low:
+            self._miscounted(piece, number, at, ctx)
 
     def _unmatched(self, item: Item, ctx: Context) -> None:
         if self.rules == "closed":

@@ -8,6 +8,7 @@ from fhirserver import jsontext
 from fhirserver.errors import InvalidJson
 from fhirserver.outcome import Issue
 from fhirserver.spec import Definitions, Package
+from fhirserver.spec import canonical as canonicals
 from fhirserver.validation import defaults
 from fhirserver.validation.base import Base
 from fhirserver.validation.bundle import Entries
@@ -133,6 +134,10 @@ class Validator:
                 found=resource["resourceType"],
             )
         else:
+            asked = canonicals.split(canonical).version
+            if asked and not f"{profile.version}.".startswith(asked + "."):
+                found = profile.version or "?"
+                ctx.report("profile-version", at, "meta.profile", url=profile.url, asked=asked, found=found)
             return profile
         return None
 

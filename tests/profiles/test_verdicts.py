@@ -82,6 +82,8 @@ def test_what_conforms_is_accepted(sample: Callable[[], dict[str, Any]], french:
         (samples.steps, "valueQuantity.code", "1/d", "Observation.value"),
         (samples.steps, "valueQuantity.unit", GONE, "Observation.value"),
         (samples.steps, "code", GONE, "Observation.code"),
+        (samples.steps, "code.coding.0.code", "718-7", "Observation.code.coding"),
+        (samples.comprehensive, "author.0.reference", "PractitionerRole/1", "DocumentReference.author[0].reference"),
         (samples.weight, "valueQuantity.code", "g", "Observation.value"),
         (samples.cholesterol, "referenceRange.0.high", GONE, "Observation.referenceRange[0].high"),
         (samples.cholesterol, "valueQuantity.unit", "g/L", "Observation.value"),

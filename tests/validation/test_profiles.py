@@ -492,3 +492,33 @@ def test_a_document_reference_is_held_to_the_profile_of_its_kind(
     }
     told = {issue.profile for issue in french.check(resource) if issue.is_error}
     assert any(profile in str(url) for url in told)
+
+
+@pytest.mark.parametrize(
+    ("ways", "refused"),
+    [
+        (["contained"], {"bundled", "referenced"}),
+        (["referenced"], {"contained"}),
+        (["bundled"], {"contained", "referenced"}),
+        (["contained", "bundled"], {"referenced"}),
+        (["contained", "referenced", "bundled"], set()),
+    ],
+)
+def test_a_reference_leads_where_its_aggregation_says(tmp_path: Path, ways: list[str], refused: set[str]) -> None:
+    kind = [{"code": "Reference", "targetProfile": [TYPES + "Patient"], "aggregation": ways}]
+    made = validator(tmp_path, structure("p", "Observation", element("Observation.subject", type=kind)))
+    contained = [{"resourceType": "Patient", "id": "x"}]
+    found = set()
+    for way, reference in (("contained", "#x"), ("bundled", "Patient/1"), ("referenced", "Patient/2")):
+        resource = observation(subject={"reference": reference}, meta={"profile": [URL]})
+        resource |= {"contained": contained} if way == "contained" else {}
+        entries = [
+            {"fullUrl": "http://a.org/Observation/1", "resource": resource},
+            {"fullUrl": "http://a.org/Patient/1", "resource": patient(id="1")},
+        ]
+        if errors(made.check({"resourceType": "Bundle", "type": "collection", "entry": entries})) == [
+            ("aggregation", "Bundle.entry[0].resource.subject.reference")
+        ]:
+            found.add(way)
+    assert found == refused
+    assert errors(made.check(observation(subject={"display": "who"}), [URL])) == []

@@ -348,3 +348,69 @@ def test_slices_sliced_again(tmp_path: Path) -> None:
     assert errors(made.check(patient(identifier=[identifier("old")]), [URL])) == [
         ("min", "Patient.identifier[0].period")
     ]
+
+
+CODING = {"system": "http://loinc.org", "code": "41950-7"}
+
+
+@pytest.mark.parametrize("rule", ["pattern", "fixed"])
+def test_slices_by_parts_of_their_own_value(tmp_path: Path, rule: str) -> None:
+    slicing = {"discriminator": [{"type": "value", "path": "code"}, {"type": "value", "path": "system"}]}
+    made = validator(
+        tmp_path,
+        structure(
+            "p",
+            "Observation",
+            element("Observation.code.coding", slicing=slicing | {"rules": "open"}),
+            element("Observation.code.coding:steps", min=1, max="1", **{f"{rule}Coding": CODING}),
+        ),
+    )
+    other = {"system": "http://loinc.org", "code": "718-7"}
+    assert errors(made.check(observation(code={"coding": [other, CODING]}), [URL])) == []
+    missing = [("slice-min", "Observation.code.coding")]
+    assert errors(made.check(observation(code={"coding": [other]}), [URL])) == missing
+    assert errors(made.check(observation(code={"coding": [CODING | {"system": "urn:x"}]}), [URL])) == missing
+    assert errors(made.check(observation(code={"coding": [CODING, CODING]}), [URL])) == [
+        ("slice-max", "Observation.code.coding")
+    ]
+
+
+def test_slices_by_a_part_of_a_pattern_further_up(tmp_path: Path) -> None:
+    made = validator(
+        tmp_path,
+        structure(
+            "p",
+            "Observation",
+            element("Observation.component", slicing=sliced("value", "code.coding.code")),
+            element("Observation.component:s", min=1),
+            element("Observation.component:s.code", patternCodeableConcept={"coding": [CODING, {"code": "local"}]}),
+        ),
+    )
+    both = {"coding": [{"code": "local"}, CODING]}
+    assert errors(made.check(observation(component=[{"code": both}]), [URL])) == []
+    found = errors(made.check(observation(component=[{"code": {"coding": [CODING]}}]), [URL]))
+    assert found == [("slice-min", "Observation.component")]
+
+
+@pytest.mark.parametrize(
+    "discriminators", [[], [{"type": "value", "path": "period"}], [{"type": "value", "path": "("}]]
+)
+def test_slices_that_nothing_tells_apart_need_items_that_meet_them(
+    tmp_path: Path, discriminators: list[dict[str, str]]
+) -> None:
+    made = validator(
+        tmp_path,
+        structure(
+            "p",
+            "Patient",
+            element("Patient.identifier", slicing={"discriminator": discriminators, "rules": "closed"}),
+            element("Patient.identifier:long", min=1, max="1"),
+            element("Patient.identifier:long.value", min=1),
+            element("Patient.identifier:long.assigner", min=1),
+        ),
+    )
+    good = {"value": "1", "assigner": {"display": "x"}}
+    assert errors(made.check(patient(identifier=[{"value": "1"}, good]), [URL])) == []
+    assert errors(made.check(patient(identifier=[good, good]), [URL])) == []
+    for resource in (patient(identifier=[{"value": "1"}]), patient()):
+        assert errors(made.check(resource, [URL])) == [("slice-min", "Patient.identifier")]
