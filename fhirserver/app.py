@@ -21,6 +21,7 @@ from fhirserver.serving.supervisor import INSTANCE, base_of
 from fhirserver.settings import SettingsError
 from fhirserver.spec import Definitions
 from fhirserver.store import Store
+from fhirserver.validation import ins
 
 if TYPE_CHECKING:
     from fhirserver.settings import Settings
@@ -40,7 +41,12 @@ def create_services(settings: Settings) -> Services:
         base=base,
         instance=os.environ.get(INSTANCE, uuid.uuid4().hex),
         definitions=definitions,
-        guides=Guides(settings.packages_folder, settings.profiles, definitions),
+        guides=Guides(
+            settings.packages_folder,
+            settings.profiles,
+            definitions,
+            ins.Rules(settings.ins_key, settings.ins_consistency, settings.genuine_ins),
+        ),
         indexer=indexer,
         store=Store(
             settings.mongo,

@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 PREFIX: Final = "FHIRSERVER_"
 PACKAGES: Final = "packages"
 """Folder of added packages, in the folder of the embedded database."""
-CHOICES: Final = {"profiles": ("french", "core"), "environment": ("development", "production")}
+CHOICES: Final = {
+    "profiles": ("french", "core"),
+    "environment": ("development", "production"),
+    "conditional_delete": ("single", "multiple"),
+    "ins_production": ("auto", "on", "off"),
+}
 
 
 class SettingsError(ValueError):
@@ -49,8 +54,16 @@ class Settings:
     profiles: str = _setting(
         "french", "`french`: what claims no profile is held to the French default of its type; `core`: to R4"
     )
+    ins_key: bool = _setting(False, "refuse a matricule INS whose key is wrong; published examples have wrong keys")
+    ins_consistency: bool = _setting(True, "warn where sex, birth date or birth place disagree with the matricule INS")
+    ins_production: str = _setting(
+        "auto", "`on`: refuse test and demonstration INS, and an INS on an identity not VALI; `auto`: in production"
+    )
     timezone: str = _setting("UTC", "zone of dates and times written without one")
     referential_integrity: bool = _setting(False, "refuse references to resources that are not here")
+    conditional_delete: str = _setting(
+        "single", "`single`: criteria that several resources match delete none; `multiple`: they delete all"
+    )
     clock: str = _setting(
         "", "for tests: `2026-01-31T12:00:00Z` stands still, `+P3D` or `-PT1H` shifts; not in production"
     )
@@ -61,6 +74,11 @@ class Settings:
     audience: str = _setting("", "audience of accepted tokens; empty: the FHIR base")
     key_file: str = _setting("", "PEM private key that signs tokens and derives the key of page links")
     sync_on_commit: bool = _setting(True, "embedded database: flush each commit to disk")
+
+    @property
+    def genuine_ins(self) -> bool:
+        """Whether only genuine INS of validated identities are taken."""
+        return self.ins_production == "on" or (self.ins_production == "auto" and self.environment == "production")
 
     @property
     def packages_folder(self) -> Path | None:

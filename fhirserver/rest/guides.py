@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from fhirserver.spec import Definitions, installed
 from fhirserver.terminology import Terminology
 from fhirserver.validation import Validator
+from fhirserver.validation.ins import Rules
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,9 +35,12 @@ class Guides:
     stored already is not indexed by them.
     """
 
-    def __init__(self, folder: Path | None, profile_set: str, definitions: Definitions | None = None) -> None:
+    def __init__(
+        self, folder: Path | None, profile_set: str, definitions: Definitions | None = None, ins: Rules | None = None
+    ) -> None:
         self._folder = folder
         self._profile_set = profile_set
+        self._ins = ins or Rules()
         self._base = definitions or Definitions.french()
         self._lock = threading.Lock()
         self._next = time.monotonic() + EVERY
@@ -69,4 +73,5 @@ class Guides:
         if added:
             *french, core = self._base.packages
             definitions = Definitions([*french, *added, core])
-        return Guide(definitions, Validator(definitions, profile_set=self._profile_set), Terminology(definitions))
+        validator = Validator(definitions, profile_set=self._profile_set, ins=self._ins)
+        return Guide(definitions, validator, Terminology(definitions))

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from fhirserver.spec import Definitions, Property, TypeDef
     from fhirserver.validation.context import At, Context
+    from fhirserver.validation.ins import Rules
 
     Check = Callable[[Any, At, Context], None]
 
@@ -24,8 +25,11 @@ CODED = frozenset(("code", "string", "uri", "url", "canonical", "markdown"))
 class Base:
     """The facts of base types, read from their StructureDefinitions when a type is compiled."""
 
-    def __init__(self, definitions: Definitions, extension: Check, profile: Callable[[str], Check | None]) -> None:
+    def __init__(
+        self, definitions: Definitions, extension: Check, profile: Callable[[str], Check | None], ins: Rules
+    ) -> None:
         self._definitions = definitions
+        self._ins = ins
         self._extension = extension
         self._profile = profile
         self._elements: dict[str, dict[str, dict[str, Any]]] = {}
@@ -33,7 +37,7 @@ class Base:
 
     def over(self, definitions: Definitions) -> Base:
         """The same for other definitions."""
-        return Base(definitions, self._extension, self._profile)
+        return Base(definitions, self._extension, self._profile, self._ins)
 
     def elements(self, root: str) -> dict[str, dict[str, Any]]:
         """The elements of a base type by path."""
@@ -104,4 +108,5 @@ class Base:
             checks.append(self._extension)
         elif kind.name == "Bundle":
             checks.append(bundle.check)
+        checks += self._ins.checks(kind.name)
         return checks

@@ -393,4 +393,47 @@ RULES: Final[dict[str, Rule]] = {
         "This fits several slices of '{name}' ({slices}); '{slice}' accepts it.",
         "Ceci entre dans plusieurs tranches de '{name}' ({slices}) ; '{slice}' l'accepte.",
     ),
+    # National health identity (INS)
+    "ins-form": _rule(
+        "warning",
+        "value",
+        "'{value}' is not a matricule INS: sex, year, month, department, commune, order, key; 15 characters.",
+        "'{value}' n'est pas un matricule INS : sexe, année, mois, département, commune, ordre, clé ; 15 caractères.",
+    ),
+    "ins-key": _rule(
+        "error",
+        "value",
+        "The key of the matricule INS {value} should be {expected}.",
+        "La clé du matricule INS {value} devrait être {expected}.",
+    ),
+    "ins-sex": _rule(
+        "warning",
+        "business-rule",
+        "The gender {found} disagrees with the matricule INS, which begins with {digit}.",
+        "Le sexe {found} ne concorde pas avec le matricule INS, qui commence par {digit}.",
+    ),
+    "ins-birth": _rule(
+        "warning",
+        "business-rule",
+        "The birth date {found} disagrees with the matricule INS: year {year}, month {month}.",
+        "La date de naissance {found} ne concorde pas avec le matricule INS : année {year}, mois {month}.",
+    ),
+    "ins-place": _rule(
+        "warning",
+        "business-rule",
+        "The birth place {found} disagrees with the matricule INS: {place}.",
+        "Le lieu de naissance {found} ne concorde pas avec le matricule INS : {place}.",
+    ),
+    "ins-test": _rule(
+        "error",
+        "business-rule",
+        "{system} is for tests and demonstrations: production does not take it.",
+        "{system} est réservé aux tests et aux démonstrations : la production ne l'accepte pas.",
+    ),
+    "ins-status": _rule(
+        "error",
+        "business-rule",
+        "An INS belongs to an identity whose status is VALI: production takes no other.",
+        "Un INS appartient à une identité de statut VALI : la production n'en accepte pas d'autre.",
+    ),
 }

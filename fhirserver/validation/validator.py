@@ -14,6 +14,7 @@ from fhirserver.validation.base import Base
 from fhirserver.validation.bundle import Entries
 from fhirserver.validation.context import Context
 from fhirserver.validation.extensions import Extensions
+from fhirserver.validation.ins import Rules
 from fhirserver.validation.primitives import shape
 from fhirserver.validation.profiles import Profiles
 from fhirserver.validation.result import Outcome
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from fhirserver.validation.structure import Check
 
 SEVERITIES: Final = ("error", "warning", "information")
+RULES: Final = Rules()
 
 
 class Validator:
@@ -34,7 +36,8 @@ class Validator:
 
     `packages` are Definitions, or packages to look in before R4 itself; without them, the built-in French packages.
     `profile_set` is `french` or `core` (by default `french` when no packages are given): what a resource that claims
-    no profile is held to. `unknown_profile` is the severity of a claimed profile that is not known here.
+    no profile is held to. `unknown_profile` is the severity of a claimed profile that is not known here, `ins` what is
+    asked of French health identities beyond the profiles.
     A validator compiles each type and profile once, when it first needs it, and may serve several threads.
     """
 
@@ -44,6 +47,7 @@ class Validator:
         *,
         profile_set: str | None = None,
         unknown_profile: str = "warning",
+        ins: Rules = RULES,
     ) -> None:
         if unknown_profile not in SEVERITIES:
             raise ValueError(f"unknown_profile is one of {', '.join(SEVERITIES)}, not {unknown_profile!r}")
@@ -57,7 +61,7 @@ class Validator:
         self._unknown_profile = unknown_profile
         self._types = frozenset(packages.resource_types)
         self._extensions = Extensions(packages, self._check_of)
-        self._base = Base(packages, self._extensions.check, self._check_of)
+        self._base = Base(packages, self._extensions.check, self._check_of, ins)
         self._structure = Structure(packages, self._base.facts, self._base.invariants, self._nested)
         self._profiles = Profiles(packages, self._base)
 
