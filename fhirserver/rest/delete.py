@@ -1,22 +1,41 @@
-"""delete (https://hl7.org/fhir/R4/http.html#delete)."""
+"""delete and conditional delete (https://hl7.org/fhir/R4/http.html#delete, #3.1.0.7.1)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fhirserver.rest import negotiate, writing
+from fhirserver.rest import conditional, negotiate, writing
 from fhirserver.rest.answer import Answer, etag
 
 if TYPE_CHECKING:
     from fhirserver.rest.exchange import Exchange
+    from fhirserver.store import Stored, Transaction
 
 
 def delete(exchange: Exchange, type: str, id: str) -> Answer:
     """Leaves a tombstone; 204 also for what is absent, hidden or deleted already, of which nothing changes."""
     exchange.refuse_parameters()
-    writing.refuse_headers(exchange, "If-None-Match", "If-Unmodified-Since")
+    writing.refuse_headers(exchange, "If-None-Exist", "If-None-Match", "If-Unmodified-Since")
     expected = negotiate.if_match(exchange.request.headers.get("If-Match"))
     deleted = writing.commit(
         exchange, "delete", 204, lambda tx: writing.delete(exchange, tx, type, id, expected), subject=(type, id)
     )
-    return Answer(204, headers={"ETag": etag(deleted[0].version)} if deleted else {})
+    return _done(deleted)
+
+
+def delete_where(exchange: Exchange, type: str) -> Answer:
+    """Deletes what matches the criteria: 204 also for nothing; several only where the settings say so (else 412)."""
+    condition = conditional.of_params(exchange, type, exchange.params)
+    writing.refuse_headers(exchange, "If-None-Exist", "If-None-Match", "If-Unmodified-Since")
+    expected = negotiate.if_match(exchange.request.headers.get("If-Match"))
+
+    def work(tx: Transaction) -> list[Stored]:
+        conditional.lock(tx, condition)
+        found = conditional.deleted(exchange, tx, condition)
+        return [each for one in found for each in writing.delete(exchange, tx, type, one.id, expected)]
+
+    return _done(writing.commit(exchange, "delete", 204, work))
+
+
+def _done(deleted: list[Stored]) -> Answer:
+    return Answer(204, headers={"ETag": etag(deleted[0].version)} if len(deleted) == 1 else {})

@@ -10,14 +10,13 @@ from flask import Blueprint, Response, current_app, request
 from werkzeug.exceptions import HTTPException
 
 from fhirserver import jsontext, xmltext
-from fhirserver.audit import Entity, Event
-from fhirserver.errors import BadRequest, FhirError, NotAcceptable, NotFound
+from fhirserver.errors import FhirError, NotAcceptable
 from fhirserver.outcome import Issue, outcome
-from fhirserver.rest import negotiate
+from fhirserver.rest import inner, negotiate
 from fhirserver.rest.answer import Answer
 from fhirserver.rest.exchange import Exchange
 from fhirserver.rest.negotiate import FHIR_XML, Wanted
-from fhirserver.rest.routes import ID, ROUTES, Route
+from fhirserver.rest.routes import ROUTES, Route
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +35,7 @@ _HTTP_CODES: Final = {400: "invalid", 404: "not-found", 405: "not-supported", 41
 
 def blueprint() -> Blueprint:
     """All interactions below the FHIR base, from the table in `routes`."""
-    fhir = Blueprint("fhir", __name__, url_prefix="/fhir")
+    fhir = Blueprint("fhir", __name__, url_prefix=inner.PREFIX)
     for route in ROUTES:
         fixed = {"type": route.type} if route.type else {}
         fhir.add_url_rule(
@@ -64,30 +63,14 @@ def _view(route: Route) -> Callable[..., Response]:
                 wanted = _wanted() if route.interaction else _PLAIN
                 return _respond(route.handler(services(), **path), wanted)
             exchange = Exchange(services(), request)
-            _check_path(exchange, path)
+            exchange.inner = inner
+            inner.check_path(exchange, path)
             answer: Answer = route.handler(exchange, **path)
         except FhirError as error:
-            answer = _refusal(route, error, path)
+            answer = inner.refusal(route, error, path)
         return _traced(exchange, answer)
 
     return view
-
-
-def _check_path(exchange: Exchange, path: dict[str, str]) -> None:
-    type, id = path.get("type"), path.get("id")
-    if type is not None and type not in exchange.services.definitions.resource_types:
-        raise NotFound(f"{type!r} is not a resource type of FHIR R4.", code="not-supported")
-    if id is not None and id.startswith("$"):
-        raise NotFound(f"The operation {id} is not offered on {type} by this method.", code="not-supported")
-    if id is not None and not ID.fullmatch(id):
-        raise BadRequest(f"{id!r} cannot be an id: 1 to 64 of A-Z, a-z, 0-9, `-` and `.`.")
-
-
-def _refusal(route: Route, error: FhirError, path: dict[str, str]) -> Answer:
-    """The error as an answer; its trace says what was asked for, whether or not it exists."""
-    entities = (Entity(path["type"], path["id"]),) if "id" in path else ()
-    event = Event(route.interaction, error.status, entities) if error.status < 500 else None
-    return Answer(error.status, jsontext.dump(outcome(error.issues)), error.headers, event)
 
 
 def _traced(exchange: Exchange | None, answer: Answer) -> Response:
@@ -163,7 +146,7 @@ def _fault(error: Exception) -> Response:
     if isinstance(error, FhirError):
         return _respond(_unexpected(error))
     _log.exception("unexpected fault")
-    return _respond(_problem(500, "exception", "The server failed; nothing was stored. The fault has been logged."))
+    return _respond(_problem(500, "exception", inner.FAULT))
 
 
 def _problem(status: int, code: str, text: str) -> Answer:

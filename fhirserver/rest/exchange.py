@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from copy import copy
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import parse_qsl
 
 from fhirserver import jsontext, xmltext
@@ -12,8 +13,11 @@ from fhirserver.errors import BadRequest, TooLarge
 from fhirserver.rest import negotiate
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from flask import Request
 
+    from fhirserver.rest.answer import Answer
     from fhirserver.rest.services import Services
     from fhirserver.store import View
 
@@ -24,8 +28,32 @@ MOST_FORM_BYTES = 1 << 18
 """Enough for the longest search, all of it percent-encoded; larger: 413, before it is taken apart."""
 
 
+class Inner(Protocol):
+    """What carries out requests within a request."""
+
+    def carried_out(
+        self,
+        outer: Exchange,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        *,
+        body: bytes | None = None,
+        view: View | None = None,
+    ) -> Answer: ...
+
+    def answered(
+        self, outer: Exchange, method: str, url: str, headers: Mapping[str, str], body: bytes | None
+    ) -> Answer: ...
+
+
 class Exchange:
-    """A request by an authenticated requester. Raises Unauthenticated or NotAcceptable when it is made."""
+    """A request by an authenticated requester. Raises Unauthenticated or NotAcceptable when it is made.
+
+    `inner` carries out requests within this one (`rest.inner`): the edge gives it to those that come from outside.
+    """
+
+    inner: Inner
 
     def __init__(self, services: Services, request: Request) -> None:
         self.services = services
@@ -35,6 +63,15 @@ class Exchange:
         media = negotiate.answer_type(request.headers.get("Accept"), self._general("_format"))
         self.wanted = negotiate.Wanted(media, self._general("_pretty") == "true")
         self.prefer = negotiate.prefer(request.headers.get("Prefer"))
+
+    def within(self, request: Request, view: View | None = None) -> Exchange:
+        """A request of the same requester at the same moment, through `view` when it is given; answered in JSON."""
+        made = copy(self)
+        made.__dict__.pop("_fields", None)
+        made.request, made.wanted = request, negotiate.Wanted()
+        if view is not None:
+            made.__dict__["view"] = view
+        return made
 
     @cached_property
     def view(self) -> View:

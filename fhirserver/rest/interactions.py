@@ -13,4 +13,4 @@ RESOURCE_INTERACTIONS: Final = (
     "create",
     "search-type",
 )
-SYSTEM_INTERACTIONS: Final = ("transaction",)
+SYSTEM_INTERACTIONS: Final = ("transaction", "batch")

@@ -9,6 +9,7 @@ from fhirserver import __version__
 from fhirserver.rest.answer import Answer, of_value
 from fhirserver.rest.interactions import RESOURCE_INTERACTIONS, SYSTEM_INTERACTIONS
 from fhirserver.rest.operations.table import OPERATIONS
+from fhirserver.search import includes
 from fhirserver.search.parameters import Catalogue
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def _statement(services: Services) -> dict[str, Any]:
                 "security": {
                     "description": "Bearer token; every answer holds only what the law and the patient allow."
                 },
-                "resource": _resources(services.definitions),
+                "resource": _resources(services.definitions, services.settings.conditional_delete),
                 "interaction": [{"code": code} for code in SYSTEM_INTERACTIONS],
             }
         ],
@@ -47,7 +48,7 @@ def _statement(services: Services) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=4)
-def _resources(definitions: Definitions) -> list[dict[str, Any]]:
+def _resources(definitions: Definitions, conditional_delete: str) -> list[dict[str, Any]]:
     catalogue = Catalogue(definitions)
     return [
         {
@@ -56,11 +57,13 @@ def _resources(definitions: Definitions) -> list[dict[str, Any]]:
             "versioning": "versioned-update",
             "readHistory": True,
             "updateCreate": False,
-            "conditionalCreate": False,
+            "conditionalCreate": True,
             "conditionalRead": "full-support",
-            "conditionalUpdate": False,
-            "conditionalDelete": "not-supported",
+            "conditionalUpdate": True,
+            "conditionalDelete": conditional_delete,
             "referencePolicy": ["literal", "logical", "local"],
+            "searchInclude": includes.listed(definitions, type),
+            "searchRevInclude": list(includes.leading_to(definitions, type)),
             "searchParam": _parameters(definitions, catalogue, type),
             "operation": [
                 {"name": each.name, "definition": each.definition} for each in OPERATIONS if each.type in ("", type)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from fhirserver.rest.bundle import process
 from fhirserver.rest.create import create
-from fhirserver.rest.delete import delete
+from fhirserver.rest.delete import delete, delete_where
 from fhirserver.rest.history import history_instance
 from fhirserver.rest.metadata import metadata
 from fhirserver.rest.operations.table import OPERATIONS
 from fhirserver.rest.read import read, vread
 from fhirserver.rest.search_type import search_get, search_post
 from fhirserver.rest.smart import smart_configuration
-from fhirserver.rest.transaction import transaction
-from fhirserver.rest.update import update
+from fhirserver.rest.update import update, update_where
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,10 +50,12 @@ ROUTES: Final = (
     Route(
         "smart", "GET", "/.well-known/smart-configuration", smart_configuration, "", "SMART configuration", open=True
     ),
-    _route("transaction", "POST", "/", transaction, "transaction", "Several writes and reads as one, or none"),
+    _route("bundle", "POST", "/", process, "transaction", "A batch, or several writes and reads as one or none"),
     _route("search", "GET", "/<type>", search_get, "search-type", "Search resources of a type"),
     _route("search-post", "POST", "/<type>/_search", search_post, "search-type", "Search, parameters in the body"),
     _route("create", "POST", "/<type>", create, "create", "Create a resource; the server gives the id"),
+    _route("update-where", "PUT", "/<type>", update_where, "update", "Store what criteria match, or create it"),
+    _route("delete-where", "DELETE", "/<type>", delete_where, "delete", "Delete what criteria match"),
     _route("read", "GET", "/<type>/<id>", read, "read", "Read the current version"),
     _route("update", "PUT", "/<type>/<id>", update, "update", "Store the next version"),
     _route("delete", "DELETE", "/<type>/<id>", delete, "delete", "Delete a resource"),

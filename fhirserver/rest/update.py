@@ -1,24 +1,45 @@
-"""update (https://hl7.org/fhir/R4/http.html#update)."""
+"""update and conditional update (https://hl7.org/fhir/R4/http.html#update, #cond-update)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fhirserver.rest import negotiate, writing
+from fhirserver.rest import conditional, negotiate, writing
 
 if TYPE_CHECKING:
     from fhirserver.rest.answer import Answer
     from fhirserver.rest.exchange import Exchange
+    from fhirserver.store import Stored, Transaction
 
 
 def update(exchange: Exchange, type: str, id: str) -> Answer:
     """Stores the next version; with `If-Match`, only over the version that it names (412 otherwise)."""
     exchange.refuse_parameters()
-    writing.refuse_headers(exchange, "If-None-Match", "If-Unmodified-Since")
-    expected = negotiate.if_match(exchange.request.headers.get("If-Match"))
+    expected = _expected(exchange)
     resource = writing.received(exchange.body(), type, id)
     findings = writing.validated(exchange, resource)
     stored = writing.commit(exchange, "update", 200, lambda tx: [writing.update(exchange, tx, resource, id, expected)])[
         0
     ]
     return writing.answer(exchange, stored, 201 if stored.version == 1 else 200, findings)
+
+
+def update_where(exchange: Exchange, type: str) -> Answer:
+    """Stores the next version of the one resource that matches the criteria; creates it when there is none."""
+    condition = conditional.of_params(exchange, type, exchange.params)
+    expected = _expected(exchange)
+    resource = writing.received(exchange.body(), type)
+    findings = writing.validated(exchange, resource)
+    id = writing.new_id()
+
+    def work(tx: Transaction) -> list[Stored]:
+        conditional.lock(tx, condition, resource)
+        return [conditional.update(exchange, tx, resource, conditional.only(tx, condition), id, expected)]
+
+    stored = writing.commit(exchange, "update", 200, work)[0]
+    return writing.answer(exchange, stored, 201 if stored.version == 1 else 200, findings)
+
+
+def _expected(exchange: Exchange) -> int | None:
+    writing.refuse_headers(exchange, "If-None-Exist", "If-None-Match", "If-Unmodified-Since")
+    return negotiate.if_match(exchange.request.headers.get("If-Match"))

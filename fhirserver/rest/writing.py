@@ -25,7 +25,7 @@ from fhirserver.rest import compartment, references
 from fhirserver.rest.answer import Answer, version_headers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from fhirserver.rest.exchange import Exchange
     from fhirserver.store import Stored, Transaction
@@ -86,18 +86,30 @@ def validated(exchange: Exchange, resource: dict[str, Any]) -> list[Issue]:
 def commit(
     exchange: Exchange,
     interaction: str,
-    status: int,
+    status: int | Callable[[], int],
     work: Callable[[Transaction], list[Stored]],
     *,
     subject: tuple[str, str] | None = None,
+    read: Callable[[], Iterable[Event]] = tuple,
 ) -> list[Stored]:
-    """Runs the work and its trace in one transaction; `subject` is traced when nothing was written."""
+    """Runs the work and its trace in one transaction; `subject` is traced when nothing was written.
+
+    `status` and `read`, what was read besides, are asked for when the work is done.
+    """
     access = exchange.access
 
     def traced(tx: Transaction) -> list[Stored]:
         done = work(tx)
+        reads = tuple(read())
         touched = [Entity(stored.type, stored.id, stored.version, stored.pat) for stored in done]
-        event = Event(interaction, status, tuple(touched) or ((Entity(*subject),) if subject else ()))
+        touched += [entity for each in reads for entity in each.entities]
+        event = Event(
+            interaction,
+            status if isinstance(status, int) else status(),
+            tuple(touched) or ((Entity(*subject),) if subject else ()),
+            query=" ".join(each.query for each in reads if each.query) or None,
+            patients=tuple({patient for each in reads for patient in each.patients}),
+        )
         tx.trace(place.link(event.record(access.requester, access.now)))
         return done
 

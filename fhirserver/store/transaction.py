@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol
 from pymongo.errors import BulkWriteError, OperationFailure
 
 from fhirserver.errors import Conflict, NotFound, PreconditionFailed
-from fhirserver.store import bodies
+from fhirserver.store import bodies, locks
 from fhirserver.store.envelope import (
     Stored,
     decode,
@@ -99,6 +99,10 @@ class Transaction:
             return None
         self.flush()
         return next(iter(self._room.rules.load([patient], self._session)), None)
+
+    def lock(self, keys: Iterable[str]) -> None:
+        """Of two transactions that lock the same key, one comes wholly after the other. To be called before reading."""
+        locks.touch(self._collection(locks.COLLECTION), keys, self._session)
 
     def identifiers(self, references: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
         """National keys of the local actors, such as `Practitioner/abc`, that are here and have some."""

@@ -244,7 +244,7 @@ class TestPaths:
 
     @pytest.mark.parametrize(
         ("method", "path"),
-        [("PATCH", "Patient/x"), ("POST", "Patient/x"), ("PUT", "Patient"), ("DELETE", "Patient"), ("PUT", ""),
+        [("PATCH", "Patient/x"), ("POST", "Patient/x"), ("PUT", ""),
          ("GET", "Patient/_search"), ("TRACE", "Patient"), ("OPTIONS", "Patient"), ("CONNECT", "Patient"),
          ("PROPFIND", "Patient"), ("X" * 100, "Patient"), ("DELETE", "Patient/x/_history"),
          ("PUT", "Patient/x/_history/1")],
@@ -325,9 +325,11 @@ class TestBundles:
          [{"request": {"method": "POST", "url": "../Patient"}, "resource": patient()}],
          [{"request": {"method": "POST", "url": "Patient\u0000"}, "resource": patient()}],
          [{"request": {"method": "PUT", "url": "Patient/a_b"}, "resource": patient(id="a_b")}],
-         [{"request": {"method": "PUT", "url": "Patient?identifier=x"}, "resource": patient(id="x")}],
-         [{"request": {"method": "DELETE", "url": "Patient?identifier=x"}}],
-         [{"request": {"method": "DELETE", "url": "Patient"}}], [{"request": {"method": "GET", "url": "metadata"}}],
+         [{"request": {"method": "PUT", "url": "Patient?identifiers=x"}, "resource": patient(id="x")}],
+         [{"request": {"method": "PUT", "url": "Patient/x?identifier=x"}, "resource": patient(id="x")}],
+         [{"request": {"method": "DELETE", "url": "Patient?"}}],
+         [{"request": {"method": "DELETE", "url": "Patient?_count=1"}}],
+         [{"request": {"method": "DELETE", "url": "Patient"}}], [{"request": {"method": "GET", "url": "metadatas"}}],
          [{"request": {"method": "GET", "url": "Patient/x/_history/1"}}],
          [post(patient()) | {"resource": None}], [post(patient()) | {"resource": []}],
          [post(patient()) | {"resource": "x"}], [post(patient()) | {"resource": {}}],

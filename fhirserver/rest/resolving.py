@@ -1,0 +1,116 @@
+"""What the conditions in a transaction Bundle lead to, looked up inside the transaction, before its first write.
+
+"Identities resolved": https://hl7.org/fhir/R4/http.html#trules.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, NamedTuple
+
+from fhirserver.errors import BadRequest, PreconditionFailed
+from fhirserver.rest import conditional, references
+from fhirserver.rest.entries import Checked, Entry, at
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from fhirserver.rest.exchange import Exchange
+    from fhirserver.store import Stored, Transaction
+
+
+class Target(NamedTuple):
+    """An entry with what its condition found; a delete by criteria may find several.
+
+    `same`: the place of an earlier entry with the same `ifNoneExist`, which creates what this one looks for.
+    """
+
+    entry: Entry
+    found: tuple[Stored, ...] = ()
+    same: int | None = None
+
+    @property
+    def is_met(self) -> bool:
+        """Whether there is nothing to create."""
+        return self.same is not None or (self.entry.method == "POST" and bool(self.found))
+
+
+def resolved(exchange: Exchange, tx: Transaction, checked: Checked) -> list[Target]:
+    """The entries in the Bundle's order, with their last ids. Raises PreconditionFailed, or BadRequest when two of them
+    write one resource."""
+    conditional.lock_all(tx, ((each.condition, each.resource) for each in checked.entries if each.condition))
+    targets = _targets(exchange, tx, checked.entries)
+    _refuse_twice(targets)
+    moved = _moved(tx, checked, targets)
+    return [_linked(exchange, each, moved) for each in targets] if moved else targets
+
+
+def _targets(exchange: Exchange, tx: Transaction, entries: Iterable[Entry]) -> list[Target]:
+    targets: list[Target] = []
+    creating: dict[str, int] = {}
+    for entry in entries:
+        with at(entry.place):
+            target = Target(entry, _found(exchange, tx, entry))
+        if entry.method == "POST" and entry.condition is not None and not target.found:
+            first = creating.setdefault(entry.condition.text, entry.place)
+            target = target._replace(same=first if first != entry.place else None)
+        targets.append(target)
+    return targets
+
+
+def _found(exchange: Exchange, tx: Transaction, entry: Entry) -> tuple[Stored, ...]:
+    if entry.condition is None:
+        return ()
+    if entry.method == "DELETE":
+        return tuple(conditional.deleted(exchange, tx, entry.condition))
+    found = conditional.only(tx, entry.condition)
+    return () if found is None else (found,)
+
+
+def _refuse_twice(targets: Iterable[Target]) -> None:
+    seen: set[tuple[str, str]] = set()
+    for target in targets:
+        entry = target.entry
+        if entry.method == "GET" or target.is_met:
+            continue
+        for id in {each.id for each in target.found} or {_chosen(entry)}:
+            if (entry.type, id) in seen:
+                where = f"Bundle.entry[{entry.place}]"
+                text = f"{where}: {entry.type}/{id} is written twice in one transaction."
+                raise BadRequest(text, expression=where)
+            seen.add((entry.type, id))
+
+
+def _chosen(entry: Entry) -> str:
+    """The id under which an entry stores what is not there yet."""
+    if entry.method == "PUT" and entry.resource is not None:
+        return str(entry.resource.get("id", entry.id))
+    return entry.id
+
+
+def _moved(tx: Transaction, checked: Checked, targets: list[Target]) -> dict[str, str]:
+    """What is to be written instead of ids that were chosen before it was known what is there."""
+    moved: dict[str, str] = {}
+    for target in targets:
+        entry = target.entry
+        id = target.found[0].id if target.found else _chosen(entry)
+        if target.same is not None:
+            id = targets[target.same].entry.id
+        if entry.method in ("POST", "PUT") and id != entry.id:
+            moved[f"{entry.type}/{entry.id}"] = f"{entry.type}/{id}"
+    for text, sought in checked.sought.items():
+        with at(sought.place):
+            found = conditional.only(tx, sought.condition)
+            if found is None:
+                raise PreconditionFailed(f"the reference {text} leads to nothing here.", code="not-found")
+        moved[sought.placeholder] = f"{found.type}/{found.id}"
+    return moved
+
+
+def _linked(exchange: Exchange, target: Target, moved: dict[str, str]) -> Target:
+    entry = target.entry
+    if entry.resource is None:
+        return target
+    resource = copy.deepcopy(entry.resource)
+    references.resolve(exchange.services.definitions, resource, moved)
+    return target._replace(entry=entry._replace(resource=resource))
