@@ -6,25 +6,36 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from fhirserver.outcome import Issue, outcome
 from fhirserver.rest.answer import etag
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fhirserver.store import Stored
+    from fhirserver.store import Page, Stored
 
 
-def searchset(base: str, matches: Sequence[Stored], total: int | None, links: dict[str, str]) -> dict[str, Any]:
-    """A searchset; each entry says why it is there (`search.mode`)."""
-    entries = [
-        {
-            "fullUrl": f"{base}/{stored.type}/{stored.id}",
-            "resource": orjson.Fragment(stored.body),
-            "search": {"mode": "match"},
-        }
-        for stored in matches
-    ]
-    return _bundle("searchset", entries, total, links)
+def searchset(base: str, page: Page, links: dict[str, str]) -> dict[str, Any]:
+    """A searchset; each entry says why it is there (`search.mode`). An OperationOutcome tells what was left out."""
+    entries = [_found(base, stored, "match") for stored in page.matches]
+    entries += [_found(base, stored, "include") for stored in page.included]
+    if page.truncated:
+        entries.append({"resource": outcome(map(_truncated, page.truncated)), "search": {"mode": "outcome"}})
+    return _bundle("searchset", entries, page.total, links)
+
+
+def _found(base: str, stored: Stored, mode: str) -> dict[str, Any]:
+    return {
+        "fullUrl": f"{base}/{stored.type}/{stored.id}",
+        "resource": orjson.Fragment(stored.body),
+        "search": {"mode": mode},
+    }
+
+
+def _truncated(name: str) -> Issue:
+    return Issue(
+        "warning", "incomplete", f"{name} leads to more resources than a page holds: ask for a smaller _count."
+    )
 
 
 def history(base: str, versions: Sequence[Stored], total: int | None, links: dict[str, str]) -> dict[str, Any]:

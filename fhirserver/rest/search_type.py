@@ -53,8 +53,10 @@ def _search(exchange: Exchange, type: str, params: list[tuple[str, str]]) -> Ans
     if query.summary == "count":
         query = replace(query, count=0)
     page = exchange.view.search(query, after)
-    bundle = bundles.searchset(exchange.services.base, page.matches, page.total, _links(exchange, query, page))
-    patients = tuple({stored.pat for stored in page.matches if stored.pat} | (query.patients or frozenset()))
+    bundle = bundles.searchset(exchange.services.base, page, _links(exchange, query, page))
+    patients = tuple(
+        {stored.pat for stored in (*page.matches, *page.included) if stored.pat} | (query.patients or frozenset())
+    )
     event = Event("search-type", 200, query=f"{type}?{_encoded(query.params)}", patients=patients)
     return of_value(200, bundle, event)
 

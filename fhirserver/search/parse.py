@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from functools import lru_cache
@@ -11,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from fhirserver.errors import BadRequest, UnknownParameter
 from fhirserver.predicate import FALSE, Eq
-from fhirserver.search import dates, extract, results
+from fhirserver.search import dates, extract, includes, joins, results
 from fhirserver.search.asked import Asker
 from fhirserver.search.criteria import Criterion, compile_criterion
 from fhirserver.search.index import own_bases
@@ -24,20 +25,19 @@ if TYPE_CHECKING:
 
     from fhirserver.predicate import Predicate
     from fhirserver.search.parameters import Parameters
+    from fhirserver.search.query import Include, Join
     from fhirserver.spec import Definitions
 
 MOST_VALUES: Final = 500
 """Values, over all criteria."""
 MOST_CRITERIA: Final = 50
+MOST_SEARCHES: Final = 100
+"""Searches of other types that the chains of a search may lead to."""
 LONGEST: Final = 20_000
 """Characters of all names and values together."""
 
 NOT_OFFERED: Final = {
-    "_has": "reverse chains",
-    "_include": "includes",
-    "_revinclude": "reverse includes",
     "_filter": "filter expressions",
-    "_list": "list membership",
     "_text": "search in the narrative",
     "_content": "search in the whole content",
     "_query": "named queries",
@@ -85,17 +85,11 @@ def parse(
     moment = dates.micros(now or datetime.now(UTC))
     asker = Asker(sensitive, ZoneInfo(timezone), own_bases(base_url), moment, types)
     ignored: list[str] = []
-    criteria = [
-        criterion
-        for name, value in params
-        if name not in results.NAMES
-        and (criterion := _criterion(parameters, name, value, ignored if lenient else None)) is not None
-    ]
-    where, patients = _conditions(parameters, criteria, asker)
-    return Query(
-        type=resource_type,
-        where=tuple(where),
-        patients=patients,
+    asked = [(name, value) for name, value in params if name not in results.NAMES and not includes.is_include(name)]
+    found = _Reader(defs, asker).query(resource_type, asked, ignored if lenient else None)
+    return replace(
+        found,
+        includes=_includes(defs, resource_type, params, shape.summary),
         params=tuple(item for item in params if item[0] not in ignored),
         ignored=tuple(dict.fromkeys(ignored)),
         sort=shape.sort,
@@ -104,6 +98,59 @@ def parse(
         summary=shape.summary,
         elements=shape.elements,
     )
+
+
+class _Reader:
+    """Reads criteria, those within chains too, of which there may be a number."""
+
+    def __init__(self, defs: Definitions, asker: Asker) -> None:
+        self._defs, self._asker = defs, asker
+        self._searches = 0
+
+    def query(self, resource_type: str, params: Iterable[tuple[str, str]], ignored: list[str] | None = None) -> Query:
+        """The query of criteria alone. With `ignored`, unknown parameters are put there instead of refused."""
+        parameters = catalogue(self._defs).of(resource_type)
+        criteria: list[Criterion] = []
+        found: list[Join] = []
+        for name, value in params:
+            try:
+                if joins.is_join(name):
+                    found.append(self._join(parameters, name, value))
+                else:
+                    criteria.append(_criterion(parameters, name, value))
+            except UnknownParameter:
+                if ignored is None:
+                    raise
+                ignored.append(name)
+        where, patients = _conditions(parameters, criteria, self._asker)
+        return Query(resource_type, tuple(where), patients, joins=tuple(found))
+
+    def _join(self, parameters: Parameters, name: str, value: str) -> Join:
+        try:
+            return joins.read(self._defs, parameters, name, value, self._inner)
+        except BadRequest as error:
+            if name in error.text:
+                raise
+            raise type(error)(f"The parameter {name}: {error.text}", code=error.issues[0].code) from None
+
+    def _inner(self, resource_type: str, name: str, value: str) -> Query:
+        self._searches += 1
+        if self._searches > MOST_SEARCHES:
+            raise BadRequest(
+                f"The chains lead to more than {MOST_SEARCHES} searches: say which type is meant at each step "
+                "(subject:Patient.name).",
+                code="too-costly",
+            )
+        return self.query(resource_type, [(name, value)])
+
+
+def _includes(
+    defs: Definitions, resource_type: str, params: Iterable[tuple[str, str]], summary: str | None
+) -> tuple[Include, ...]:
+    given = dict.fromkeys((name, value) for name, value in params if includes.is_include(name))
+    if given and summary == "text":
+        raise BadRequest("_summary=text cannot be asked for together with _include or _revinclude.")
+    return tuple(includes.read(defs, resource_type, name, value) for name, value in given)
 
 
 def _conditions(
@@ -143,15 +190,12 @@ def _check_size(params: Sequence[tuple[str, str]]) -> None:
             )
 
 
-def _criterion(parameters: Parameters, name: str, value: str, ignored: list[str] | None) -> Criterion | None:
-    """The criterion of a parameter, or None when it is unknown and goes to `ignored`."""
+def _criterion(parameters: Parameters, name: str, value: str) -> Criterion:
+    """The criterion of a parameter. Raises UnknownParameter when there is no such."""
     code, colon, modifier = name.partition(":")
     found = parameters.offered.get(code)
     if found is None or "." in modifier:
-        if ignored is None:
-            raise UnknownParameter(_unknown(parameters, name, code))
-        ignored.append(name)
-        return None
+        raise UnknownParameter(_unknown(parameters, name, code))
     if not value:
         raise BadRequest(f"The parameter {name} has an empty value.")
     return Criterion(name, found, modifier if colon else None, value)
@@ -162,9 +206,7 @@ def _unknown(parameters: Parameters, name: str, code: str) -> str:
         return f"The parameter {name} is not offered: {NOT_OFFERED[code]} are not."
     if code in parameters.refused:
         return f"The parameter {name} is not offered: {parameters.refused[code]}."
-    if "." in name:
-        return f"The parameter {name} is not offered: chained parameters are not."
-    names = sorted({*parameters.offered, *results.NAMES})
+    names = sorted({*parameters.offered, *results.NAMES, *includes.NAMES})
     near = get_close_matches(code, names, n=3)
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
     return f"{parameters.type} has no search parameter {name!r}.{hint} It has {', '.join(names)}."

@@ -36,6 +36,14 @@ def pinned(parameters: Parameters, criterion: Criterion, condition: Predicate) -
     return frozenset(term.removeprefix(prefix).partition("/")[0] for term in named)
 
 
+def names_the_patient(parameters: Parameters, code: str) -> bool:
+    """Whether a Patient to whom the parameter leads is the `pat` of the resource: see `pinned`."""
+    if not parameters.compartment:
+        return False
+    foremost = _stored(parameters, parameters.compartment[0])
+    return foremost is not None and _stored(parameters, code) == foremost
+
+
 def _stored(parameters: Parameters, code: str) -> str | None:
     """The parameter of one value at most whose terms answer another; None when there is no such."""
     sources: tuple[Source, ...] = parameters.offered[code].sources

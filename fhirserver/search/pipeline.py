@@ -38,8 +38,9 @@ def page(query: Query, access: Predicate, after: Sequence[Any] | None = None) ->
     `after` is the `position` of the last row of the page before. Documents have what a stored resource needs, and the
     sort keys.
     """
-    stages = _matched(query, access)
+    stages = matched(query, access)
     keys = [key for key in query.sort if key.field != "_id"]
+    terms = ("t",) if query.includes else ()
     if after is not None:
         stages.append({"$match": _after(query.sort, after)})
     flags = {f"k{at}": _is_missing(key.field) for at, key in enumerate(keys) if _sorts_missing_first(key)}
@@ -47,13 +48,13 @@ def page(query: Query, access: Predicate, after: Sequence[Any] | None = None) ->
         stages.append({"$set": flags})
     stages.append({"$sort": _order(query.sort)})
     stages.append({"$limit": query.count + 1})
-    stages.append({"$project": dict.fromkeys((*_PROJECTED, *(key.field for key in keys)), 1)})
+    stages.append({"$project": dict.fromkeys((*_PROJECTED, *terms, *(key.field for key in keys)), 1)})
     return stages
 
 
 def count(query: Query, access: Predicate) -> list[Stage]:
     """The stages that count: one document `{"n": matches}`, or none when nothing matches."""
-    return [*_matched(query, access), {"$count": "n"}]
+    return [*matched(query, access), {"$count": "n"}]
 
 
 def position(query: Query, document: Mapping[str, Any]) -> Position:
@@ -62,10 +63,23 @@ def position(query: Query, document: Mapping[str, Any]) -> Position:
     return (*(_written(value) for value in values), document["_id"])
 
 
-def _matched(query: Query, access: Predicate) -> list[Stage]:
+def is_seeded(query: Query) -> bool:
+    """Whether an index leads to the matches by an equality."""
+    return bool(_seed(_conditions(query)))
+
+
+def _conditions(query: Query) -> list[Predicate]:
     conditions: list[Predicate] = []
     for condition in query.where:
         conditions += condition.items if isinstance(condition, And) else (condition,)
+    return conditions
+
+
+def matched(query: Query, access: Predicate) -> list[Stage]:
+    """The stages that all begin with. Raises ValueError for a query whose joins the store has not resolved."""
+    if query.joins:
+        raise ValueError("the joins of a query must be resolved before it is made a pipeline")
+    conditions = _conditions(query)
     if access == predicate.FALSE or predicate.FALSE in conditions:
         return [{"$match": predicate.to_mongo(predicate.FALSE)}]
     conditions = list({repr(condition): condition for condition in conditions if condition != predicate.TRUE}.values())

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from fhirserver.predicate import Predicate
 
 Total = Literal["none", "estimate", "accurate"]
@@ -21,6 +23,66 @@ class SortKey(NamedTuple):
     descending: bool
 
 
+class Target(NamedTuple):
+    """What a reference may lead to: resources of one type that match `query`. `codes`: the parameters in whose terms
+    the references stand; `pins`: a Patient found so is the `pat` of all that refer to him."""
+
+    codes: tuple[str, ...]
+    query: Query
+    pins: bool = False
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A join forward: the resource refers to what one of the targets matches (`subject:Patient.name=x`)."""
+
+    name: str
+    targets: tuple[Target, ...]
+
+
+@dataclass(frozen=True)
+class Reverse:
+    """A join backward: what `query` matches refers to the resource, in the terms of `codes` (`_has`, `_list`).
+
+    `pins`: what refers to a Patient so has him as its `pat`.
+    """
+
+    name: str
+    codes: tuple[str, ...]
+    query: Query
+    pins: bool = False
+
+
+@dataclass(frozen=True)
+class Member:
+    """The resource is in the compartment of a patient, whichever of its patients that is."""
+
+    patient: str
+
+
+Join = Chain | Reverse | Member
+
+
+class Path(NamedTuple):
+    """A reference from resources of one type: its terms begin with `code`; `targets`: the types it may lead to."""
+
+    code: str
+    targets: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Include:
+    """What else a page holds: what its resources refer to or, with `reverse`, what refers to them.
+
+    `paths`: by the type that refers; `iterate`: from what was included too.
+    """
+
+    name: str
+    paths: Mapping[str, tuple[Path, ...]]
+    reverse: bool
+    iterate: bool
+
+
 @dataclass(frozen=True)
 class Query:
     """A search of one resource type.
@@ -28,7 +90,8 @@ class Query:
     `where`: conditions on the envelope that all hold; `patients`: ids one of which is the `pat` of whatever matches,
     None when the query does not say; `count`: matches a page; `summary`, `elements`: what of the resources is wanted;
     `params`: the parameters that were used, as given, for the self link; `ignored`: names that were passed over
-    (`handling=lenient`).
+    (`handling=lenient`). `joins` hold too: the store makes conditions of them, by searches of other types;
+    `includes`: what comes with the matches; `named`: patients whom the query names without being limited to them.
     """
 
     type: str
@@ -41,3 +104,6 @@ class Query:
     elements: tuple[str, ...] = ()
     params: tuple[tuple[str, str], ...] = ()
     ignored: tuple[str, ...] = ()
+    joins: tuple[Join, ...] = ()
+    includes: tuple[Include, ...] = ()
+    named: frozenset[str] = frozenset()

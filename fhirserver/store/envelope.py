@@ -33,11 +33,16 @@ class Stored(NamedTuple):
 
 
 class Page(NamedTuple):
-    """One page of matches; `total` when it was asked for; `after` is where the next page begins, None on the last."""
+    """One page of matches; `total` when it was asked for; `after` is where the next page begins, None on the last.
+
+    `included`: what the query's includes bring; `truncated`: the includes of which there was more than a page holds.
+    """
 
     matches: list[Stored]
     total: int | None
     after: tuple[Any, ...] | None
+    included: Sequence[Stored] = ()
+    truncated: tuple[str, ...] = ()
 
 
 class Indexed(Protocol):

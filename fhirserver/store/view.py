@@ -11,9 +11,9 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from fhirserver.access import settled
-from fhirserver.predicate import Predicate, to_mongo
+from fhirserver.predicate import Predicate, any_of, to_mongo
 from fhirserver.search import pipeline
-from fhirserver.store import bodies
+from fhirserver.store import bodies, includes, joins
 from fhirserver.store.collections import HISTORY
 from fhirserver.store.envelope import Page, Stored, decode, history_key, unpacked
 from fhirserver.store.errors import translated
@@ -87,7 +87,7 @@ class View:
 
     def search(self, query: Query, after: tuple[Any, ...] | None = None) -> Page:
         """One page of matches. A total, when asked for, is counted in the same snapshot as the page."""
-        if query.total == "none" and query.count:
+        if query.total == "none" and query.count and not query.joins and not query.includes:
             with self._errors():
                 return self._matches(query, after)
         with self._still() as still:
@@ -95,13 +95,38 @@ class View:
 
     def count(self, query: Query) -> int:
         """How many resources match, of those that may be seen."""
-        with self._errors():
-            access = self._judge.predicate(self._access, query.type, query.patients, self._session)
-            return _number(self._run(self._collections.current(query.type), pipeline.count(query, access)))
+        with self._still() as still:
+            query = joins.resolved(query, still._look)
+            return _number(still._look(query, query.named, [{"$count": "n"}]))
+
+    def _look(self, query: Query, named: frozenset[str], stages: Sequence[Row], *, bounded: bool = False) -> list[Row]:
+        """What matches, of that which may be seen, and then the stages: the eyes of joins and includes."""
+        collection = self._collections.current(query.type)
+        return self._run(collection, [*pipeline.matched(query, self._sight(query, named, bounded)), *stages])
+
+    def _sight(self, query: Query, named: frozenset[str], bounded: bool = False) -> Predicate:
+        """The access of a search.
+
+        A request may see more of the patients whom it names than of others. Where the candidates are few and theirs,
+        or nobody's, nobody else's policy counts.
+        """
+        if query.patients is not None:
+            return self._predicate(query.type, query.patients)
+        if settled(self._access, query.type) is None and self._collections.of_patients(query.type) and bounded:
+            candidates = [{"$match": to_mongo(each)} for each in query.where]
+            located = self._located(self._collections.current(query.type), candidates)
+            if located <= named:
+                return self._predicate(query.type, located or frozenset({NOBODY}))
+        seen = self._predicate(query.type, None)
+        return any_of((seen, self._predicate(query.type, named))) if named else seen
+
+    def _predicate(self, type_: str, patients: frozenset[str] | None) -> Predicate:
+        return self._judge.predicate(self._access, type_, patients, self._session)
 
     def _matches(self, query: Query, after: tuple[Any, ...] | None) -> Page:
+        query = joins.resolved(query, self._look)
         collection = self._collections.current(query.type)
-        access = self._judge.predicate(self._access, query.type, query.patients, self._session)
+        access = self._sight(query, query.named)
         rows = self._run(collection, pipeline.page(query, access, after)) if query.count else []
         more = len(rows) > query.count > 0
         page, total = rows[: query.count], None
@@ -109,7 +134,18 @@ class View:
             total = _number(self._run(collection, pipeline.count(query, access)))
         elif query.total != "none":
             total = len(page)
-        return Page(self._stored(query.type, page), total, pipeline.position(query, page[-1]) if more else None)
+        position = pipeline.position(query, page[-1]) if more else None
+        extra = includes.Includes(query, self._look)
+        found = extra.gather(page) if query.includes else []
+        return Page(self._stored(query.type, page), total, position, self._several(found), extra.names)
+
+    def _several(self, found: Sequence[tuple[str, Row]]) -> list[Stored]:
+        """Rows of several types, in their order."""
+        by_type: dict[str, list[Row]] = {}
+        for type_, row in found:
+            by_type.setdefault(type_, []).append(row)
+        stored = {(each.type, each.id): each for type_, rows in by_type.items() for each in self._stored(type_, rows)}
+        return [stored[type_, row["_id"]] for type_, row in found]
 
     def _versions(self, type_: str, id_: str, count: int, before: int | None) -> Page:
         current, history = self._pair(type_)
