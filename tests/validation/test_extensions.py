@@ -80,7 +80,12 @@ def test_a_fhirpath_context_may_select_a_primitive(tmp_path: Path) -> None:
 
 def test_a_context_is_judged_within_the_contained_resource(tmp_path: Path) -> None:
     made = validator(tmp_path, definition("inner", ("fhirpath", "Organization.name")))
-    contained: dict[str, Any] = {"resourceType": "Organization", "id": "o", "name": "x", "_name": {"extension": [within(INNER)]}}
+    contained: dict[str, Any] = {
+        "resourceType": "Organization",
+        "id": "o",
+        "name": "x",
+        "_name": {"extension": [within(INNER)]},
+    }
     resource = patient(contained=[contained], managingOrganization={"reference": "#o"})
     assert errors(made.check(resource)) == []
     contained["alias"] = ["y"]

@@ -118,12 +118,9 @@ def test_an_old_number_and_a_temporary_one_are_not_compared(french: Validator) -
 @pytest.mark.parametrize("end", ["8", "9", "10", "11"])
 def test_a_wrong_key_is_refused_where_that_is_asked(french: Validator, end: str) -> None:
     keyed = Validator(french.definitions, profile_set="core", ins=Rules(key=True, consistency=False))
-    resource = {"resourceType": "Patient", "text": NARRATIVE}
-    resource["identifier"] = [
-        {"system": "urn:oid:1.2.3", "value": "1"},
-        {"system": OID + end, "value": "2850569123084"},
-    ]
-    number = resource["identifier"][1]
+    number: dict[str, Any] = {"system": OID + end, "value": "2850569123084"}
+    listed = [{"system": "urn:oid:1.2.3", "value": "1"}, number]
+    resource: dict[str, Any] = {"resourceType": "Patient", "text": NARRATIVE, "identifier": listed}
     where = "Patient.identifier[1].value"
     assert errors(keyed.check(resource)) == [("ins-form", where)]
     number["value"] = "285056912308400"
