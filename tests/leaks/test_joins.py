@@ -47,7 +47,9 @@ def shared() -> list[dict[str, Any]]:
 
 def hidden() -> list[dict[str, Any]]:
     """What she does not see: it points to what she sees, from and through what she does not."""
-    found: dict[str, Any] = {"valueQuantity": {"value": 7.5, "system": "http://unitsofmeasure.org", "code": "g", "unit": "g"}}
+    found: dict[str, Any] = {
+        "valueQuantity": {"value": 7.5, "system": "http://unitsofmeasure.org", "code": "g", "unit": "g"}
+    }
     return [
         observation("patient-r", id="hidden-l1", derivedFrom=[reference("Observation/seen-p1")], code="9999-9"),
         observation("patient-q", id="hidden-l2", derivedFrom=[reference("Observation/seen-p1")], **found),
