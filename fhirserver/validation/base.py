@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from fhirserver.validation import bundle, invariants
 from fhirserver.validation.bindings import STRENGTHS, Binding
+from fhirserver.validation.codings import Codings
 from fhirserver.validation.primitives import PRIMITIVES
 from fhirserver.validation.references import compile_target
 from fhirserver.validation.structure import Facts
@@ -30,6 +31,7 @@ class Base:
     ) -> None:
         self._definitions = definitions
         self._ins = ins
+        self._codings = Codings(definitions)
         self._extension = extension
         self._profile = profile
         self._elements: dict[str, dict[str, dict[str, Any]]] = {}
@@ -108,5 +110,6 @@ class Base:
             checks.append(self._extension)
         elif kind.name == "Bundle":
             checks.append(bundle.check)
+        checks += self._codings.checks(kind.name)
         checks += self._ins.checks(kind.name)
         return checks

@@ -212,6 +212,19 @@ RULES: Final[dict[str, Rule]] = {
         "{value} was not checked: the value set {value_set} draws on a code system that is not here.",
         "{value} n'a pas été vérifié : le jeu de valeurs {value_set} dépend d'un système de codes absent ici.",
     ),
+    "code-unknown": _rule(
+        "warning",
+        "code-invalid",
+        "The code system {system} has no code '{value}'.",
+        "Le système de codes {system} n'a pas de code '{value}'.",
+    ),
+    "display": _rule(
+        "warning",
+        "code-invalid",
+        "The display of {system}#{code} is '{expected}', not '{value}'.",
+        "Le libellé de {system}#{code} est '{expected}', pas '{value}'.",
+    ),
+    "ucum": _rule("warning", "code-invalid", "'{value}' is not a unit of UCUM.", "'{value}' n'est pas une unité UCUM."),
     # References
     "reference-format": _rule(
         "error",
