@@ -88,6 +88,12 @@ class Exchange:
         """The parameters in the body of a POST `_search`."""
         return [(name, value) for name, value in self._fields if name not in GENERAL_PARAMETERS]
 
+    @property
+    def general(self) -> list[tuple[str, str]]:
+        """The parameters that every interaction takes, as given."""
+        given = [*self.request.args.items(multi=True), *(self._fields if self.request.mimetype == FORM else ())]
+        return [(name, value) for name, value in given if name in GENERAL_PARAMETERS]
+
     def refuse_parameters(self) -> None:
         """For interactions that take none. Raises BadRequest that names the first."""
         for name, _ in self.params:

@@ -12,6 +12,7 @@ from flask_smorest import Api
 from fhirserver import __version__
 from fhirserver.rest.negotiate import FHIR_JSON, FHIR_XML
 from fhirserver.rest.routes import ID, ROUTES, Route
+from fhirserver.rest.search_compartment import COMPARTMENTS
 
 if TYPE_CHECKING:
     from fhirserver.rest.services import Services
@@ -77,7 +78,7 @@ def _operation(route: Route) -> dict[str, Any]:
         operation["requestBody"] = {"required": True, "content": _content()}
     if route.definition and route.method == "POST":
         operation["requestBody"] = {"content": _content()}
-    if route.name == "search-post":
+    if route.name in ("search-post", "compartment-post"):
         form = {"type": "object", "additionalProperties": {"type": "string"}}
         operation["requestBody"] = {"content": {"application/x-www-form-urlencoded": {"schema": form}}}
     return operation
@@ -87,7 +88,9 @@ def _parameter(name: str, types: tuple[str, ...]) -> dict[str, Any]:
     schema: dict[str, Any] = {"type": "string"}
     if name == "type":
         schema["enum"] = list(types)
-    elif name == "id":
+    elif name == "owner":
+        schema["enum"] = list(COMPARTMENTS)
+    elif name in ("id", "owner_id"):
         schema["pattern"] = f"^{ID.pattern}$"
     return {"name": name, "in": "path", "required": True, "schema": schema}
 

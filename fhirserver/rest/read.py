@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Final
 
 from fhirserver.audit import Entity, Event
 from fhirserver.errors import FhirError, Gone, NotFound
-from fhirserver.rest import negotiate
+from fhirserver.rest import negotiate, subsets
 from fhirserver.rest.answer import Answer, http_date, version_headers
 
 if TYPE_CHECKING:
     from fhirserver.rest.exchange import Exchange
+    from fhirserver.rest.subsets import Subset
     from fhirserver.store import Stored
 
 _VERSION: Final = re.compile(r"[1-9][0-9]{0,17}")
@@ -20,24 +21,24 @@ _VERSION: Final = re.compile(r"[1-9][0-9]{0,17}")
 
 def read(exchange: Exchange, type: str, id: str) -> Answer:
     """The current version; 304 when the client has it; 404 when absent or hidden; 410 when deleted."""
-    exchange.refuse_parameters()
+    subset = subsets.asked(exchange, type)
     stored = exchange.view.read(type, id)
     if stored is None:
         raise unknown(type, id)
     if stored.deleted:
         raise Gone(f"{type}/{id} was deleted.", headers=version_headers(stored))
-    return _version(exchange, "read", stored)
+    return _version(exchange, "read", stored, subset)
 
 
 def vread(exchange: Exchange, type: str, id: str, version: str) -> Answer:
     """One version of the resource's history, judged by what may be seen now."""
-    exchange.refuse_parameters()
+    subset = subsets.asked(exchange, type)
     stored = exchange.view.vread(type, id, int(version)) if _VERSION.fullmatch(version) else None
     if stored is None:
         raise NotFound(f"{type}/{id} has no version {version} here.")
     if stored.deleted:
         raise Gone(f"{type}/{id} was deleted in version {version}.", headers=version_headers(stored))
-    return _version(exchange, "vread", stored)
+    return _version(exchange, "vread", stored, subset)
 
 
 def unknown(type: str, id: str) -> FhirError:
@@ -45,11 +46,12 @@ def unknown(type: str, id: str) -> FhirError:
     return NotFound(f"{type}/{id} is not known here.")
 
 
-def _version(exchange: Exchange, interaction: str, stored: Stored) -> Answer:
+def _version(exchange: Exchange, interaction: str, stored: Stored, subset: Subset | None) -> Answer:
     headers = version_headers(stored)
     status = 304 if _has_it(exchange, stored) else 200
     event = Event(interaction, status, (Entity(stored.type, stored.id, stored.version, stored.pat),))
-    return Answer(status, stored.body if status == 200 else None, headers, event)
+    (part,) = subsets.cut(exchange.services.definitions, [stored], subset) if status == 200 else (stored,)
+    return Answer(status, part.body if status == 200 else None, headers, event)
 
 
 def _has_it(exchange: Exchange, stored: Stored) -> bool:

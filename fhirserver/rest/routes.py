@@ -12,6 +12,7 @@ from fhirserver.rest.history import history_instance
 from fhirserver.rest.metadata import metadata
 from fhirserver.rest.operations.table import OPERATIONS
 from fhirserver.rest.read import read, vread
+from fhirserver.rest.search_compartment import compartment_get, compartment_post
 from fhirserver.rest.search_type import search_get, search_post
 from fhirserver.rest.smart import smart_configuration
 from fhirserver.rest.update import update, update_where
@@ -53,6 +54,15 @@ ROUTES: Final = (
     _route("bundle", "POST", "/", process, "transaction", "A batch, or several writes and reads as one or none"),
     _route("search", "GET", "/<type>", search_get, "search-type", "Search resources of a type"),
     _route("search-post", "POST", "/<type>/_search", search_post, "search-type", "Search, parameters in the body"),
+    _route("compartment", "GET", "/<owner>/<owner_id>/<type>", compartment_get, "search-type", "Search a compartment"),
+    _route(
+        "compartment-post",
+        "POST",
+        "/<owner>/<owner_id>/<type>/_search",
+        compartment_post,
+        "search-type",
+        "Search a compartment, parameters in the body",
+    ),
     _route("create", "POST", "/<type>", create, "create", "Create a resource; the server gives the id"),
     _route("update-where", "PUT", "/<type>", update_where, "update", "Store what criteria match, or create it"),
     _route("delete-where", "DELETE", "/<type>", delete_where, "delete", "Delete what criteria match"),

@@ -12,35 +12,46 @@ from urllib.parse import quote, urlencode
 from werkzeug.http import parse_options_header
 
 from fhirserver.audit import Event
-from fhirserver.errors import BadRequest, UnknownParameter, UnsupportedMediaType
-from fhirserver.rest import bundles
+from fhirserver.errors import BadRequest, UnsupportedMediaType
+from fhirserver.rest import bundles, subsets
 from fhirserver.rest.answer import Answer, of_value
 from fhirserver.rest.pages import PARAMETER, PageKey
 from fhirserver.search import Query, parse
+from fhirserver.search.query import Member
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from fhirserver.rest.exchange import Exchange
+    from fhirserver.rest.subsets import Subset
     from fhirserver.store import Page
 
 
 def search_get(exchange: Exchange, type: str) -> Answer:
     """`GET [base]/[type]?parameters`."""
-    return _search(exchange, type, exchange.params)
+    return search(exchange, type, exchange.params)
 
 
 def search_post(exchange: Exchange, type: str) -> Answer:
     """`POST [base]/[type]/_search`: parameters in the form, and in the query if any."""
+    return search(exchange, type, form_params(exchange))
+
+
+def form_params(exchange: Exchange) -> list[tuple[str, str]]:
+    """The parameters of a search by POST. Raises UnsupportedMediaType for a body that is no form."""
     content_type = exchange.request.headers.get("Content-Type")
     bare = not content_type and not exchange.request.stream.read(1)
     if not bare and parse_options_header(content_type or "")[0].lower() != "application/x-www-form-urlencoded":
         raise UnsupportedMediaType("Send the search parameters as Content-Type: application/x-www-form-urlencoded.")
-    return _search(exchange, type, [*exchange.params, *exchange.form])
+    return [*exchange.params, *exchange.form]
 
 
-def _search(exchange: Exchange, type: str, params: list[tuple[str, str]]) -> Answer:
-    params, after = _position(exchange, type, params)
+def search(
+    exchange: Exchange, type: str, params: list[tuple[str, str]], compartment: tuple[str, str] | None = None
+) -> Answer:
+    """One page of a search of a type, of all its resources or of those in a compartment (type and id of its owner)."""
+    path = "/".join((*(compartment or ()), type))
+    params, after = _position(exchange, path, params)
     query = parse(
         exchange.services.definitions,
         type,
@@ -48,29 +59,33 @@ def _search(exchange: Exchange, type: str, params: list[tuple[str, str]]) -> Ans
         lenient=exchange.prefer.lenient,
         timezone=exchange.services.settings.timezone,
         base_url=exchange.services.base,
+        compartment=compartment,
     )
-    _refuse_parts(query)
+    subset = subsets.wanted(query.summary, query.elements)
     if query.summary == "count":
         query = replace(query, count=0)
     page = exchange.view.search(query, after)
-    bundle = bundles.searchset(exchange.services.base, page, _links(exchange, query, page))
-    patients = tuple(
-        {stored.pat for stored in (*page.matches, *page.included) if stored.pat} | (query.patients or frozenset())
+    bundle = bundles.searchset(
+        exchange.services.base, _cut(exchange, page, subset), _links(exchange, path, query, page)
     )
-    event = Event("search-type", 200, query=f"{type}?{_encoded(query.params)}", patients=patients)
+    named = query.patients or frozenset(each.patient for each in query.joins if isinstance(each, Member))
+    patients = tuple({stored.pat for stored in (*page.matches, *page.included) if stored.pat} | named)
+    event = Event("search-type", 200, query=f"{path}?{_encoded(query.params)}", patients=patients)
     return of_value(200, bundle, event)
 
 
-def _refuse_parts(query: Query) -> None:
-    """Raises UnknownParameter for what asks for parts of resources: whole ones would be more than was asked."""
-    if query.summary in ("true", "text", "data"):
-        raise UnknownParameter(f"_summary={query.summary} is not offered; _summary=count is.")
-    if query.elements:
-        raise UnknownParameter("The parameter _elements is not offered.")
+def _cut(exchange: Exchange, page: Page, subset: Subset | None) -> Page:
+    """The page with its resources cut; the elements named are those of the type that is searched."""
+    definitions = exchange.services.definitions
+    included = subset if subset is not None and subset.summary else None
+    return page._replace(
+        matches=subsets.cut(definitions, page.matches, subset),
+        included=subsets.cut(definitions, page.included, included),
+    )
 
 
 def _position(
-    exchange: Exchange, type: str, params: list[tuple[str, str]]
+    exchange: Exchange, path: str, params: list[tuple[str, str]]
 ) -> tuple[list[tuple[str, str]], tuple[Any, ...] | None]:
     """The parameters of a followed page link are those sealed in it; nothing may stand beside it."""
     links = [value for name, value in params if name == PARAMETER]
@@ -78,16 +93,18 @@ def _position(
         return params, None
     if len(params) > 1:
         raise BadRequest("A page link is used as it is, without further parameters.")
-    key = exchange.services.seal.open(links[0], type, exchange.access.requester)
+    key = exchange.services.seal.open(links[0], path, exchange.access.requester)
     return list(key.params), key.after
 
 
-def _links(exchange: Exchange, query: Query, page: Page) -> dict[str, str]:
-    base = f"{exchange.services.base}/{query.type}"
-    links = {"self": f"{base}?{_encoded(query.params)}" if query.params else base}
+def _links(exchange: Exchange, path: str, query: Query, page: Page) -> dict[str, str]:
+    """`self` says what was searched, and in which form it was asked for; `next` keeps that form."""
+    base = f"{exchange.services.base}/{path}"
+    params = [*query.params, *exchange.general]
+    links = {"self": f"{base}?{_encoded(params)}" if params else base}
     if page.after is not None:
-        sealed = exchange.services.seal.seal(PageKey(query.type, query.params, page.after), exchange.access.requester)
-        links["next"] = f"{base}?{PARAMETER}={sealed}"
+        sealed = exchange.services.seal.seal(PageKey(path, query.params, page.after), exchange.access.requester)
+        links["next"] = f"{base}?{_encoded([(PARAMETER, sealed), *exchange.general])}"
     return links
 
 

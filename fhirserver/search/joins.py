@@ -12,16 +12,19 @@ What follows the first step is read as a search of the other type, so that steps
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 from fhirserver.errors import BadRequest, UnknownParameter
 from fhirserver.predicate import Eq
 from fhirserver.search.asked import identity
+from fhirserver.search.criteria import Criterion, compile_criterion, merged
 from fhirserver.search.parameters import catalogue
 from fhirserver.search.patients import names_the_patient
-from fhirserver.search.query import Chain, Query, Reverse, Target
+from fhirserver.search.query import Chain, Member, Query, Reverse, Target
 
 if TYPE_CHECKING:
+    from fhirserver.search.asked import Asker
     from fhirserver.search.parameters import Parameter, Parameters
     from fhirserver.spec import Definitions
 
@@ -53,6 +56,20 @@ def read(defs: Definitions, parameters: Parameters, name: str, value: str, read_
     if found is None:
         raise BadRequest(f"The parameter {name} cannot be read as a chain.")
     return _chain(defs, parameters, name, value, found, read_)
+
+
+def within(defs: Definitions, parameters: Parameters, query: Query, owner: str, id_: str, asker: Asker) -> Query:
+    """The query limited to the compartment of `owner/id_`, in which resources of its type may be.
+
+    The owner itself is in its own; what is in a Patient's is whatever was filed in the record.
+    """
+    if parameters.type == owner:
+        return replace(query, where=(Eq("_id", id_), *query.where))
+    if owner == "Patient":
+        return replace(query, joins=(Member(id_), *query.joins))
+    conferring = [parameters.offered[code] for code in defs.compartment(owner)[parameters.type]]
+    conditions = [compile_criterion(Criterion(each.code, each, owner, id_), asker) for each in conferring]
+    return replace(query, where=(merged(conditions), *query.where))
 
 
 def _chain(

@@ -70,9 +70,10 @@ def parse(
     timezone: str = "UTC",
     base_url: str | Iterable[str] = (),
     now: datetime | None = None,
+    compartment: tuple[str, str] | None = None,
 ) -> Query:
     """The query of a search by type. `base_url` is what absolute references to this server begin with; `now` is where
-    `ap` measures from on dates.
+    `ap` measures from on dates; `compartment`: type and id of the owner of the compartment that is searched.
 
     Raises UnknownParameter for a parameter or modifier that is not offered (with `lenient`, unknown parameters are
     recorded in `ignored`) and BadRequest for a value that cannot be understood, both naming the parameter.
@@ -87,6 +88,8 @@ def parse(
     ignored: list[str] = []
     asked = [(name, value) for name, value in params if name not in results.NAMES and not includes.is_include(name)]
     found = _Reader(defs, asker).query(resource_type, asked, ignored if lenient else None)
+    if compartment is not None:
+        found = joins.within(defs, parameters, found, *compartment, asker)
     return replace(
         found,
         includes=_includes(defs, resource_type, params, shape.summary),

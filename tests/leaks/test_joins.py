@@ -123,6 +123,15 @@ ASKED = [
     "Observation?_list=hidden-l",
     "Observation?_list=link-l",
     "Patient?_list=link-l",
+    # compartments, and parts
+    *(f"Patient/patient-{each}/{type}" for each in "pqrz" for type in ("Observation", "Patient", "Consent")),
+    "Patient/patient-r/Observation?subject:Patient.family=m",
+    "Patient/patient-p/Observation?derived-from:Observation.status=final&_revinclude=Observation:derived-from",
+    "Practitioner/bob/CareTeam",
+    "Practitioner/alice/CareTeam?_include=CareTeam:subject",
+    "Encounter/link-p4/Observation",
+    "Observation?_include=*&_summary=true",
+    "Observation?_revinclude=Observation:derived-from&_elements=code",
     *(f"Observation?_has:Observation:derived-from:value-quantity={each}" for each in ("gt5", "lt5", "gt7", "gt8")),
 ]  # fmt: skip
 
