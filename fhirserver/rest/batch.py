@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from fhirserver import jsontext
+from fhirserver.errors import BadRequest
 from fhirserver.rest.answer import Answer, of_value
 from fhirserver.rest.entries import listed, refuse_unknown, request_of
+from fhirserver.rest.patch import of_binary
 
 if TYPE_CHECKING:
     from fhirserver.rest.exchange import Exchange
@@ -21,17 +23,23 @@ def batch(exchange: Exchange, bundle: dict[str, Any]) -> Answer:
     entries = listed(bundle)
     refuse_unknown(exchange, bundle)
     requests = [(*request_of(place, entry), entry.get("resource")) for place, entry in enumerate(entries)]
-    answers = [
-        of_answer(
-            exchange.inner.answered(
-                exchange, method, url, headers, None if resource is None else jsontext.dump(resource)
-            ),
-            head=method == "HEAD",
-        )
-        for method, url, headers, resource in requests
-    ]
+    answers = []
+    for method, url, headers, resource in requests:
+        sent, content = _content(method, headers, resource)
+        answers.append(of_answer(exchange.inner.answered(exchange, method, url, sent, content), head=method == "HEAD"))
     response = {"resourceType": "Bundle", "type": "batch-response"}
     return of_value(200, response | ({"entry": answers} if answers else {}))
+
+
+def _content(method: str, headers: dict[str, str], resource: Any) -> tuple[dict[str, str], bytes | None]:
+    """Headers and body of an entry's request: a Binary that patches stands for what it holds."""
+    if method == "PATCH" and isinstance(resource, dict) and resource.get("resourceType") == "Binary":
+        try:
+            media, content = of_binary(resource)
+        except BadRequest:
+            return headers, jsontext.dump(resource)
+        return {**headers, "Content-Type": media}, content
+    return headers, None if resource is None else jsontext.dump(resource)
 
 
 def of_answer(answer: Answer, *, head: bool = False) -> dict[str, Any]:

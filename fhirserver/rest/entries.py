@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from fhirserver.rest.conditional import Condition
     from fhirserver.rest.exchange import Exchange
 
-ORDER: Final = ("DELETE", "POST", "PUT", "GET")
+ORDER: Final = ("DELETE", "POST", "PUT", "PATCH", "GET")
 """The order in which the specification has the verbs carried out."""
 
 _URL: Final = re.compile(r"/?([A-Z][A-Za-z]+)(?:/([A-Za-z0-9\-.]{1,64}))?(?:\?(.*))?", re.DOTALL)
@@ -31,13 +31,16 @@ _HEADERS: Final = {
     "ifNoneMatch": ("If-None-Match", ("GET",)),
     "ifModifiedSince": ("If-Modified-Since", ("GET",)),
     "ifNoneExist": ("If-None-Exist", ("POST",)),
-    "ifMatch": ("If-Match", ("PUT", "DELETE")),
+    "ifMatch": ("If-Match", ("PUT", "PATCH", "DELETE")),
 }
 """Members of an entry's request by the header that they stand for, and the methods that take them."""
 
 
 class Entry(NamedTuple):
-    """One entry of the Bundle, checked; `id` is chosen already for a POST. Of a GET, only `url` and `headers` count."""
+    """One entry of the Bundle, checked; `id` is chosen already for a POST.
+
+    Of a GET, only `url` and `headers` count; of a PATCH, `resource` is the patch.
+    """
 
     place: int
     method: str
@@ -181,11 +184,14 @@ def refuse_unknown(exchange: Exchange, bundle: dict[str, Any]) -> None:
 def _with_resource(
     exchange: Exchange, head: Entry, entry: dict[str, Any], known: Mapping[str, str], sought: dict[str, Sought]
 ) -> Entry:
-    if head.method not in ("POST", "PUT"):
+    if head.method not in ("POST", "PUT", "PATCH"):
         return head
     content = entry.get("resource")
     if not isinstance(content, dict):
         raise BadRequest("the entry brings no resource.")
+    if head.method == "PATCH":
+        _link(exchange, head.place, content, known, sought)
+        return head._replace(resource=content)
     fixed = head.method == "PUT" and head.condition is None
     resource = writing.received(content, head.type, head.id if fixed else None)
     _link(exchange, head.place, resource, known, sought)

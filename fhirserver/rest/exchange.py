@@ -115,10 +115,14 @@ class Exchange:
     def body(self) -> dict[str, Any]:
         """The resource in the body, JSON or XML. Raises UnsupportedMediaType, TooLarge, InvalidJson or InvalidXml."""
         media = negotiate.body_type(self.request.headers.get("Content-Type"))
-        content = self._content(self.services.settings.max_body_bytes)
+        content = self.content()
         if media == negotiate.FHIR_XML:
             return xmltext.parse(content, self.services.definitions)
         return jsontext.parse_object(content)
+
+    def content(self) -> bytes:
+        """The body's bytes. Raises TooLarge, or BadRequest when it ends early."""
+        return self._content(self.services.settings.max_body_bytes)
 
     def _content(self, limit: int) -> bytes:
         """The body to its end; one that ends before its announced length is not taken for whole."""

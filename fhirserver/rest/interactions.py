@@ -8,6 +8,7 @@ RESOURCE_INTERACTIONS: Final = (
     "read",
     "vread",
     "update",
+    "patch",
     "delete",
     "history-instance",
     "create",

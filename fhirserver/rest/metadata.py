@@ -9,6 +9,7 @@ from fhirserver import __version__
 from fhirserver.rest.answer import Answer, of_value
 from fhirserver.rest.interactions import RESOURCE_INTERACTIONS, SYSTEM_INTERACTIONS
 from fhirserver.rest.operations.table import OPERATIONS
+from fhirserver.rest.patch import FORMATS
 from fhirserver.rest.search_compartment import COMPARTMENTS
 from fhirserver.search import includes
 from fhirserver.search.parameters import Catalogue
@@ -35,6 +36,7 @@ def _statement(services: Services) -> dict[str, Any]:
         "implementation": {"description": "FHIR server for the French health record", "url": services.base},
         "fhirVersion": "4.0.1",
         "format": ["json", "xml"],
+        "patchFormat": list(FORMATS),
         "rest": [
             {
                 "mode": "server",

@@ -11,6 +11,7 @@ from flask_smorest import Api
 
 from fhirserver import __version__
 from fhirserver.rest.negotiate import FHIR_JSON, FHIR_XML
+from fhirserver.rest.patch import JSON_PATCH, XML_PATCH
 from fhirserver.rest.routes import ID, ROUTES, Route
 from fhirserver.rest.search_compartment import COMPARTMENTS
 
@@ -74,6 +75,8 @@ def _operation(route: Route) -> dict[str, Any]:
         "responses": dict(sorted(answers.items())),
         "security": [] if route.open else [{"bearer": []}],
     }
+    if route.interaction == "patch":
+        operation["requestBody"] = {"required": True, "content": _content() | _patches()}
     if route.interaction in _WITH_BODY:
         operation["requestBody"] = {"required": True, "content": _content()}
     if route.definition and route.method == "POST":
@@ -104,6 +107,13 @@ def _content() -> dict[str, Any]:
     return {
         FHIR_JSON: {"schema": {"$ref": "#/components/schemas/Resource"}},
         FHIR_XML: {"schema": {"type": "string"}},
+    }
+
+
+def _patches() -> dict[str, Any]:
+    return {
+        JSON_PATCH: {"schema": {"type": "array", "items": {"type": "object"}}},
+        XML_PATCH: {"schema": {"type": "string"}},
     }
 
 

@@ -38,7 +38,14 @@ class Target(NamedTuple):
 def resolved(exchange: Exchange, tx: Transaction, checked: Checked) -> list[Target]:
     """The entries in the Bundle's order, with their last ids. Raises PreconditionFailed, or BadRequest when two of them
     write one resource."""
-    conditional.lock_all(tx, ((each.condition, each.resource) for each in checked.entries if each.condition))
+    conditional.lock_all(
+        tx,
+        (
+            (each.condition, each.resource if each.method != "PATCH" else None)
+            for each in checked.entries
+            if each.condition
+        ),
+    )
     targets = _targets(exchange, tx, checked.entries)
     _refuse_twice(targets)
     moved = _moved(tx, checked, targets)

@@ -11,6 +11,7 @@ from fhirserver.rest.delete import delete, delete_where
 from fhirserver.rest.history import history_instance
 from fhirserver.rest.metadata import metadata
 from fhirserver.rest.operations.table import OPERATIONS
+from fhirserver.rest.patch import patch, patch_where
 from fhirserver.rest.read import read, vread
 from fhirserver.rest.search_compartment import compartment_get, compartment_post
 from fhirserver.rest.search_type import search_get, search_post
@@ -69,6 +70,8 @@ ROUTES: Final = (
     _route("read", "GET", "/<type>/<id>", read, "read", "Read the current version"),
     _route("update", "PUT", "/<type>/<id>", update, "update", "Store the next version"),
     _route("delete", "DELETE", "/<type>/<id>", delete, "delete", "Delete a resource"),
+    _route("patch", "PATCH", "/<type>/<id>", patch, "patch", "Change parts of a resource"),
+    _route("patch-where", "PATCH", "/<type>", patch_where, "patch", "Change parts of what criteria match"),
     _route("history", "GET", "/<type>/<id>/_history", history_instance, "history-instance", "All versions"),
     _route("vread", "GET", "/<type>/<id>/_history/<version>", vread, "vread", "Read one version"),
     *(

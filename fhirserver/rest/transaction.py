@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 
+from fhirserver.errors import NotFound
 from fhirserver.outcome import outcome
 from fhirserver.rest import conditional, writing
 from fhirserver.rest.answer import Answer, etag, of_value
 from fhirserver.rest.batch import of_answer
 from fhirserver.rest.bundles import instant
 from fhirserver.rest.entries import ORDER, Entry, at, checked
+from fhirserver.rest.patch import of_resource, patched
 from fhirserver.rest.resolving import Target, resolved
 
 if TYPE_CHECKING:
@@ -71,6 +73,11 @@ def _carry_out(exchange: Exchange, tx: Transaction, target: Target, done: dict[i
         if target.is_met:
             return Done(200, target.found if target.same is None else done[target.same].stored)
         return Done(201, (writing.create(exchange, tx, resource, entry.id),))
+    if entry.method == "PATCH":
+        if entry.condition is not None and not target.found:
+            raise NotFound(f"Nothing matches {entry.condition.text}.")
+        id = target.found[0].id if target.found else entry.id
+        return Done(200, (patched(exchange, tx, entry.type, id, of_resource(exchange, resource), entry.expected)[0],))
     if entry.condition is not None:
         found = target.found[0] if target.found else None
         stored = conditional.update(exchange, tx, resource, found, entry.id, entry.expected)
@@ -87,7 +94,7 @@ def _response(exchange: Exchange, entry: Entry, done: Done) -> dict[str, Any]:
     if len(done.stored) != 1:
         return answer
     stored = done.stored[0]
-    if entry.method in ("POST", "PUT"):
+    if entry.method in ("POST", "PUT", "PATCH"):
         response["location"] = f"{stored.type}/{stored.id}/_history/{stored.version}"
     response["etag"] = etag(stored.version)
     response["lastModified"] = instant(stored)

@@ -244,7 +244,7 @@ class TestPaths:
 
     @pytest.mark.parametrize(
         ("method", "path"),
-        [("PATCH", "Patient/x"), ("POST", "Patient/x"), ("PUT", ""),
+        [("PATCH", "Patient/x/_history/1"), ("POST", "Patient/x"), ("PUT", ""),
          ("GET", "Patient/_search"), ("TRACE", "Patient"), ("OPTIONS", "Patient"), ("CONNECT", "Patient"),
          ("PROPFIND", "Patient"), ("X" * 100, "Patient"), ("DELETE", "Patient/x/_history"),
          ("PUT", "Patient/x/_history/1")],
