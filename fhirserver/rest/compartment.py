@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 INS_SYSTEMS: Final = frozenset(f"urn:oid:1.2.250.1.213.1.4.{last}" for last in (8, 9, 10, 11))
 """INS-NIR, INS-NIA, and the two for tests and demonstrations of INS-NIR."""
-_FEEDING: Final = frozenset({"practitioner", "system", "operator"})
-"""Who may learn that there is a record for an INS: those whose duty is to feed it."""
 FEEDERS: Final = frozenset({"practitioner", "system", "operator"})
 """Who deposits by INS: to anybody else the answer would tell whether a record exists."""
 _SUBJECTS: Final = ("subject", "patient")
@@ -48,9 +46,7 @@ def indexed(exchange: Exchange, tx: Transaction, resource: dict[str, Any]) -> In
 def _by_ins(exchange: Exchange, tx: Transaction, value: str, system: str, name: str) -> str:
     asked = [("identifier", f"{system}|{value}"), ("active:not", "false"), ("_count", "2"), ("_total", "none")]
     query = parse(exchange.services.definitions, "Patient", asked)
-    feeds = exchange.access.requester.kind in _FEEDING
-    view = tx.trusted(Access.system("deposit by INS")) if feeds else tx.view
-    found = view.search(query).matches
+    found = tx.trusted(Access.system("deposit by INS")).search(query).matches
     if not found:
         raise Unprocessable(f"{name}.identifier: no open record has this INS.", code="not-found", expression=name)
     if len(found) > 1:

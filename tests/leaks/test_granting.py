@@ -100,6 +100,8 @@ def test_nobody_but_the_person_or_the_operator_writes_a_consent(world: World, ow
     for who in writers:
         assert who.post("Consent", granting).status == 403
         assert who.post("Consent", granting | {"performer": [reference("Practitioner/alice")]}).status == 403
+    for letter, who in (("a", world.representative("a")), ("r", world.representative("m"))):
+        assert who.post("Consent", consent(f"patient-{letter}", "permit", "Practitioner/alice")).status == 403
     assert not sees(world.alice, own)
     assert world.representative("m").post("Consent", consent("patient-m", "permit", "Practitioner/bob")).status == 201
     assert world.bob.get("Patient/patient-m").status == 200
