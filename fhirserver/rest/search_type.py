@@ -15,6 +15,7 @@ from fhirserver.audit import Event
 from fhirserver.errors import BadRequest, UnsupportedMediaType
 from fhirserver.rest import bundles, subsets
 from fhirserver.rest.answer import Answer, of_value
+from fhirserver.rest.codes import Codes
 from fhirserver.rest.pages import PARAMETER, PageKey
 from fhirserver.search import Query, parse
 from fhirserver.search.query import Member
@@ -60,6 +61,7 @@ def search(
         timezone=exchange.services.settings.timezone,
         base_url=exchange.services.base,
         compartment=compartment,
+        codes=Codes(exchange),
     )
     subset = subsets.wanted(query.summary, query.elements)
     if query.summary == "count":

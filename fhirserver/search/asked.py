@@ -5,14 +5,14 @@ Every function takes the parameter's name as it was given, for its complaint: Ba
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
-from fhirserver.errors import BadRequest
+from fhirserver.errors import BadRequest, UnknownParameter
 from fhirserver.predicate import Cmp, Eq, Predicate, all_of, any_of
 from fhirserver.search import dates, escape, extract, numbers, ranges, terms, text, units
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from zoneinfo import ZoneInfo
 
     from fhirserver.search.parameters import Component, Parameter
@@ -20,8 +20,22 @@ if TYPE_CHECKING:
 
 Row = tuple[Cmp | Eq, ...]
 
+MOST_CODES: Final = 2000
+"""Codes that one value may stand for."""
 _MILLISECOND: Final = 1000
 _AFTER_LAST: Final = "\U0010ffff"
+
+
+class Codes(Protocol):
+    """The terminology. Each may return one more than `most`, and raises BadRequest for what it does not know."""
+
+    def members(self, value_set: str, most: int) -> list[tuple[str, str]]:
+        """System and code of what is in a value set."""
+        ...
+
+    def related(self, system: str, code: str, above: bool, most: int) -> list[tuple[str, str]]:
+        """A code and what is above, or below, it."""
+        ...
 
 
 class Asker(NamedTuple):
@@ -32,6 +46,7 @@ class Asker(NamedTuple):
     bases: frozenset[str]
     now: int
     resource_types: frozenset[str]
+    codes: Codes | None = None
 
 
 def identity(name: str, value: str) -> str:
@@ -70,6 +85,34 @@ def token(name: str, asked: Parameter | Component, value: str, asker: Asker) -> 
         return [terms.with_system(system, code, each) for each in sorted(sensitive)]
     forms = [terms.with_system("", _sought(mode, code), mode == "exact") for mode in sorted(asked.modes)]
     return list(dict.fromkeys(forms))
+
+
+def of_set(name: str, asked: Parameter, modifier: str, values: Iterable[str], asker: Asker) -> list[str]:
+    """The forms of all codes of value sets (`in`, `not-in`), or of those `above` or `below` codes, and of these."""
+    if asker.codes is None or (asked.bare and not asked.systems):
+        raise UnknownParameter(f"The modifier :{modifier} of {name.partition(':')[0]} is not offered here.")
+    found: set[tuple[str, str]] = set()
+    for value in values:
+        if modifier in ("in", "not-in"):
+            found.update(asker.codes.members(escape.unescape(value), MOST_CODES))
+        else:
+            for system, code in _coded(name, asked, value):
+                found.update(asker.codes.related(system, code, modifier == "above", MOST_CODES))
+        if len(found) > MOST_CODES:
+            raise BadRequest(
+                f"{name} stands for more than {MOST_CODES} codes: take a narrower value set or code.", code="too-costly"
+            )
+    pairs = ("|".join(escape.escape(each) for each in pair) for pair in sorted(found))
+    return list(dict.fromkeys(form for pair in pairs for form in token(name, asked, pair, asker)))
+
+
+def _coded(name: str, asked: Parameter, value: str) -> list[tuple[str, str]]:
+    """`system|code`; a code alone where the parameter's own systems are meant."""
+    parts = [escape.unescape(part) for part in escape.split(value, "|")]
+    systems = [parts[0]] if len(parts) == 2 else sorted(asked.systems) if asked.bare else []
+    if not systems or not systems[0] or not parts[-1] or len(parts) > 2:
+        raise BadRequest(f"The value of {name} must be system|code.")
+    return [(system, parts[-1]) for system in systems]
 
 
 def _bare(name: str, asked: Parameter | Component, system: str | None, code: str) -> list[str]:

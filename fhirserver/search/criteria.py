@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fhirserver.search.asked import Asker
 
 MODIFIERS: Final = {
-    "token": ("missing", "not", "text", "of-type"),
+    "token": ("missing", "not", "text", "of-type", "in", "not-in", "above", "below"),
     "string": ("missing", "exact", "contains"),
     "reference": ("missing", "identifier"),
     "uri": ("missing", "below", "above"),
@@ -25,7 +25,8 @@ MODIFIERS: Final = {
     "quantity": ("missing",),
     "composite": ("missing",),
 }
-NOT_OFFERED: Final = {"in", "not-in", "above", "below", "iterate"}
+SETS: Final = frozenset({"in", "not-in", "above", "below"})
+"""Modifiers of tokens that ask the terminology."""
 
 
 class Criterion(NamedTuple):
@@ -46,6 +47,9 @@ def compile_criterion(criterion: Criterion, asker: Asker) -> Predicate:
         raise BadRequest(f"The parameter {criterion.name} has an empty value.")
     if modifier == "missing":
         return _missing(criterion)
+    if modifier in SETS and parameter.type == "token":
+        found = _of_set(criterion, values, asker)
+        return negate(found) if modifier == "not-in" else found
     if modifier == "not":
         return negate(any_of(_token(criterion, value, asker) for value in values))
     compiler = _COMPILERS[parameter.type]
@@ -59,9 +63,9 @@ def _check_modifier(criterion: Criterion, asker: Asker) -> None:
     if kind == "reference" and modifier in asker.resource_types:
         return
     offered = ", ".join(f":{name}" for name in MODIFIERS[kind])
-    known = "is not offered" if modifier in NOT_OFFERED else "does not exist for it"
     raise UnknownParameter(
-        f"The modifier :{modifier} of {criterion.parameter.code} {known}: it is a {kind} parameter and takes {offered}."
+        f"The modifier :{modifier} of {criterion.parameter.code} does not exist for it: it is a {kind} parameter and "
+        f"takes {offered}."
     )
 
 
@@ -114,6 +118,12 @@ def _token(criterion: Criterion, value: str, asker: Asker) -> Predicate:
         return _of_type(criterion, value)
     forms = asked.token(criterion.name, parameter, value, asker)
     return merged(_form(source.code, form) for source in parameter.sources for form in forms)
+
+
+def _of_set(criterion: Criterion, values: Iterable[str], asker: Asker) -> Predicate:
+    """By value sets or hierarchies: a term for each code."""
+    forms = asked.of_set(criterion.name, criterion.parameter, str(criterion.modifier), values, asker)
+    return merged(_form(source.code, form) for source in criterion.parameter.sources for form in forms)
 
 
 def _form(code: str, form: str) -> Predicate:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+_RESERVED: Final = re.compile(r"([,$|\\])")
 _ESCAPED: Final = re.compile(r"\\([,$|\\])")
 
 
@@ -26,3 +27,8 @@ def split(value: str, separator: str, most: int = -1) -> list[str]:
 def unescape(value: str) -> str:
     """The text that the value means; a backslash before anything else is a backslash."""
     return _ESCAPED.sub(r"\1", value) if "\\" in value else value
+
+
+def escape(text: str) -> str:
+    """The value that means just this text."""
+    return _RESERVED.sub(r"\\\1", text)

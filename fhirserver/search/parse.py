@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from fhirserver.predicate import Predicate
+    from fhirserver.search.asked import Codes
     from fhirserver.search.parameters import Parameters
     from fhirserver.search.query import Include, Join
     from fhirserver.spec import Definitions
@@ -71,9 +72,11 @@ def parse(
     base_url: str | Iterable[str] = (),
     now: datetime | None = None,
     compartment: tuple[str, str] | None = None,
+    codes: Codes | None = None,
 ) -> Query:
     """The query of a search by type. `base_url` is what absolute references to this server begin with; `now` is where
-    `ap` measures from on dates; `compartment`: type and id of the owner of the compartment that is searched.
+    `ap` measures from on dates; `compartment`: type and id of the owner of the compartment that is searched;
+    `codes`: the terminology, without which `:in`, `:not-in`, `:above` and `:below` are not offered for tokens.
 
     Raises UnknownParameter for a parameter or modifier that is not offered (with `lenient`, unknown parameters are
     recorded in `ignored`) and BadRequest for a value that cannot be understood, both naming the parameter.
@@ -84,7 +87,7 @@ def parse(
     parameters = catalogue(defs).of(resource_type)
     shape = results.read(defs, parameters, ((name, value) for name, value in params if name in results.NAMES))
     moment = dates.micros(now or datetime.now(UTC))
-    asker = Asker(sensitive, ZoneInfo(timezone), own_bases(base_url), moment, types)
+    asker = Asker(sensitive, ZoneInfo(timezone), own_bases(base_url), moment, types, codes)
     ignored: list[str] = []
     asked = [(name, value) for name, value in params if name not in results.NAMES and not includes.is_include(name)]
     found = _Reader(defs, asker).query(resource_type, asked, ignored if lenient else None)

@@ -16,6 +16,16 @@ if TYPE_CHECKING:
 NOW = datetime(2025, 1, 1, tzinfo=UTC)
 
 
+class OneCode:
+    """A terminology in which every value set and every hierarchy is of one code."""
+
+    def members(self, value_set: str, most: int) -> list[tuple[str, str]]:
+        return [("http://loinc.org", "718-7")]
+
+    def related(self, system: str, code: str, above: bool, most: int) -> list[tuple[str, str]]:
+        return [(system, code)]
+
+
 def finds(resource: dict[str, Any], *params: tuple[str, str], zone: str = "UTC") -> bool:
     """Whether the parameters, all of them, find the resource in a server at `BASE`, in a time zone."""
     defs = Definitions.core()
@@ -25,4 +35,4 @@ def finds(resource: dict[str, Any], *params: tuple[str, str], zone: str = "UTC")
 
 
 def query(resource_type: str, *params: tuple[str, str], lenient: bool = False) -> Query:
-    return parse(Definitions.core(), resource_type, params, lenient=lenient, base_url=BASE, now=NOW)
+    return parse(Definitions.core(), resource_type, params, lenient=lenient, base_url=BASE, now=NOW, codes=OneCode())

@@ -348,8 +348,8 @@ def test_composites_of_dates_texts_codes_and_references() -> None:
     [
         ("Patient", "gender:exact", ":exact"),
         ("Patient", "name:not", ":not"),
-        ("Observation", "code:in", "not offered"),
-        ("Observation", "code:below", "not offered"),
+        ("Observation", "code:in:x", ":in:x"),
+        ("Observation", "value-string:in", ":in"),
         ("Observation", "subject:Spaceship", "Spaceship"),
         ("Observation", "date:exact", ":missing"),
         ("Observation", "code:", "code"),

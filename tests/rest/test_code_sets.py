@@ -1,0 +1,114 @@
+"""`:in`, `:not-in`, `:above`, `:below` of tokens (https://hl7.org/fhir/R4/search.html#token)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fhirserver.search import asked as asking
+from tests.records import observation, patient
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from tests.application import Application, Caller
+
+SYSTEM, SETS = "http://acme.org/cs", "http://acme.org/vs"
+
+
+def coded(id: str, *codes: tuple[str, str]) -> dict[str, Any]:
+    listed = [{"system": system, "code": code} for system, code in codes]
+    return observation(id=id) | {"code": {"coding": listed} if listed else {"text": "none"}}
+
+
+@pytest.fixture(scope="module")
+def operator(application: Application) -> Caller:
+    caller = application.operator()
+    tree = [{"code": "a", "concept": [{"code": "a1", "concept": [{"code": "a11"}, {"code": "a|2"}]}, {"code": "a2"}]}]
+    base = {"status": "active", "url": SYSTEM, "content": "complete", "caseSensitive": True}
+    caller.store({"resourceType": "CodeSystem", "id": "cs", **base, "concept": [*tree, {"code": "b"}]})
+
+    def value_set(id: str, *include: dict[str, Any]) -> None:
+        whole = {"resourceType": "ValueSet", "id": id, "status": "active", "url": f"{SETS}/{id}"}
+        caller.store(whole | {"compose": {"include": list(include)}})
+
+    value_set("some", {"system": SYSTEM, "concept": [{"code": "a1"}, {"code": "b"}]},
+              {"system": "http://loinc.org", "concept": [{"code": "718-7"}]})  # fmt: skip
+    value_set("below", {"system": SYSTEM, "filter": [{"property": "concept", "op": "is-a", "value": "a1"}]})
+    value_set("women", {"system": "http://hl7.org/fhir/administrative-gender", "concept": [{"code": "female"}]})
+    value_set("unknown", {"system": "http://acme.org/unknown"})
+    for each in (
+        coded("o-a", (SYSTEM, "a")), coded("o-a1", (SYSTEM, "a1")), coded("o-a11", (SYSTEM, "a11")),
+        coded("o-bar", (SYSTEM, "a|2")), coded("o-b", (SYSTEM, "b")), coded("o-case", (SYSTEM, "A1")),
+        coded("o-loinc", ("http://loinc.org", "718-7")), coded("o-other", ("http://other.org", "a1")), coded("o-none"),
+        coded("o-two", (SYSTEM, "a2"), (SYSTEM, "b")),
+        patient(id="w", gender="female"), patient(id="m", gender="male"), patient(id="n"),
+    ):  # fmt: skip
+        caller.store(each)
+    return caller
+
+
+FOUND = [
+    (f"Observation?code:in={SETS}/some", ["o-a1", "o-b", "o-case", "o-loinc", "o-two"]),
+    ("Observation?code:in=ValueSet/some", ["o-a1", "o-b", "o-case", "o-loinc", "o-two"]),
+    (f"Observation?code:in={SETS}/below", ["o-a1", "o-a11", "o-bar", "o-case"]),
+    (f"Observation?code:in={SETS}/below,{SETS}/some", ["o-a1", "o-a11", "o-b", "o-bar", "o-case", "o-loinc", "o-two"]),
+    (f"Observation?code:not-in={SETS}/some", ["o-a", "o-a11", "o-bar", "o-none", "o-other"]),
+    (f"Observation?code:below={SYSTEM}|a1", ["o-a1", "o-a11", "o-bar", "o-case"]),
+    (f"Observation?code:below={SYSTEM}|b", ["o-b", "o-two"]),
+    (f"Observation?code:below={SYSTEM}|a", ["o-a", "o-a1", "o-a11", "o-bar", "o-case", "o-two"]),
+    (f"Observation?code:below={SYSTEM}|a1,{SYSTEM}|b", ["o-a1", "o-a11", "o-b", "o-bar", "o-case", "o-two"]),
+    (f"Observation?code:above={SYSTEM}|a11", ["o-a", "o-a1", "o-a11", "o-case"]),
+    (f"Observation?code:above={SYSTEM}|a\\|2", ["o-a", "o-a1", "o-bar", "o-case"]),
+    (f"Patient?gender:in={SETS}/women", ["w"]),
+    (f"Patient?gender:not-in={SETS}/women", ["m", "n"]),
+    (f"Patient?gender:in={SETS}/some", []),
+    ("Patient?gender:below=female", ["w"]),
+    ("Patient?gender:in=http://hl7.org/fhir/ValueSet/administrative-gender", ["m", "w"]),
+]
+
+
+@pytest.mark.parametrize(("query", "ids"), FOUND)
+def test_codes_are_found_by_value_set_and_hierarchy(operator: Caller, query: str, ids: list[str]) -> None:
+    answer = operator.get(f"{query}&_sort=_id")
+    assert answer.ids == ids
+    assert answer.total == len(ids)
+
+
+def test_codes_are_sought_within_chains(operator: Caller) -> None:
+    operator.store(observation("w", id="o-w", code="9-9"))
+    assert operator.get(f"Observation?patient.gender:in={SETS}/women").ids == ["o-w"]
+    operator.delete("Observation/o-w")
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        (f"Observation?code:in={SETS}/never", "not-found"),
+        ("Observation?code:in=ValueSet/never", "not-found"),
+        (f"Observation?code:not-in={SETS}/unknown", "not-found"),
+        (f"Observation?code:below={SYSTEM}|never", "not-found"),
+        ("Observation?code:below=http://acme.org/unknown|x", "not-found"),
+        ("Observation?code:below=a1", "invalid"),
+        ("Observation?code:above=|a1", "invalid"),
+        ("Observation?code:in=", "invalid"),
+        ("Observation?value-string:in=http://acme.org/vs", "not-supported"),
+        ("Patient?_id:in=http://acme.org/vs", "not-supported"),
+    ],
+)
+def test_what_cannot_be_told_is_refused(operator: Caller, query: str, code: str) -> None:
+    answer = operator.get(query)
+    assert answer.status == 400
+    assert answer.issue["code"] == code
+
+
+def test_too_many_codes_are_refused_with_the_way_out(operator: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asking, "MOST_CODES", 3)
+    assert operator.get(f"Observation?code:below={SYSTEM}|a1").status == 200
+    two = f"{SETS}/some,{SETS}/below"
+    for query in (f"code:in={two}", f"code:not-in={two}", f"code:below={SYSTEM}|a"):
+        answer = operator.get(f"Observation?{query}")
+        assert answer.status == 400
+        assert answer.issue["code"] == "too-costly"
+        assert "narrower" in answer.told
