@@ -76,7 +76,7 @@ class Binding:
             return bool(self.grammar(code))
         codes = self.codes
         if codes is None:
-            return None
+            return self._definitions.holds(self.value_set, system, code) if isinstance(system, str) else None
         listed = codes.get(system) if isinstance(system, str) else None
         return listed is not None and code in listed
 

@@ -6,6 +6,7 @@ equal to its expression. Values are JSON objects that may be malformed in any wa
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -86,6 +87,17 @@ def _excludes(element: str, other: str) -> Predicate:
     return holds
 
 
+def _found_in(element: str, pattern: str) -> Predicate:
+    """A pattern somewhere in a text; nothing is broken where there is no text."""
+    found = re.compile(pattern).search
+
+    def holds(value: dict[str, Any], ctx: Context) -> bool:
+        text = value.get(element)
+        return not isinstance(text, str) or found(text) is not None
+
+    return holds
+
+
 def _any_of(*elements: str) -> Predicate:
     members = frozenset(elements) | frozenset("_" + element for element in elements)
 
@@ -162,6 +174,10 @@ _DOM_3: Final = (
     " '#').exists()).not()).trace('unmatched', id).empty()"
 )
 
+_ELD_19: Final = (
+    r"""path.matches('[^\\s\\.,:;\\\'"\\/|?!@#$%&*()\\[\\]{}]{1,64}(\\.[^\\s\\.,:;\\\'"\\/|?!@#$%&*()\\[\\]{}]"""
+    r"""{1,64}(\\[x\\])?(\\:[^\\s\\.]+)?)*')"""
+)
 _ELD_3: Final = "empty() or ($this = '*') or (toInteger() >= 0)"
 TEXTS: Final = frozenset((_ELD_3,))
 """The expressions that start from a text, not from an object."""
@@ -179,6 +195,10 @@ NATIVE: Final[dict[str, Predicate]] = {
     _DOM_3: _contained_used,
     "text.`div`.exists()": _narrated,
     _ELD_3: _cardinality,
+    # `matches` is content with a part of the text: with these, with one character.
+    _ELD_19: _found_in("path", r"[^\t\n\f\r .,:;'\"/|?!@#$%&*()\[\]{}]"),
+    "name.matches('[A-Z]([A-Za-z0-9_]){0,254}')": _found_in("name", "[A-Z]"),
+    "expression.exists() or reference.exists()": _any_of("expression", "reference"),
     "code.empty() or system.exists()": _needs("code", "system"),
     "value.empty() or system.exists()": _needs("value", "system"),
     "data.empty() or contentType.exists()": _needs("data", "contentType"),

@@ -33,7 +33,7 @@ CODINGS = st.fixed_dictionaries(
 )
 VALUES: dict[str, st.SearchStrategy[Any]] = {
     "code": st.sampled_from(["home", "work"]),
-    "string": st.sampled_from(["x", "y"]),
+    "string": st.sampled_from(["x", "y", "aName", "X", ".", " :/\v", "a.b", "é"]),
     "boolean": st.booleans(),
     "decimal": st.integers(-1, 1),
     "positiveInt": st.just(1),
@@ -116,7 +116,15 @@ def test_a_maximum_is_a_number_or_a_star(text: str, holds: bool) -> None:
 def _places() -> dict[str, list[str]]:
     """The types on which each native expression is published."""
     found: dict[str, list[str]] = {}
-    for name in (*CORE.resource_types, "Quantity", "ContactPoint", "Attachment", "Timing"):
+    for name in (
+        *CORE.resource_types,
+        "Quantity",
+        "ContactPoint",
+        "Attachment",
+        "Timing",
+        "ElementDefinition",
+        "Expression",
+    ):
         structure = CORE.structure(name)
         assert structure is not None
         for element in structure["snapshot"]["element"]:
@@ -201,3 +209,14 @@ def timed(**repeat: Any) -> dict[str, Any]:
 )
 def test_native_invariants_at_work(core: Validator, resource: dict[str, Any], expected: list[str]) -> None:
     assert [issue.rule for issue in core.check(resource) if issue.is_error] == expected
+
+
+def test_every_native_expression_is_published() -> None:
+    """One that is misspelt would never be used."""
+    published: set[str] = set()
+    for package in CORE.packages:
+        for entry in package.entries("StructureDefinition"):
+            if entry.derivation != "constraint" and entry.url and (structure := CORE.structure(entry.url)):
+                rules = [rule for each in structure["snapshot"]["element"] for rule in each.get("constraint", ())]
+                published |= {str(rule.get("expression")) for rule in rules}
+    assert set(natives.NATIVE) <= published
