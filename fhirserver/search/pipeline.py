@@ -38,7 +38,20 @@ def page(query: Query, access: Predicate, after: Sequence[Any] | None = None) ->
     `after` is the `position` of the last row of the page before. Documents have what a stored resource needs, and the
     sort keys.
     """
-    stages = matched(query, access)
+    return matched(query, access) + _cut(query, after)
+
+
+def counted(query: Query, access: Predicate, after: Sequence[Any] | None = None) -> list[Stage]:
+    """The page and the total from one pass over the matches: one document `{"page": […], "n": [{"n": matches}]}`.
+
+    For queries whose matches are few, as those of one record: it is one document, of 16 MB at most.
+    """
+    return [*matched(query, access), {"$facet": {"page": _cut(query, after), "n": [{"$count": "n"}]}}]
+
+
+def _cut(query: Query, after: Sequence[Any] | None) -> list[Stage]:
+    """From all matches to the page: after the position, in order, no more than it needs."""
+    stages: list[Stage] = []
     keys = [key for key in query.sort if key.field != "_id"]
     terms = ("t",) if query.includes else ()
     if after is not None:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
+from pymongo.errors import OperationFailure
+
 from fhirserver.access import settled
 from fhirserver.predicate import Predicate, any_of, to_mongo
 from fhirserver.search import pipeline
@@ -17,6 +19,7 @@ from fhirserver.store import bodies, includes, joins
 from fhirserver.store.collections import HISTORY
 from fhirserver.store.envelope import Page, Stored, decode, history_key, unpacked
 from fhirserver.store.errors import translated
+from fhirserver.store.timeline import Timeline, merged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -28,11 +31,16 @@ if TYPE_CHECKING:
     from fhirserver.access import Access
     from fhirserver.search.query import Query
     from fhirserver.store.collections import Collections
+    from fhirserver.store.timeline import Place, Span
 
 Row = dict[str, Any]
 
 NOBODY: Final = "|"
 """A patient id that no patient has: `|` may not stand in an id."""
+_AT_ONCE: Final = 100
+"""Rows of a page that is read together with its total."""
+_TOO_LARGE: Final = frozenset({10334, 17419, 17420, 4031700})
+"""Codes of what does not fit into one document."""
 _PATIENTS: Final = {"$project": {"_id": 0, "pat": 1, "patx": 1}}
 
 
@@ -85,6 +93,29 @@ class View:
         with self._still() as still:
             return still._versions(type_, id_, count, before)
 
+    def timeline(
+        self, types: Iterable[str], span: Span, count: int, after: Place | None = None, *, id_: str | None = None
+    ) -> Page:
+        """What happened to the resources of these types, or to the one with that id, newest first, without a total.
+
+        `after` is the place of the last entry of the page before.
+        """
+        names = set(self._collections.database.list_collection_names())
+        with self._still() as still:
+            lines = [still._line(each, id_) for each in types if names & {each, f"{each}{HISTORY}"}]
+            found = merged(lines, span, count, after)
+            page = still._several([(place[1], row) for place, row in found[:count]])
+        return Page(page, None, found[count - 1][0] if len(found) > count > 0 else None)
+
+    def _line(self, type_: str, id_: str | None) -> Timeline:
+        current, history = self._pair(type_)
+        if id_ is None:
+            guard = {"$match": to_mongo(self._predicate(type_, None))}
+        else:
+            now, past = [{"$match": {"_id": id_}}], [{"$match": {"id": id_}}]
+            guard = self._guard(type_, self._located(current, now) | self._located(history, past))
+        return Timeline(type_, current, history, self._run, guard, id_)
+
     def search(self, query: Query, after: tuple[Any, ...] | None = None) -> Page:
         """One page of matches. A total, when asked for, is counted in the same snapshot as the page."""
         if query.total == "none" and query.count and not query.joins and not query.includes:
@@ -127,24 +158,40 @@ class View:
         query = joins.resolved(query, self._look)
         collection = self._collections.current(query.type)
         access = self._sight(query, query.named)
-        rows = self._run(collection, pipeline.page(query, access, after)) if query.count else []
+        rows, total = self._page(collection, query, access, after)
         more = len(rows) > query.count > 0
-        page, total = rows[: query.count], None
-        if not query.count or (query.total != "none" and (more or after is not None)):
-            total = _number(self._run(collection, pipeline.count(query, access)))
-        elif query.total != "none":
-            total = len(page)
+        page = rows[: query.count]
         position = pipeline.position(query, page[-1]) if more else None
         extra = includes.Includes(query, self._look)
         found = extra.gather(page) if query.includes else []
         return Page(self._stored(query.type, page), total, position, self._several(found), extra.names)
+
+    def _page(
+        self, collection: Collection[Row], query: Query, access: Predicate, after: tuple[Any, ...] | None
+    ) -> tuple[list[Row], int | None]:
+        """The rows of the page, one more when there is another, and the total when it is asked for."""
+        if query.patients is not None and query.total != "none" and 0 < query.count <= _AT_ONCE:
+            try:
+                (both,) = self._run(collection, pipeline.counted(query, access, after))
+                return both["page"], _number(both["n"])
+            except OperationFailure as error:
+                if error.code not in _TOO_LARGE:
+                    raise
+        rows = self._run(collection, pipeline.page(query, access, after)) if query.count else []
+        if query.count and (query.total == "none" or (len(rows) <= query.count and after is None)):
+            return rows, None if query.total == "none" else len(rows)
+        return rows, _number(self._run(collection, pipeline.count(query, access)))
 
     def _several(self, found: Sequence[tuple[str, Row]]) -> list[Stored]:
         """Rows of several types, in their order."""
         by_type: dict[str, list[Row]] = {}
         for type_, row in found:
             by_type.setdefault(type_, []).append(row)
-        stored = {(each.type, each.id): each for type_, rows in by_type.items() for each in self._stored(type_, rows)}
+        stored = {
+            (type_, row["_id"]): each
+            for type_, rows in by_type.items()
+            for row, each in zip(rows, self._stored(type_, rows), strict=True)
+        }
         return [stored[type_, row["_id"]] for type_, row in found]
 
     def _versions(self, type_: str, id_: str, count: int, before: int | None) -> Page:
