@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import base64
+import random
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -8,7 +11,7 @@ import pytest
 from fhirserver.access import Access, Requester
 from fhirserver.search import Query, parse
 from fhirserver.spec import Definitions
-from fhirserver.store import Store
+from fhirserver.store import Store, Transaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -164,3 +167,15 @@ def test_a_consent_counts_from_the_transaction_that_stores_it(whole: Store) -> N
     assert (permitted or 0) > 0
     assert view.search(asked).total == 0
     assert view.read("Observation", "o00") is None
+
+
+def test_a_page_that_fits_into_no_one_document_is_answered_all_the_same(whole: Store) -> None:
+    def letter(number: int) -> dict[str, Any]:
+        data = base64.b64encode(random.Random(number).randbytes(700_000)).decode()
+        return observation(number, "p1", note=[{"text": data}])
+
+    for resource in map(letter, range(24)):
+        whole.transact(SYSTEM, partial(Transaction.create, resource=resource, id_=resource["id"], fresh=True))
+    page = whole.view(SYSTEM).search(query("patient=p1&_count=24&_total=accurate"))
+    assert len(page.matches) == page.total == 24
+    assert sum(len(match.body) for match in page.matches) > 16_000_000
