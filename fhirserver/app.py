@@ -46,6 +46,7 @@ def create_services(settings: Settings) -> Services:
             settings.profiles,
             definitions,
             ins.Rules(settings.ins_key, settings.ins_consistency, settings.genuine_ins),
+            settings.terminology_server,
         ),
         indexer=indexer,
         store=Store(

@@ -11,6 +11,7 @@ import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fhirserver.clock import ClockError, parse_clock
@@ -51,6 +52,9 @@ class Settings:
     threads: int = _setting(4, "threads of each worker")
     base_url: str = _setting("", "public FHIR base, as in links and `Location`; empty: http://host:port/fhir")
     packages: str = _setting("", "folder of added packages; empty: `packages` in the folder of the embedded database")
+    terminology_server: str = _setting(
+        "", "FHIR base of a terminology server, asked about codes of systems that are not here; empty: none"
+    )
     profiles: str = _setting(
         "french", "`french`: what claims no profile is held to the French default of its type; `core`: to R4"
     )
@@ -147,9 +151,19 @@ def _checked(values: dict[str, Any]) -> Settings:
         parse_clock(settings.clock)
     except ClockError as error:
         raise SettingsError(f"clock: {error}") from None
+    if settings.terminology_server and not _is_http(settings.terminology_server):
+        raise SettingsError(f"terminology_server: {settings.terminology_server!r} is not an http or https URL.")
     if settings.environment == "production" and settings.clock:
         raise SettingsError("clock: a test clock is refused in production.")
     return settings
+
+
+def _is_http(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _typed(name: str, value: Any) -> Any:

@@ -17,6 +17,7 @@ COMMANDS: Final = {
     "load": "send resources and Bundles to a server",
     "validate": "hold files to the profiles",
     "package": "add published guides",
+    "terminology": "add releases of LOINC, SNOMED CT, CIM-10, CCAM",
     "token": "print a development token",
     "settings": "print all settings with their meaning",
     "audit": "check the chain of traces",

@@ -36,7 +36,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     from fhirserver.spec import BadPackage, installed
 
-    folder = _folder(options)
+    folder = packages_folder(options)
     try:
         if options.action == "add":
             return _add(options.file, folder)
@@ -49,11 +49,12 @@ def run(options: argparse.Namespace) -> int:
     except OSError as error:
         raise Problem(f"{error.filename or folder}: {error.strerror}.") from None
     for each in installed.listed(folder):
-        print(f"{each.name} {each.version}: {each.resources} resources")
+        print(f"{each.name} {each.version}: {each.told}")
     return 0
 
 
-def _folder(options: argparse.Namespace) -> Path:
+def packages_folder(options: argparse.Namespace) -> Path:
+    """Where added packages lie, by `--data` or the settings. Raises Problem."""
     from fhirserver.serving.supervisor import DEFAULT_FOLDER
 
     if options.data:

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from fhirserver.spec import Definitions, installed
-from fhirserver.terminology import Terminology
+from fhirserver.terminology import Remote, Terminology
 from fhirserver.validation import Validator
 from fhirserver.validation.ins import Rules
 
@@ -36,11 +36,17 @@ class Guides:
     """
 
     def __init__(
-        self, folder: Path | None, profile_set: str, definitions: Definitions | None = None, ins: Rules | None = None
+        self,
+        folder: Path | None,
+        profile_set: str,
+        definitions: Definitions | None = None,
+        ins: Rules | None = None,
+        terminology_server: str = "",
     ) -> None:
         self._folder = folder
         self._profile_set = profile_set
         self._ins = ins or Rules()
+        self._remote = Remote(terminology_server) if terminology_server else None
         self._base = definitions or Definitions.french()
         self._lock = threading.Lock()
         self._next = time.monotonic() + EVERY
@@ -70,8 +76,11 @@ class Guides:
     def _made(self) -> Guide:
         added = installed.load(self._folder) if self._folder else []
         definitions = self._base
-        if added:
+        if added or self._remote:
             *french, core = self._base.packages
             definitions = Definitions([*french, *added, core])
+        terminology = Terminology(definitions, self._remote)
+        if definitions is not self._base:
+            definitions.judge = terminology.holds
         validator = Validator(definitions, profile_set=self._profile_set, ins=self._ins)
-        return Guide(definitions, validator, Terminology(definitions))
+        return Guide(definitions, validator, terminology)

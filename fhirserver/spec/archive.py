@@ -95,6 +95,7 @@ class Held:
     """An archive read once into memory, its resources still packed: it outlives the file."""
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
             rows = connection.execute(INDEX.replace(" from ", ", body from ") + " order by key").fetchall()
             self._facts = dict(connection.execute("select key, body from fact").fetchall())
@@ -123,9 +124,14 @@ def write(path: Path, resources: Iterable[Mapping[str, Any]], facts: Mapping[str
     path.unlink(missing_ok=True)
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.executescript("pragma page_size = 4096; pragma journal_mode = off;" + SCHEMA)
-        rows = ((*entry(key, resource), _pack(resource)) for key, resource in enumerate(resources, 1))
-        connection.executemany("insert into resource values (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
-        connection.executemany("insert into fact values (?, ?)", ((key, _pack(facts[key])) for key in sorted(facts)))
+        fill(connection, resources, facts)
+
+
+def fill(connection: sqlite3.Connection, resources: Iterable[Mapping[str, Any]], facts: Mapping[str, Any]) -> None:
+    """Fills the tables of an archive."""
+    rows = ((*entry(key, resource), _pack(resource)) for key, resource in enumerate(resources, 1))
+    connection.executemany("insert into resource values (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    connection.executemany("insert into fact values (?, ?)", ((key, _pack(facts[key])) for key in sorted(facts)))
 
 
 def _pack(value: Any) -> bytes:

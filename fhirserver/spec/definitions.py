@@ -15,7 +15,7 @@ from fhirserver.spec import parameters, types
 from fhirserver.spec.package import Package
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from fhirserver.spec.archive import Entry
     from fhirserver.spec.parameters import SearchParameter
@@ -42,6 +42,8 @@ class Definitions:
         self._compartments: dict[str, Mapping[str, tuple[str, ...]]] = {}
         self._snapshots: dict[str, dict[str, Any]] = {}
         self._views: dict[int, Definitions] = {}
+        self.judge: Callable[[str, str, str], bool | None] | None = None
+        """Tells of a value set, a system and a code what cannot be enumerated; set before the first question."""
         self._find = functools.lru_cache(CACHED)(self._look_up)
         self._codes = functools.lru_cache(CACHED)(lambda canonical: enumeration.enumerate_codes(canonical, self))
 
@@ -181,7 +183,9 @@ class Definitions:
         view = self._views.get(index)
         if view is None:
             others = (package for package in self.packages if package is not lead)
-            view = self._views.setdefault(index, Definitions((lead, *others)))
+            made = Definitions((lead, *others))
+            made.judge = self.judge
+            view = self._views.setdefault(index, made)
         return view
 
     def structure(self, canonical_or_type: str) -> dict[str, Any] | None:
@@ -227,6 +231,10 @@ class Definitions:
     def codes(self, value_set: str) -> Mapping[str, frozenset[str]] | None:
         """The codes of a value set by system; None when they cannot be enumerated here."""
         return self._codes(value_set)
+
+    def holds(self, value_set: str, system: str, code: str) -> bool | None:
+        """Whether a code is in a value set that cannot be enumerated; None when nobody can tell."""
+        return None if self.judge is None else self.judge(value_set, system, code)
 
 
 def built_in() -> list[Package]:

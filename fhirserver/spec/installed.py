@@ -33,13 +33,19 @@ class Conflict(ValueError):
 
 
 class Installed(NamedTuple):
-    """A package of the folder; `depends` name -> version, as its package.json says."""
+    """A package of the folder; `depends` name -> version, as its package.json says; `concepts` of a release."""
 
     name: str
     version: str
     path: Path
     depends: Mapping[str, str]
     resources: int
+    concepts: int = 0
+
+    @property
+    def told(self) -> str:
+        """What it holds, in words."""
+        return f"{self.concepts} concepts" if self.concepts else f"{self.resources} resources"
 
 
 def listed(folder: Path) -> list[Installed]:
@@ -51,7 +57,16 @@ def listed(folder: Path) -> list[Installed]:
         except (sqlite3.Error, zlib.error, ValueError):
             continue
         if manifest:
-            found.append(Installed(manifest["name"], manifest["version"], path, manifest["depends"], manifest["count"]))
+            found.append(
+                Installed(
+                    manifest["name"],
+                    manifest["version"],
+                    path,
+                    manifest["depends"],
+                    manifest["count"],
+                    manifest.get("concepts", 0),
+                )
+            )
     return found
 
 
@@ -106,6 +121,14 @@ def add(tgz: Path, folder: Path) -> tuple[Installed, list[str]]:
     finally:
         partial.unlink(missing_ok=True)
     return added, missing
+
+
+def place(name: str, version: str, folder: Path) -> Path:
+    """Where a package without dependencies will lie. Raises Conflict when another version is there."""
+    if not _NAME.fullmatch(version):
+        raise BadPackage(f"{version!r} cannot be the version of a package: letters, digits, dots and dashes only.")
+    _fitting(name, version, {}, [each for each in listed(folder) if (each.name, each.version) != (name, version)])
+    return folder / f"{name}#{version}{SUFFIX}"
 
 
 def remove(name: str, folder: Path) -> Installed:

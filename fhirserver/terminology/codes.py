@@ -14,8 +14,9 @@ from fhirserver.terminology.wording import same, shown
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from fhirserver.terminology.concepts import Concept, Concepts, Value
+    from fhirserver.terminology.concepts import Concept, Value
     from fhirserver.terminology.grammars import Grammar
+    from fhirserver.terminology.sources import System
     from fhirserver.terminology.valuesets import Definition, Membership
 
 HEADS: Final = frozenset({"system", "name", "version", "display", "definition", "designation"})
@@ -77,7 +78,7 @@ def in_code_system(
     membership: Membership,
     given: Mapping[str, Any],
     *,
-    concepts: Concepts | None = None,
+    concepts: System | None = None,
     abstract: bool | None = None,
     language: str | None = None,
 ) -> Verdict:
@@ -91,6 +92,10 @@ def in_code_system(
         return _by_form(GRAMMARS[str(system)], code)
     if found is None or (version and found.version != version):
         wanted = _versioned(str(system), version)
+        told = membership.told(str(system), version, code) if found is None else None
+        if told is not None:
+            message = None if told.result else f"{code!r} is no code of {wanted}, says the remote terminology server."
+            return Verdict(told.result, message, told.display)
         return Verdict(False, f"{code!r} cannot be checked: the code system {wanted} is not known here.", None, wanted)
     concept = found.find(code)
     if concept is None and not found.complete:
@@ -207,7 +212,7 @@ def _designation(item: Mapping[str, Any]) -> dict[str, Any]:
     return group("designation", [*parts, parameter("value", "String", item["value"])])
 
 
-def _properties(concepts: Concepts, concept: Concept, wanted: Collection[str]) -> list[dict[str, Any]]:
+def _properties(concepts: System, concept: Concept, wanted: Collection[str]) -> list[dict[str, Any]]:
     hierarchy = concepts.hierarchy
     found = []
     if concept.definition and _asked("definition", wanted):
@@ -243,7 +248,10 @@ def subsumes(membership: Membership, one: Mapping[str, Any], other: Mapping[str,
         raise BadRequest("Both codes must be of one code system.")
     concepts = membership.concepts(system, one.get("version") or other.get("version"))
     if concepts is None:
-        raise NotFound(f"The code system {system} is not known here.")
+        told = membership.related(system, one.get("version") or other.get("version"), one["code"], other["code"])
+        if told is None:
+            raise NotFound(f"The code system {system} is not known here.")
+        return told
     if concepts.resource.get("hierarchyMeaning") in _NOT_SUBSUMPTION:
         meaning = concepts.resource["hierarchyMeaning"]
         raise Unprocessable(f"The hierarchy of {system} is {meaning}: it says nothing of subsumption.")
@@ -255,7 +263,7 @@ def subsumes(membership: Membership, one: Mapping[str, Any], other: Mapping[str,
     return "subsumed-by" if concepts.hierarchy.is_below(first.code, second.code) else "not-subsumed"
 
 
-def _concept(concepts: Concepts, code: str) -> Concept:
+def _concept(concepts: System, code: str) -> Concept:
     found = concepts.find(code)
     if found is None:
         raise NotFound(f"{code!r} is no code of {concepts.url}.")

@@ -6,10 +6,13 @@ from collections import defaultdict
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from fhirserver.terminology import filters as tests
 from fhirserver.terminology.hierarchy import Hierarchy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from fhirserver.terminology.wording import Search
 
 STANDARD: Final = "http://hl7.org/fhir/concept-properties#"
 """Properties that FHIR itself defines begin with this, whatever code a system gives them."""
@@ -50,7 +53,7 @@ class Concepts:
         self.sensitive: bool = resource.get("caseSensitive", True)
         self.by_code: dict[str, Concept] = {}
         self.filters: dict[tuple[str, str, str], Callable[[Concept], bool]] = {}
-        self._names = _standard_names(resource.get("property", ()))
+        self._names = standard_names(resource.get("property", ()))
         self.defined = frozenset(self._names)
         self._parents: dict[str, list[str]] = defaultdict(list)
         self._add(resource.get("concept", ()), None)
@@ -83,28 +86,50 @@ class Concepts:
             waiting += [(child, code) for child in reversed(concept.get("concept", ()))]
 
     def _concept(self, concept: Mapping[str, Any]) -> Concept:
-        properties: dict[str, list[Value]] = {}
-        for item in concept.get("property", ()):
-            name = self._names.get(item["code"], item["code"])
-            value = _value(item)
-            if name in _PARENTS:
-                self._parents[concept["code"]].append(value.text)
-            elif name == "child":
-                self._parents[value.text].append(concept["code"])
-            else:
-                properties.setdefault(name, []).append(value)
-        return Concept(
-            concept["code"],
-            concept.get("display"),
-            concept.get("definition"),
-            tuple(concept.get("designation", ())),
-            {name: tuple(values) for name, values in properties.items()},
-            _says(properties, "notSelectable", "true") or _says(properties, "abstract", "true"),
-            _says(properties, "inactive", "true") or _says(properties, "status", *_RETIRED),
-        )
+        made, above, below = concept_of(concept, self._names)
+        if above:
+            self._parents[made.code] += above
+        for child in below:
+            self._parents[child].append(made.code)
+        return made
+
+    def has_property(self, name: str) -> bool:
+        """Whether a concept may have a property."""
+        return name in self.defined or any(name in each.properties for each in self.by_code.values())
+
+    def listing(self, filters: Sequence[Mapping[str, Any]], search: Search | None = None) -> Iterator[Concept]:
+        """The concepts that pass all filters, in order; `search` is for those who can use an index."""
+        passing = [tests.test(each, self) for each in filters]
+        return (each for each in self.by_code.values() if all(test(each) for test in passing))
 
 
-def _standard_names(properties: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+def concept_of(concept: Mapping[str, Any], names: Mapping[str, str]) -> tuple[Concept, list[str], list[str]]:
+    """A concept as written in a CodeSystem, with the parents and the children that its properties name."""
+    properties: dict[str, list[Value]] = {}
+    above: list[str] = []
+    below: list[str] = []
+    for item in concept.get("property", ()):
+        name = names.get(item["code"], item["code"])
+        value = _value(item)
+        if name in _PARENTS:
+            above.append(value.text)
+        elif name == "child":
+            below.append(value.text)
+        else:
+            properties.setdefault(name, []).append(value)
+    made = Concept(
+        concept["code"],
+        concept.get("display"),
+        concept.get("definition"),
+        tuple(concept.get("designation", ())),
+        {name: tuple(values) for name, values in properties.items()},
+        _says(properties, "notSelectable", "true") or _says(properties, "abstract", "true"),
+        _says(properties, "inactive", "true") or _says(properties, "status", *_RETIRED),
+    )
+    return made, above, below
+
+
+def standard_names(properties: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """Code of each property that a system defines -> FHIR's own name for it, or the code itself."""
     names: dict[str, str] = {}
     for item in properties:

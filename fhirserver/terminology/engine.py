@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from fhirserver.errors import NotFound
+from fhirserver.errors import NotFound, Unprocessable
 from fhirserver.terminology import codes, expansion, translation
 from fhirserver.terminology.concepts import Concepts
 from fhirserver.terminology.sources import Brought, Joined, Kept, Packages
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from fhirserver.spec import Definitions
+    from fhirserver.terminology.remote import Remote
     from fhirserver.terminology.sources import Finder
 
 KEPT: Final = 512
@@ -29,16 +30,19 @@ class Terminology:
     """Code systems, value sets and concept maps of the packages; `with_` adds others, which go first.
 
     What is compiled is shared by all that come from one instance. Instances may be used by several threads.
+    `remote` is asked about codes of systems that are not here.
     """
 
-    def __init__(self, definitions: Definitions) -> None:
+    def __init__(self, definitions: Definitions, remote: Remote | None = None) -> None:
         self._kept = Kept(KEPT)
+        self._remote = remote
         self.finder: Finder = Packages(definitions)
 
     def with_(self, *finders: Finder) -> Terminology:
         """The same with more places to look in first."""
         other: Terminology = object.__new__(type(self))
         other._kept = self._kept
+        other._remote = self._remote
         other.finder = Joined(*finders, self.finder)
         return other
 
@@ -59,7 +63,7 @@ class Terminology:
 
         Raises NotFound for an unknown value set, NotHere when it rests on what is not here, and TooCostly.
         """
-        membership = Membership(self.finder, self._kept, versions, forced)
+        membership = Membership(self.finder, self._kept, versions, forced, self._remote)
         return expansion.expand(membership, self._definition(membership, value_set), wish, now)
 
     def in_value_set(
@@ -80,6 +84,14 @@ class Terminology:
                 if each.get("code")
             ]
         )
+
+    def holds(self, value_set: str, system: str, code: str) -> bool | None:
+        """Whether a code is in the value set of a canonical; None when that cannot be told."""
+        membership = self._membership()
+        try:
+            return membership.holds(membership.definition(value_set), system, code) is not None
+        except Unprocessable:
+            return None
 
     def in_code_system(
         self,
@@ -133,7 +145,7 @@ class Terminology:
         return translation.translate(self.finder, question, maps)
 
     def _membership(self) -> Membership:
-        return Membership(self.finder, self._kept)
+        return Membership(self.finder, self._kept, remote=self._remote)
 
     def _definition(self, membership: Membership, value_set: str | Mapping[str, Any]) -> Definition:
         if not isinstance(value_set, str):

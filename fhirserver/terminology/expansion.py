@@ -54,9 +54,9 @@ class Wish:
 
 def expand(membership: Membership, definition: Definition, wish: Wish, now: datetime) -> dict[str, Any]:
     """The ValueSet with its expansion. Raises NotHere or TooCostly."""
-    chosen = [each for each in membership.members(definition).values() if _wanted(each, wish)]
-    if wish.filter:
-        search = Search(wish.filter)
+    search = Search(wish.filter) if wish.filter else None
+    chosen = [each for each in membership.members(definition, search).values() if _wanted(each, wish)]
+    if search:
         chosen = [each for each in chosen if search.finds(each.code, _texts(each))]
     page = chosen[wish.offset :] if wish.count is None else chosen[wish.offset : wish.offset + wish.count]
     if len(page) > MOST:

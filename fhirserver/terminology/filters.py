@@ -11,7 +11,8 @@ from fhirserver.terminology.errors import NotHere
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from fhirserver.terminology.concepts import Concept, Concepts
+    from fhirserver.terminology.concepts import Concept
+    from fhirserver.terminology.sources import System
 
     Test = Callable[[Concept], bool]
 
@@ -21,7 +22,7 @@ _OWN: Final = CODE | {"display", "definition", "designation", "parent", "subsume
 _CACHED: Final = 256
 
 
-def test(condition: Mapping[str, Any], concepts: Concepts) -> Test:
+def test(condition: Mapping[str, Any], concepts: System) -> Test:
     """The test that a filter makes. Raises Unprocessable when it cannot be made, NotHere for an unknown code."""
     key = (str(condition.get("op")), str(condition.get("property")), str(condition.get("value")))
     found = concepts.filters.get(key)
@@ -32,7 +33,7 @@ def test(condition: Mapping[str, Any], concepts: Concepts) -> Test:
     return found
 
 
-def _hierarchical(operator: str, name: str, value: str, concepts: Concepts) -> Test | None:
+def _hierarchical(operator: str, name: str, value: str, concepts: System) -> Test | None:
     if operator not in ("is-a", "descendent-of", "is-not-a", "generalizes"):
         return None
     if name not in CODE:
@@ -50,7 +51,7 @@ def _hierarchical(operator: str, name: str, value: str, concepts: Concepts) -> T
     return lambda concept: (concept.code == code or hierarchy.is_below(concept.code, code)) is wanted
 
 
-def _of_values(operator: str, name: str, value: str, concepts: Concepts) -> Test:
+def _of_values(operator: str, name: str, value: str, concepts: System) -> Test:
     values = _reader(name, concepts)
     if operator == "exists":
         wanted = value == "true"
@@ -66,7 +67,7 @@ def _of_values(operator: str, name: str, value: str, concepts: Concepts) -> Test
     raise Unprocessable(f"The filter operator {operator!r} is not offered.", code="not-supported")
 
 
-def _reader(name: str, concepts: Concepts) -> Callable[[Concept], tuple[str, ...]]:
+def _reader(name: str, concepts: System) -> Callable[[Concept], tuple[str, ...]]:
     """How the values of a property are read from a concept, as texts."""
     hierarchy = concepts.hierarchy
     readers: dict[str, Callable[[Concept], tuple[str, ...]]] = {
@@ -82,7 +83,7 @@ def _reader(name: str, concepts: Concepts) -> Callable[[Concept], tuple[str, ...
         return lambda concept: (concept.code,)
     if name in readers:
         return readers[name]
-    if name not in _OWN | concepts.defined and not any(name in each.properties for each in concepts.by_code.values()):
+    if name not in _OWN and not concepts.has_property(name):
         raise Unprocessable(f"{concepts.url} has no property {name!r} to filter by.")
     return lambda concept: tuple(value.text for value in concept.properties.get(name, ()))
 

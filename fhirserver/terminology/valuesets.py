@@ -9,17 +9,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fhirserver.terminology import filters
-from fhirserver.terminology.concepts import Concept, Concepts
 from fhirserver.terminology.errors import NotHere, TooCostly
 from fhirserver.terminology.grammars import GRAMMARS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from fhirserver.terminology.sources import Finder, Kept
+    from fhirserver.terminology.concepts import Concept
+    from fhirserver.terminology.remote import Remote, Told
+    from fhirserver.terminology.sources import Finder, Kept, System
+    from fhirserver.terminology.wording import Search
 
 DEEPEST: Final = 32
 """Value sets within value sets."""
+LARGEST: Final = 50_000
+"""Codes that one value set may list."""
 
 
 class Member(NamedTuple):
@@ -110,9 +114,11 @@ class Membership:
         kept: Kept,
         overrides: Mapping[str, str] | None = None,
         forced: Mapping[str, str] | None = None,
+        remote: Remote | None = None,
     ) -> None:
         self._finder = finder
         self._kept = kept
+        self._remote = remote
         self._overrides, self._forced = overrides or {}, forced or {}
         self._open: set[Any] = set()
         self._known: dict[Any, tuple[Definition, Any, Exception | None]] = {}
@@ -120,13 +126,13 @@ class Membership:
         self.used: dict[str, str | None] = {}
         """System -> version of the code systems that the answer was made from."""
 
-    def concepts(self, system: str, version: str | None = None) -> Concepts | None:
+    def concepts(self, system: str, version: str | None = None) -> System | None:
         """The code system of a URL; None when it is not here, or is without content."""
         version = self._forced.get(system) or version or self._overrides.get(system)
         found = self._finder.find("CodeSystem", f"{system}|{version}" if version else system)
-        if found is None or found.resource.get("content") in ("not-present", "supplement"):
+        if found is None or found.empty:
             return None
-        concepts = self._kept.of(found.key, lambda: Concepts(found.resource))
+        concepts = self._kept.of(found.key, found.system)
         self.used[system] = concepts.version
         return concepts
 
@@ -141,29 +147,41 @@ class Membership:
             kept = self._definitions[canonical] = self._kept.of(found.key, lambda: Definition(resource))
         return kept
 
-    def members(self, definition: Definition) -> dict[tuple[str, str], Member]:
-        """All codes, in the order of the definition. Raises NotHere or TooCostly.
+    def told(self, system: str, version: str | None, code: str) -> Told | None:
+        """What the remote terminology server says of a code of a system that is not here; None when nobody can tell."""
+        return self._remote.validate(system, version, code) if self._remote else None
 
-        Where the definition rests on what is not here, the expansion that the value set carries stands for it.
+    def related(self, system: str, version: str | None, one: str, other: str) -> str | None:
+        """How two codes of a system that is not here relate, as $subsumes says; None when nobody can tell."""
+        return self._remote.subsumes(system, version, one, other) if self._remote else None
+
+    def members(self, definition: Definition, search: Search | None = None) -> dict[tuple[str, str], Member]:
+        """All codes, in the order of the definition; with `search`, at least those that it finds.
+
+        Raises NotHere or TooCostly. Where the definition rests on what is not here, the expansion that the value set
+        carries stands for it.
         """
-        found: dict[tuple[str, str], Member] = self._once(definition, None, lambda: self._members(definition))
+        asked = ("", search.text) if search else None
+        found: dict[tuple[str, str], Member] = self._once(definition, asked, lambda: self._members(definition, search))
         return found
 
-    def _members(self, definition: Definition) -> dict[tuple[str, str], Member]:
+    def _members(self, definition: Definition, search: Search | None) -> dict[tuple[str, str], Member]:
         if definition.composed:
             try:
-                return self._composed(definition)
+                return self._composed(definition, search)
             except (NotHere, TooCostly):
                 if definition.expansion is None:
                     raise
         listed = _carried(definition)
         return {key: Member(*key, item.get("version"), None, item) for key, item in listed.items()}
 
-    def _composed(self, definition: Definition) -> dict[tuple[str, str], Member]:
+    def _composed(self, definition: Definition, search: Search | None) -> dict[tuple[str, str], Member]:
         found: dict[tuple[str, str], Member] = {}
         for clause in definition.include:
-            for member in self._listed(clause):
+            for member in self._listed(clause, None if clause.value_sets else search):
                 found.setdefault((member.system, member.code), member)
+                if len(found) > LARGEST:
+                    raise TooCostly(f"{definition.canonical} has more than {LARGEST} codes: filter them by a text.")
         for clause in definition.exclude:
             for key in [key for key in found if self._in_clause(clause, *key)]:
                 del found[key]
@@ -171,18 +189,18 @@ class Membership:
             return {key: member for key, member in found.items() if not member.inactive}
         return found
 
-    def _listed(self, clause: Clause) -> Iterator[Member]:
+    def _listed(self, clause: Clause, search: Search | None) -> Iterator[Member]:
         named = [self.members(self.definition(each)) for each in clause.value_sets]
         first: Iterable[Member] = ()
         if clause.system is not None:
-            first = self._of_system(clause, clause.system)
+            first = self._of_system(clause, clause.system, search)
         elif named:
             first = named.pop(0).values()
         for member in first:
             if all((member.system, member.code) in other for other in named):
                 yield member
 
-    def _of_system(self, clause: Clause, system: str) -> Iterator[Member]:
+    def _of_system(self, clause: Clause, system: str, search: Search | None) -> Iterator[Member]:
         concepts = self.concepts(system, clause.version)
         if clause.concepts is not None:
             for code, listed in clause.concepts.items():
@@ -194,10 +212,8 @@ class Membership:
             raise _unknown(system)
         if not concepts.complete:
             raise NotHere(system, f"Only a part of the code system {system} is here: its codes cannot be listed.")
-        tests = [filters.test(each, concepts) for each in clause.filters]
-        for code, concept in concepts.by_code.items():
-            if all(test(concept) for test in tests):
-                yield Member(system, code, clause.version, concept, {})
+        for concept in concepts.listing(clause.filters, search):
+            yield Member(system, concept.code, clause.version, concept, {})
 
     def holds(self, definition: Definition, system: str, code: str) -> Member | None:
         """The member of that code, None when the value set does not hold it. Raises NotHere when nobody can tell."""
@@ -256,7 +272,7 @@ class Membership:
         if concepts is None:
             grammar = GRAMMARS.get(system)
             if grammar is None:
-                raise _unknown(system)
+                return self._elsewhere(clause, system, code)
             if clause.filters:
                 raise NotHere(system, f"{system} is known here by its form only: it cannot be filtered.")
             return Member(system, code, clause.version, None, {}) if grammar.form(code) else None
@@ -266,6 +282,25 @@ class Membership:
             return None
         kept = all(filters.test(each, concepts)(concept) for each in clause.filters)
         return Member(system, concept.code, clause.version, concept, {}) if kept else None
+
+    def _elsewhere(self, clause: Clause, system: str, code: str) -> Member | None:
+        """The same by the remote terminology server, which is told system and codes only."""
+        told = self.told(system, clause.version, code)
+        if told is None:
+            raise _unknown(system)
+        if not told.result:
+            return None
+        for each in clause.filters:
+            operator = each["op"]
+            if operator not in ("is-a", "descendent-of", "is-not-a") or each["property"] not in filters.CODE:
+                raise NotHere(system, f"{system} is not here: it cannot be filtered by {each['property']} {operator}.")
+            related = self.related(system, clause.version, each["value"], code)
+            if related is None:
+                raise _unknown(system)
+            inside = related == "subsumes" or (related == "equivalent" and operator != "descendent-of")
+            if inside is (operator == "is-not-a"):
+                return None
+        return Member(system, code, clause.version, None, {"display": told.display} if told.display else {})
 
     def _once(self, definition: Definition, asked: tuple[str, str] | None, make: Callable[[], Any]) -> Any:
         """What `make` gives or raises, made once for each value set and question. Raises NotHere for a circle."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+_PUNCTUATION: Final = re.compile(r"[^\w]+")
 
 
 def shown(display: str | None, designations: Iterable[Mapping[str, Any]], language: str | None) -> str | None:
@@ -30,11 +33,13 @@ class Search:
     """A text filter: each of its words begins a word of a concept's display or designations, or its code."""
 
     def __init__(self, text: str) -> None:
-        self._words = folded(text).split()
+        self.text = text
+        self.words = folded(text).split()
 
     def finds(self, code: str, texts: Iterable[str]) -> bool:
-        held = " " + folded(" ".join((code, *texts)).replace("-", " - "))
-        return all(" " + word in held or folded(code).startswith(word) for word in self._words)
+        text = folded(" ".join((code, *texts)).replace("-", " - "))
+        held = f" {text} {_PUNCTUATION.sub(' ', text)}"
+        return all(" " + word in held or folded(code).startswith(word) for word in self.words)
 
 
 def same(one: str, other: str) -> bool:
