@@ -11,7 +11,8 @@ RESOURCE_INTERACTIONS: Final = (
     "patch",
     "delete",
     "history-instance",
+    "history-type",
     "create",
     "search-type",
 )
-SYSTEM_INTERACTIONS: Final = ("transaction", "batch")
+SYSTEM_INTERACTIONS: Final = ("transaction", "batch", "history-system")

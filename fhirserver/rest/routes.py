@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from fhirserver.rest.bundle import process
 from fhirserver.rest.create import create
 from fhirserver.rest.delete import delete, delete_where
-from fhirserver.rest.history import history_instance
+from fhirserver.rest.history import history_instance, history_system, history_type
 from fhirserver.rest.metadata import metadata
 from fhirserver.rest.operations.table import OPERATIONS
 from fhirserver.rest.patch import patch, patch_where
@@ -72,6 +72,8 @@ ROUTES: Final = (
     _route("delete", "DELETE", "/<type>/<id>", delete, "delete", "Delete a resource"),
     _route("patch", "PATCH", "/<type>/<id>", patch, "patch", "Change parts of a resource"),
     _route("patch-where", "PATCH", "/<type>", patch_where, "patch", "Change parts of what criteria match"),
+    _route("history-system", "GET", "/_history", history_system, "history-system", "What happened to all resources"),
+    _route("history-type", "GET", "/<type>/_history", history_type, "history-type", "What happened to a type"),
     _route("history", "GET", "/<type>/<id>/_history", history_instance, "history-instance", "All versions"),
     _route("vread", "GET", "/<type>/<id>/_history/<version>", vread, "vread", "Read one version"),
     *(

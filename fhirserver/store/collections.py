@@ -19,6 +19,8 @@ read concern). Each index costs every insert, and one on `t` costs it a dozen ke
     Who was born on a day: the one date that is searched across patients.
 `id, v` (history)
     The versions of one resource in order. The embedded database scans for a range on `_id`.
+`lu, id, v` (history)
+    What happened to a type, by time.
 
 Any other range across patients is a scan: an installation that needs one adds its index with MongoDB's own tools.
 """
@@ -47,7 +49,10 @@ _EVERY: Final = (
     IndexModel([("lu", ASCENDING), ("_id", ASCENDING)], name="lu"),
 )
 _OWN: Final = {"Patient": (IndexModel([("d.birthdate.lo", ASCENDING)], name="birthdate"),)}
-_VERSIONS: Final = (IndexModel([("id", ASCENDING), ("v", ASCENDING)], name="id_v"),)
+_VERSIONS: Final = (
+    IndexModel([("id", ASCENDING), ("v", ASCENDING)], name="id_v"),
+    IndexModel([("lu", ASCENDING), ("id", ASCENDING), ("v", ASCENDING)], name="lu"),
+)
 
 
 class Collections:

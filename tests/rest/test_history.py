@@ -80,7 +80,7 @@ def test_a_count_that_is_none_is_refused(operator: Caller, five: str, query: str
     assert operator.get(f"Patient/{five}/_history?{query}").status == 400
 
 
-@pytest.mark.parametrize("name", ["_since", "_at", "_sort", "gender"])
+@pytest.mark.parametrize("name", ["_list", "_sort", "gender"])
 def test_a_parameter_that_is_not_offered_is_named(operator: Caller, five: str, name: str) -> None:
     answer = operator.get(f"Patient/{five}/_history?{name}=2020")
     assert answer.status == 400
@@ -89,10 +89,3 @@ def test_a_parameter_that_is_not_offered_is_named(operator: Caller, five: str, n
 
 def test_what_never_was_has_no_history(operator: Caller) -> None:
     assert operator.get("Patient/never-was/_history").status == 404
-
-
-def test_histories_of_types_and_of_all_are_not_offered(operator: Caller) -> None:
-    for path in ("_history", "Patient/_history"):
-        answer = operator.get(path)
-        assert answer.status in (400, 404)
-        assert answer.issue
