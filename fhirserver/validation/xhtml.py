@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html.entities
 import re
+import threading
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -75,6 +76,18 @@ def _etree() -> ModuleType:
     return etree
 
 
+class _Parsers(threading.local):
+    """A parser a thread: threads would wait for a shared one, and a new one costs as much as a narrative."""
+
+    def __init__(self) -> None:
+        self.parser = _etree().XMLParser(encoding="utf-8", resolve_entities=False, no_network=True)
+
+
+@cache
+def _parsers() -> _Parsers:
+    return _Parsers()
+
+
 def check(value: Any, at: At, name: str, ctx: Context) -> None:
     """Report what is wrong with `Narrative.div` (txt-1, txt-2 and its syntax)."""
     if not isinstance(value, str):
@@ -82,8 +95,10 @@ def check(value: Any, at: At, name: str, ctx: Context) -> None:
     if "<!DOCTYPE" in value or "<!ENTITY" in value:
         return ctx.report("txt-1", at, name, name="<!DOCTYPE>")
     etree = _etree()
+    if value.startswith("<?xml") and "encoding" in value.partition("?>")[0]:
+        return ctx.report("xhtml-syntax", at, name, reason="a text declares no encoding")
     try:
-        root = etree.fromstring(_expand(value), etree.XMLParser(resolve_entities=False, no_network=True))
+        root = etree.fromstring(_expand(value).encode(), _parsers().parser)
     except (etree.XMLSyntaxError, ValueError) as error:
         return ctx.report("xhtml-syntax", at, name, reason=str(error))
     if root.tag != f"{{{NAMESPACE}}}div":
