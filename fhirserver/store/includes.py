@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from fhirserver.predicate import Eq, In, Predicate
+from fhirserver.predicate import Eq, In, Predicate, negate
 from fhirserver.search.query import Query
 from fhirserver.store.joins import Row, references
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 MOST: Final = 1000
 """Resources that one directive brings to a page."""
+MOST_TOGETHER: Final = 3000
+"""Resources that all directives together bring to a page."""
 
 Found = tuple[str, Row]
 _READ: Final[Row] = {"$project": {"d": 0, "s": 0}}
@@ -29,6 +31,7 @@ class Includes:
         self._named = query.named | (query.patients or frozenset())
         self._known: set[tuple[str, str]] = set()
         self._left = dict.fromkeys(range(len(query.includes)), MOST)
+        self._room = MOST_TOGETHER
         self.truncated: set[int] = set()
 
     def gather(self, rows: Sequence[Row]) -> list[Found]:
@@ -88,21 +91,19 @@ class Includes:
 
     def _read(self, place: int, type_: str, condition: Predicate) -> list[Found]:
         """What may be seen of the candidates, in the order of their ids, up to what is left."""
-        left = self._left[place]
         if place in self.truncated:
             return []
-        new: list[Found] = []
-        known = [id_ for kind, id_ in self._known if kind == type_]
-        stages: list[Row] = [{"$sort": {"_id": 1}}, {"$limit": left + len(known) + 1}, _READ]
-        for row in self._look(Query(type_, (condition,)), self._named, stages, bounded=True):
-            if (type_, row["_id"]) in self._known:
-                continue
-            if len(new) == left:
-                self.truncated.add(place)
-                break
-            self._known.add((type_, row["_id"]))
-            new.append((type_, row))
-        self._left[place] = left - len(new)
+        left = min(self._left[place], self._room)
+        known = tuple(sorted(id_ for kind, id_ in self._known if kind == type_))
+        query = Query(type_, (condition, negate(In("_id", known))) if known else (condition,))
+        stages: list[Row] = [{"$sort": {"_id": 1}}, {"$limit": left + 1}, _READ]
+        rows = self._look(query, self._named, stages, bounded=True)
+        if len(rows) > left:
+            self.truncated.add(place)
+        new = [(type_, row) for row in rows[:left]]
+        self._known.update((type_, row["_id"]) for _, row in new)
+        self._left[place] -= len(new)
+        self._room -= len(new)
         return new
 
 

@@ -65,7 +65,7 @@ def _joined(query: Query, join: Join, look: Look, named: Named) -> Query:
 
 def _few(query: Query, look: Look, named: Named) -> list[Row] | None:
     """Ids and terms of all that the query finds so far, if it leads to few."""
-    if not pipeline.is_seeded(query):
+    if query.patients is None and not pipeline.is_seeded(query):
         return None
     rows = look(query, named, [{"$limit": FEW + 1}, {"$project": {"t": 1}}])
     return rows if len(rows) <= FEW else None

@@ -164,6 +164,11 @@ def test_more_than_a_page_holds_is_cut_and_said(operator: Caller, monkeypatch: p
     (issue,) = outcome["resource"]["issue"]
     assert (issue["severity"], issue["code"]) == ("warning", "incomplete")
     assert "_revinclude=Observation:subject" in issue["diagnostics"]
+    monkeypatch.setattr(includes, "MOST_TOGETHER", 3)
+    monkeypatch.setattr(includes, "MOST", 1000)
+    together = operator.get("Patient?_id=p&_revinclude=Observation:subject&_revinclude=Encounter:subject")
+    assert entries(together, "include") == ["Observation/o1", "Observation/o2", "Observation/o4"]
+    assert "_revinclude=Encounter:subject" in together.json["entry"][-1]["resource"]["issue"][0]["diagnostics"]
     exactly = operator.get("Observation?_id=o1,o2&_include=Observation:performer")
     assert [each["search"]["mode"] for each in exactly.json["entry"]] == ["match"] * 2 + ["include"] * 2
 
