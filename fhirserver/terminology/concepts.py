@@ -97,8 +97,10 @@ class Concepts:
         """Whether a concept may have a property."""
         return name in self.defined or any(name in each.properties for each in self.by_code.values())
 
-    def listing(self, filters: Sequence[Mapping[str, Any]], search: Search | None = None) -> Iterator[Concept]:
-        """The concepts that pass all filters, in order; `search` is for those who can use an index."""
+    def listing(
+        self, filters: Sequence[Mapping[str, Any]], search: Search | None = None, most: int | None = None
+    ) -> Iterator[Concept]:
+        """The concepts that pass all filters, in order; `search` and `most` are for those who can use an index."""
         passing = [tests.test(each, self) for each in filters]
         return (each for each in self.by_code.values() if all(test(each) for test in passing))
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 from fhirserver.spec.canonical import matching, rank, split
 from fhirserver.terminology.concepts import Concepts
 from fhirserver.terminology.implicit import implicit
+from fhirserver.terminology.supplements import Supplement
 from fhirserver.terminology.tables import RELEASE, Tabled
 
 if TYPE_CHECKING:
@@ -44,6 +45,10 @@ class Found(NamedTuple):
     def system(self) -> System:
         """The concepts of a CodeSystem that is not empty."""
         return Concepts(self.resource) if self.tables is None else Tabled(self.resource, self.tables)
+
+    def supplement(self) -> Supplement:
+        """What a CodeSystem adds to another."""
+        return Supplement(self.resource)
 
 
 class Finder(Protocol):

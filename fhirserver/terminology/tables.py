@@ -1,6 +1,6 @@
 """A code system too large for memory: its concepts lie in tables of an archive and are read as they are asked for.
 
-Table `concept` holds a JSON body per code, `edge` who is directly above whom, `word` the words of displays and
+Table `concept` holds a packed body per code, `edge` who is directly above whom, `word` the words of displays and
 designations. Memory stays flat: of 350,000 concepts only the last asked for are kept.
 """
 
@@ -12,6 +12,7 @@ import re
 import sqlite3
 import threading
 import weakref
+import zlib
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,7 +20,7 @@ import orjson
 
 from fhirserver.terminology import filters as tests
 from fhirserver.terminology.concepts import Concept, concept_of, standard_names
-from fhirserver.terminology.errors import NotHere
+from fhirserver.terminology.errors import NotHere, TooCostly
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -45,12 +46,33 @@ _BELOW: Final = (
     "with recursive below (number) as (select child from edge where parent = :{0} "
     "union select child from edge join below on parent = below.number) select number from below"
 )
-_ABOVE: Final = (
-    "with recursive above (number) as (select parent from edge where child = ? "
-    "union select parent from edge join above on child = above.number) "
-    "select code from above join concept using (number)"
+_UP: Final = (
+    "with recursive above (number) as (select parent from edge where child = :{0} "
+    "union select parent from edge join above on child = above.number) select number from above"
 )
+_ABOVE: Final = f"select code from concept where number in ({_UP.format('named')})"  # noqa: S608 (constants)
+_COMMON: Final = (
+    b'{"code":"","display":"","designation":[{"language":"fr","value":"'
+    b'},{"code":"STATUS","valueString":"ACTIVE"},{"code":"COMPONENT","valueString":"PROPERTY","TIME_ASPCT","SYSTEM",'
+    b'"SCALE_TYP","METHOD_TYP","CLASS","CLASSTYPE","ORDER_OBS"},"definition":"'
+    b'"designation":[{"language":"en","use":{"system":"http://snomed.info/sct","code":"900000000000013009",'
+    b'"display":"Synonym"},"value":"},{"language":"en","use":{"system":"http://snomed.info/sct",'
+    b'"code":"900000000000003001","display":"Fully specified name"},"value":"'
+    b'"property":[{"code":"moduleId","valueCode":"900000000000207008"},{"code":"effectiveTime","valueDateTime":"20'
+    b'},{"code":"sufficientlyDefined","valueBoolean":false},{"code":"inactive","valueBoolean":false}]}'
+)
+"""What bodies have in common, so that each is packed into little; it belongs to the format of the tables."""
 _WORDS: Final = re.compile(r"\w+")
+
+
+def pack(concept: Mapping[str, Any]) -> bytes:
+    """The body of a concept, as in a CodeSystem."""
+    packer = zlib.compressobj(6, zlib.DEFLATED, -15, 8, zlib.Z_DEFAULT_STRATEGY, _COMMON)
+    return packer.compress(orjson.dumps(concept)) + packer.flush()
+
+
+def unpack(body: bytes) -> Any:
+    return orjson.loads(zlib.decompressobj(-15, _COMMON).decompress(body))
 
 
 class Rows:
@@ -67,7 +89,7 @@ class Rows:
         self._process = os.getpid()
         weakref.finalize(self, self._connection.close)
 
-    def all(self, statement: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+    def all(self, statement: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> list[tuple[Any, ...]]:
         with self._lock:
             if self._process != os.getpid():
                 self._open()
@@ -94,7 +116,9 @@ class Above:
     def _ancestors(self, code: str) -> frozenset[str]:
         number = _number(self._rows, code)
         return (
-            frozenset() if number is None else frozenset(row[0] for row in self._rows.all(_ABOVE, (number,))) - {code}
+            frozenset()
+            if number is None
+            else frozenset(row[0] for row in self._rows.all(_ABOVE, {"named": number})) - {code}
         )
 
     def below(self, code: str) -> set[str]:
@@ -144,20 +168,25 @@ class Tabled:
         return self._concept(rows[0][0]) if rows else None
 
     def _concept(self, body: bytes) -> Concept:
-        return concept_of(orjson.loads(body), self._names)[0]
+        return concept_of(unpack(body), self._names)[0]
 
     def has_property(self, name: str) -> bool:
         """Whether a concept may have a property."""
         return name in self.defined
 
-    def listing(self, filters: Sequence[Mapping[str, Any]], search: Search | None = None) -> Iterator[Concept]:
-        """The concepts that pass all filters, and that a text filter may find, in order, one at a time."""
+    def listing(
+        self, filters: Sequence[Mapping[str, Any]], search: Search | None = None, most: int | None = None
+    ) -> Iterator[Concept]:
+        """The concepts that pass all filters, and that a text filter may find, in order, one at a time.
+
+        Raises TooCostly before the first when there are more than `most`, as far as the tables can count them.
+        """
         where: list[str] = []
         given: dict[str, object] = {}
         rest = []
         for index, each in enumerate(filters):
             test = tests.test(each, self)
-            statement = self._below(each, f"p{index}", given)
+            statement = self._statement(each, f"p{index}", given)
             where.append(statement) if statement else rest.append(test)
         words = _matching(search)
         if words:
@@ -165,6 +194,8 @@ class Tabled:
             given["words"] = words
         condition = f" where {' and '.join(where)}" if where else ""
         try:
+            if most is not None and not rest:
+                self._count(condition, given, most)
             for (body,) in self._rows.streamed(f"select body from concept{condition} order by number", given):  # noqa: S608
                 concept = self._concept(body)
                 if all(test(concept) for test in rest):
@@ -172,18 +203,29 @@ class Tabled:
         except sqlite3.OperationalError:
             raise NotHere(self.url, f"The code system {self.url} was just removed.") from None
 
-    def _below(self, condition: Mapping[str, Any], name: str, given: dict[str, object]) -> str | None:
-        """A filter by the hierarchy in the words of the database; None for others."""
-        operator = condition["op"]
-        if operator not in ("is-a", "descendent-of", "is-not-a"):
+    def _count(self, condition: str, given: Mapping[str, object], most: int) -> None:
+        statement = f"select count(*) from (select 1 from concept{condition} limit {most + 1})"  # noqa: S608
+        for (count,) in self._rows.streamed(statement, given):
+            if count > most:
+                raise TooCostly(f"More than {most} codes of {self.url} are in question: filter them by a text.")
+
+    def _statement(self, condition: Mapping[str, Any], name: str, given: dict[str, object]) -> str | None:
+        """A filter by code or hierarchy in the words of the database; None for others."""
+        operator, value = condition["op"], condition["value"]
+        if condition["property"] not in tests.CODE:
             return None
-        named = self.find(condition["value"])
+        if operator == "=":
+            given[name] = value
+            return f"code = :{name}"
+        if operator not in ("is-a", "descendent-of", "is-not-a", "generalizes"):
+            return None
+        named = self.find(value)
         given[name] = _number(self._rows, named.code) if named else None
-        below = _BELOW.format(name)
+        related = (_UP if operator == "generalizes" else _BELOW).format(name)
         if operator == "descendent-of":
-            return f"number in ({below}) and number <> :{name}"
-        inside = f"(number = :{name} or number in ({below}))"
-        return inside if operator == "is-a" else f"not {inside}"
+            return f"number in ({related}) and number <> :{name}"
+        inside = f"(number = :{name} or number in ({related}))"
+        return f"not {inside}" if operator == "is-not-a" else inside
 
 
 def _number(rows: Rows, code: str) -> int | None:

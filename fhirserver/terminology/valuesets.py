@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from fhirserver.terminology import filters
+from fhirserver.terminology import filters, supplements
 from fhirserver.terminology.errors import NotHere, TooCostly
 from fhirserver.terminology.grammars import GRAMMARS
 
@@ -75,6 +75,7 @@ class Definition:
         self.include = [_clause(each) for each in compose.get("include", ())]
         self.exclude = [_clause(each) for each in compose.get("exclude", ())]
         self.expansion = _expansion(resource)
+        self.supplements = supplements.named(resource)
 
 
 def _clause(clause: Mapping[str, Any]) -> Clause:
@@ -161,6 +162,7 @@ class Membership:
         Raises NotHere or TooCostly. Where the definition rests on what is not here, the expansion that the value set
         carries stands for it.
         """
+        search = None if definition.supplements else search
         asked = ("", search.text) if search else None
         found: dict[tuple[str, str], Member] = self._once(definition, asked, lambda: self._members(definition, search))
         return found
@@ -186,7 +188,9 @@ class Membership:
             for key in [key for key in found if self._in_clause(clause, *key)]:
                 del found[key]
         if definition.active_only:
-            return {key: member for key, member in found.items() if not member.inactive}
+            found = {key: member for key, member in found.items() if not member.inactive}
+        if definition.supplements:
+            found = {key: self._supplemented(definition, member) for key, member in found.items()}
         return found
 
     def _listed(self, clause: Clause, search: Search | None) -> Iterator[Member]:
@@ -212,7 +216,7 @@ class Membership:
             raise _unknown(system)
         if not concepts.complete:
             raise NotHere(system, f"Only a part of the code system {system} is here: its codes cannot be listed.")
-        for concept in concepts.listing(clause.filters, search):
+        for concept in concepts.listing(clause.filters, search, LARGEST):
             yield Member(system, concept.code, clause.version, concept, {})
 
     def holds(self, definition: Definition, system: str, code: str) -> Member | None:
@@ -227,7 +231,7 @@ class Membership:
             found = self._any(definition.include, system, code)
             if found is None or (definition.active_only and found.inactive):
                 return None
-            return None if self._any(definition.exclude, system, code) else found
+            return None if self._any(definition.exclude, system, code) else self._supplemented(definition, found)
         except NotHere:
             if definition.expansion is None:
                 raise
@@ -282,6 +286,20 @@ class Membership:
             return None
         kept = all(filters.test(each, concepts)(concept) for each in clause.filters)
         return Member(system, concept.code, clause.version, concept, {}) if kept else None
+
+    def _supplemented(self, definition: Definition, member: Member) -> Member:
+        """The member with what the supplements that the value set names say of it. Raises NotHere without them."""
+        added: list[Mapping[str, Any]] = []
+        for canonical in definition.supplements:
+            found = self._finder.find("CodeSystem", canonical)
+            if found is None or found.resource.get("content") != "supplement":
+                raise NotHere(canonical, f"The supplement {canonical} is not known here.")
+            supplement = self._kept.of(found.key, found.supplement)
+            if supplement.system == member.system:
+                added += supplement.designations.get(member.code, ())
+        if not added:
+            return member
+        return member._replace(listed={**member.listed, "designation": [*member.listed.get("designation", ()), *added]})
 
     def _elsewhere(self, clause: Clause, system: str, code: str) -> Member | None:
         """The same by the remote terminology server, which is told system and codes only."""

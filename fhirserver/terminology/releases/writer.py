@@ -5,10 +5,8 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import orjson
-
 from fhirserver.spec import archive
-from fhirserver.terminology.tables import INDEXES, SCHEMA
+from fhirserver.terminology.tables import INDEXES, SCHEMA, pack
 from fhirserver.terminology.wording import folded
 
 if TYPE_CHECKING:
@@ -50,9 +48,7 @@ class Writer:
     def add(self, concept: Mapping[str, Any], parents: Iterable[str] = ()) -> bool:
         """A concept as in a CodeSystem resource; False when its code was there already."""
         code = concept["code"]
-        done = self.stage.execute(
-            "insert or ignore into concept (code, body) values (?, ?)", (code, orjson.dumps(concept))
-        )
+        done = self.stage.execute("insert or ignore into concept (code, body) values (?, ?)", (code, pack(concept)))
         for parent in parents:
             self.link(code, parent)
         if not done.rowcount:

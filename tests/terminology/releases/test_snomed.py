@@ -76,6 +76,7 @@ def test_codes_subsume_one_another(made: Terminology, one: str, other: str, rela
         ("is-not-a", "101", ["100", "103", "105"]),
         ("generalizes", "104", ["100", "101", "103", "104"]),
         ("in", "104,105", ["104", "105"]),
+        ("=", "104", ["104"]),
     ],
 )
 def test_filters_by_the_hierarchy(made: Terminology, op: str, value: str, codes: list[str]) -> None:
