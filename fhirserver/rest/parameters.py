@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 DEFINITIONS: Final = "http://hl7.org/fhir/OperationDefinition/"
 
-_TEXTS: Final = frozenset({"uri", "string", "code", "canonical", "dateTime", "date", "id", "url", "oid", "markdown"})
+_TEXTS: Final = frozenset(
+    {"uri", "string", "code", "canonical", "dateTime", "date", "instant", "id", "url", "oid", "markdown"}
+)
 _TEXT_MEMBERS: Final = frozenset(f"value{each[0].upper()}{each[1:]}" for each in _TEXTS)
 
 

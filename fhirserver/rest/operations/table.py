@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from fhirserver.rest.operations.everything import everything
 from fhirserver.rest.operations.expand import expand
 from fhirserver.rest.operations.lookup import lookup
+from fhirserver.rest.operations.meta import meta, meta_add, meta_delete
 from fhirserver.rest.operations.subsumes import subsumes
 from fhirserver.rest.operations.translate import translate
 from fhirserver.rest.operations.validate import validate
@@ -50,4 +52,8 @@ OPERATIONS: Final = (
     _operation("subsumes", "CodeSystem", subsumes, "How two codes relate"),
     _operation("translate", "ConceptMap", translate, "What a code is called elsewhere"),
     _operation("validate", "", validate, "What a write would find, without writing", methods=("POST",)),
+    _operation("meta", "", meta, "Profiles, tags and labels of a resource", methods=()),
+    _operation("meta-add", "", meta_add, "Add profiles, tags and labels", methods=(), instance=("POST",)),
+    _operation("meta-delete", "", meta_delete, "Take off profiles, tags and labels", methods=(), instance=("POST",)),
+    _operation("everything", "Patient", everything, "A whole record, page by page", methods=()),
 )
