@@ -9,6 +9,7 @@ from fhirserver import __version__
 from fhirserver.rest.answer import Answer, of_value
 from fhirserver.rest.interactions import RESOURCE_INTERACTIONS, SYSTEM_INTERACTIONS
 from fhirserver.rest.operations.table import OPERATIONS
+from fhirserver.rest.parameters import DEFINITIONS
 from fhirserver.rest.patch import FORMATS
 from fhirserver.rest.search_compartment import COMPARTMENTS
 from fhirserver.search import includes
@@ -45,6 +46,7 @@ def _statement(services: Services) -> dict[str, Any]:
                 },
                 "resource": _resources(services.definitions, services.settings.conditional_delete),
                 "interaction": [{"code": code} for code in SYSTEM_INTERACTIONS],
+                "operation": [{"name": "versions", "definition": f"{DEFINITIONS}CapabilityStatement-versions"}],
                 "compartment": [f"http://hl7.org/fhir/CompartmentDefinition/{name.lower()}" for name in COMPARTMENTS],
             }
         ],

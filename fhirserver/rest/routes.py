@@ -11,6 +11,7 @@ from fhirserver.rest.delete import delete, delete_where
 from fhirserver.rest.history import history_instance, history_system, history_type
 from fhirserver.rest.metadata import metadata
 from fhirserver.rest.operations.table import OPERATIONS
+from fhirserver.rest.operations.versions import versions
 from fhirserver.rest.patch import patch, patch_where
 from fhirserver.rest.read import read, vread
 from fhirserver.rest.search_compartment import compartment_get, compartment_post
@@ -49,6 +50,7 @@ def _route(name: str, method: str, path: str, handler: Callable[..., Any], inter
 
 ROUTES: Final = (
     Route("metadata", "GET", "/metadata", metadata, "capabilities", "What this server offers", open=True),
+    Route("versions", "GET", "/$versions", versions, "operation", "The versions of FHIR spoken here", open=True),
     Route(
         "smart", "GET", "/.well-known/smart-configuration", smart_configuration, "", "SMART configuration", open=True
     ),

@@ -22,7 +22,7 @@ PAGES = Path(__file__).resolve().parents[2] / "docs" / "interactions"
 TOLD = {
     "conditional": ["201", "200", '"versionId":"2"', "204"],
     "history": ['"total":2', '"method":"DELETE"', '"method":"POST"', "1", "0"],
-    "operations": ['"versionId":"2"', '"mode":"match"', '"mode":"match"'],
+    "operations": ['"versionId":"2"', '"total":1', '"mode":"match"', '"mode":"match"'],
     "patch": ['"gender":"female"', '"family":"Ravel"', '"family":"Debussy"'],
     "bundles": [
         '"status":"200 OK"', '"status":"201 Created"', '"status":"404 Not Found"', '"code":"not-found"',

@@ -37,7 +37,7 @@ def test_only_open_routes_are_described_without_a_token(application: Application
     document = page(application, "/docs/openapi.json").json
     assert document is not None
     open_paths = {path for path, each in document["paths"].items() if each.get("get", {}).get("security") == []}
-    assert open_paths == {"/fhir/metadata", "/fhir/.well-known/smart-configuration"}
+    assert open_paths == {"/fhir/metadata", "/fhir/$versions", "/fhir/.well-known/smart-configuration"}
 
 
 def test_the_page_asks_no_third_party(application: Application) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from fhirserver.rest.operations.document import document
 from fhirserver.rest.operations.everything import everything
 from fhirserver.rest.operations.expand import expand
+from fhirserver.rest.operations.lastn import lastn
 from fhirserver.rest.operations.lookup import lookup
 from fhirserver.rest.operations.meta import meta, meta_add, meta_delete
 from fhirserver.rest.operations.subsumes import subsumes
@@ -55,5 +57,7 @@ OPERATIONS: Final = (
     _operation("meta", "", meta, "Profiles, tags and labels of a resource", methods=()),
     _operation("meta-add", "", meta_add, "Add profiles, tags and labels", methods=(), instance=("POST",)),
     _operation("meta-delete", "", meta_delete, "Take off profiles, tags and labels", methods=(), instance=("POST",)),
+    _operation("lastn", "Observation", lastn, "The latest of each kind", methods=("GET",), instance=()),
+    _operation("document", "Composition", document, "A document made of a Composition", methods=()),
     _operation("everything", "Patient", everything, "A whole record, page by page", methods=()),
 )
