@@ -76,6 +76,8 @@ def refusal(route: Route, error: FhirError, path: Mapping[str, str]) -> Answer:
 def check_path(exchange: Exchange, path: Mapping[str, str]) -> None:
     """Raises NotFound or BadRequest for a type or an id that can be none."""
     type, id = path.get("type"), path.get("id")
+    if type is not None and type.startswith("$"):
+        raise NotFound(f"There is nothing at this path: {type} is not offered there.", code="not-supported")
     if type is not None and type not in exchange.services.definitions.resource_types:
         raise NotFound(f"{type!r} is not a resource type of FHIR R4.", code="not-supported")
     if id is not None and id.startswith("$"):
