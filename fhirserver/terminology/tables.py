@@ -121,13 +121,6 @@ class Above:
             else frozenset(row[0] for row in self._rows.all(_ABOVE, {"named": number})) - {code}
         )
 
-    def below(self, code: str) -> set[str]:
-        """All descendants of a code."""
-        number = _number(self._rows, code)
-        statement = f"select code from concept where number in ({_BELOW.format('named')})"  # noqa: S608 (constants)
-        found = self._rows.streamed(statement, {"named": number}) if number is not None else ()
-        return {row[0] for row in found} - {code}
-
 
 class _Neighbours:
     """Code -> codes one step away."""

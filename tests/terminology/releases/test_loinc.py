@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -150,3 +151,14 @@ def test_a_system_in_tables_that_was_removed_is_no_longer_listed(made: Terminolo
     assert made.in_code_system([{"system": LOINC, "code": "3-4"}]).result, "an open file outlives its name"
     with pytest.raises(NotHere, match="just removed"):
         made.expand(f"{LOINC}/vs", now=NOW)
+
+
+def test_a_head_without_concepts_does_not_hide_a_release(made: Terminology) -> None:
+    head = {"resourceType": "CodeSystem", "url": LOINC, "status": "active", "content": "not-present"}
+    assert made.bringing([head]).in_code_system([{"system": LOINC, "code": "1-8"}]).result
+
+
+def test_a_forked_process_opens_the_tables_anew(made: Terminology, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert made.in_code_system([{"system": LOINC, "code": "1-8"}]).result
+    monkeypatch.setattr(os, "getpid", lambda: 1)
+    assert made.in_code_system([{"system": LOINC, "code": "2-6"}]).result
