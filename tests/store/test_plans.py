@@ -87,4 +87,4 @@ def test_a_search_by_patient_or_term_is_served_by_an_index(
     assert page.total
     assert page.total > 1
     watched.view(DOCTOR).search(Query("Observation", where, None, sort, count=1, total="none"), page.after)
-    assert_indexed(embedded_uri, database_name, pipelines, 3)
+    assert_indexed(embedded_uri, database_name, pipelines, 2)
