@@ -49,7 +49,8 @@ def head(release: Release, version: str | None) -> Head:
 
 def fill(release: Release, writer: Writer) -> None:
     """All terms, then the parts and answers that the release has."""
-    main = release.one(r"Loinc\.csv", "Loinc.csv")
+    table = r"LoincTable/Loinc\.csv"  # the panels come with another Loinc.csv, of a part of the terms
+    main = release.one(table if release.named(table) else r"Loinc\.csv", "Loinc.csv")
     _stage_french(release, writer)
     for row in release.rows(main, "LOINC_NUM", "LONG_COMMON_NAME", "STATUS", *_AXES):
         writer.add(_term(row, writer))

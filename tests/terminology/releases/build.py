@@ -40,6 +40,7 @@ def loinc_files() -> dict[str, str | bytes]:
     french = f"LOINC_NUM,{AXES},CLASS,SHORTNAME,LONG_COMMON_NAME,RELATEDNAMES2,LinguisticVariantDisplayName\n"
     return {
         TABLES: ("\ufeff" + header + rows).encode(),
+        f"{EXTRAS}/PanelsAndForms/Loinc.csv": "never read",
         f"{EXTRAS}/LinguisticVariants/frCA8LinguisticVariant.csv": french + "1-8,,,,,,,,,,,Zinc (Québec)\n",
         f"{EXTRAS}/LinguisticVariants/frFR18LinguisticVariant.csv": french + '1-8,Zinc,SCnc,Pt,Corne,Qn,,,,,,""\n',
         f"{EXTRAS}/LinguisticVariants/deDE15LinguisticVariant.csv": french + "1-8,,,,,,,,,,,Zink\n",
