@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import sqlite3
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from fhirserver.spec import installed
@@ -12,7 +15,7 @@ from fhirserver.terminology.releases.writer import Writer
 from fhirserver.terminology.tables import RELEASE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from fhirserver.terminology.releases.release import Progress
@@ -54,21 +57,37 @@ def add(
         head = head._replace(url=system)
     path = installed.place(kind, head.release, folder)
     folder.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    writer = Writer(partial)
+    with _alone(folder):
+        return _write(Writer(path.with_suffix(".partial")), KINDS[kind], files, head, kind, path)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Holds a lock that ends with the process. Raises Conflict when another process has it."""
+    handle = os.open(folder, os.O_RDONLY)
     try:
-        KINDS[kind].fill(files, writer)
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise installed.Conflict(f"Another release is being added to {folder}.") from None
+    finally:
+        os.close(handle)
+
+
+def _write(writer: Writer, how: Kind, files: Release, head: Head, kind: str, path: Path) -> installed.Installed:
+    try:
+        how.fill(files, writer)
         if not writer.concepts:
-            raise BadRelease(f"{paths[0]} is not such a release: there is no concept in it.")
+            raise BadRelease(f"{files.paths[0]} is not such a release: there is no concept in it.")
         described = {"name": kind, "version": head.release}
         counted = {"depends": {}, "concepts": writer.concepts, "count": writer.resources + 1}
         told = {"url": head.url, "version": head.version}
         writer.finish(kind, head, {"package": described, RELEASE: told, installed.MANIFEST: described | counted})
         writer.close()
-        partial.replace(path)
+        writer.path.replace(path)
     except sqlite3.Error as error:
-        raise BadRelease(f"{paths[0]} cannot be stored: {error}.") from None
+        raise BadRelease(f"{files.paths[0]} cannot be stored: {error}.") from None
     finally:
         writer.close()
-        partial.unlink(missing_ok=True)
+        writer.path.unlink(missing_ok=True)
     return installed.Installed(kind, head.release, path, {}, writer.resources + 1, writer.concepts)

@@ -33,6 +33,7 @@ class Writer:
     """Fills a new file. What is staged meanwhile lies in temporary tables on disk, so memory stays flat."""
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         path.unlink(missing_ok=True)
         self.stage = sqlite3.connect(path, isolation_level=None)
         """For what a reader has to sort and join: `create temp table`."""

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import fcntl
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -63,6 +65,21 @@ def test_what_is_laid_out_otherwise_is_refused_and_leaves_nothing(tmp_path: Path
         add("ccam", [file], folder)
     assert told in str(caught.value)
     assert not folder.exists() or list(folder.iterdir()) == []
+
+
+def test_one_release_at_a_time_is_added(tmp_path: Path) -> None:
+    file = tmp_path / "acts_v1.csv"
+    file.write_text(ACTS, encoding="utf-8")
+    folder = tmp_path / "packages"
+    folder.mkdir()
+    (folder / "ccam#1.partial").write_bytes(b"of a process that was killed")
+    handle = os.open(folder, os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    with pytest.raises(Conflict, match="Another release is being added"):
+        add("ccam", [file], folder)
+    os.close(handle)
+    add("ccam", [file], folder)
+    assert [each.name for each in folder.iterdir()] == ["ccam#1.sqlite"]
 
 
 def test_the_version_must_be_known(tmp_path: Path) -> None:
