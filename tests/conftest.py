@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pytest
     from _pytest.terminal import TerminalReporter
 
-_absent: dict[str, int] = {}
+_absent: dict[tuple[str, str], int] = {}
 _metrics = tempfile.mkdtemp(prefix="fhirserver-test-metrics-")
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = _metrics  # read when prometheus_client is imported
 
@@ -25,13 +25,19 @@ def pytest_unconfigure() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests whose corpus is not here, and long campaigns unless asked for, are deselected."""
+    """Tests whose corpus or program is not here, and long campaigns unless asked for, are deselected."""
     kept: list[pytest.Item] = []
     left: list[pytest.Item] = []
     for item in items:
-        missing = [name for mark in item.iter_markers("corpus") for name in mark.args if not corpus.present(name)]
-        for name in missing:
-            _absent[name] = _absent.get(name, 0) + 1
+        missing = [
+            (kind, name)
+            for kind, present in (("corpus", corpus.present), ("program", shutil.which))
+            for mark in item.iter_markers(kind)
+            for name in mark.args
+            if not present(name)
+        ]
+        for each in missing:
+            _absent[each] = _absent.get(each, 0) + 1
         wanted = not missing and (config.getoption("--long") or item.get_closest_marker("long") is None)
         (kept if wanted else left).append(item)
     if left:
@@ -40,5 +46,5 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
-    for name, count in sorted(_absent.items()):
-        terminalreporter.write_line(f"corpus {name!r} is not here: {count} tests did not run")
+    for (kind, name), count in sorted(_absent.items()):
+        terminalreporter.write_line(f"{kind} {name!r} is not here: {count} tests did not run")
