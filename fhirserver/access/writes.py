@@ -55,6 +55,8 @@ _HOLDERS_PATIENT: Final = frozenset({
 """What the holder changes in his Patient: not the INS identity."""
 _HOSPITALS_PATIENT_NOT: Final = ("generalPractitioner", "active")
 _HOLDERS_LABELS: Final = frozenset({*MASKED, "N"})
+_SERVERS: Final = ("security", "versionId", "lastUpdated")
+"""What of `meta` is a label, or set by the server."""
 _UNMASKED_BY: Final = ("patient", "representative")
 
 
@@ -264,10 +266,10 @@ def _only_labels(write: Write) -> bool:
 
 
 def _bare(resource: Resource) -> Resource:
-    """The resource but for its labels and what the server sets."""
+    """The resource but for its labels and what the server sets: the narrative is content."""
     meta = resource.get("meta")
-    kept = {name: meta[name] for name in ("profile", "tag", "source") if name in meta} if isinstance(meta, dict) else {}
-    return {name: value for name, value in resource.items() if name not in ("meta", "securityLabel", "text")} | kept
+    kept = {name: each for name, each in meta.items() if name not in _SERVERS} if isinstance(meta, dict) else {}
+    return {name: value for name, value in resource.items() if name not in ("meta", "securityLabel")} | {"meta": kept}
 
 
 def _relabelled(write: Write) -> bool:

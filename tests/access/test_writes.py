@@ -137,6 +137,22 @@ def test_masking_is_the_holders_both_ways() -> None:
     assert judged(HOLDER, plain, more, OPEN, MINE) == "no: not-own"
 
 
+def test_who_masks_changes_neither_the_narrative_nor_an_element_that_is_named_as_one_of_meta() -> None:
+    div = '<div xmlns="http://www.w3.org/1999/xhtml">{}</div>'
+    plain = {**DOCUMENT, "text": {"status": "additional", "div": div.format("allergic to penicillin")}}
+    forged = {**labelled(plain, "MASQUE_PS"), "text": {"status": "additional", "div": div.format("no allergy")}}
+    assert judged(HOLDER, plain, labelled(plain, "MASQUE_PS"), OPEN, MINE) == "holder"
+    assert judged(HOLDER, plain, forged, OPEN, MINE) == "no: not-own"
+    meta = {"source": "urn:lab", "versionId": "1"}
+    answers = {"resourceType": "QuestionnaireResponse", "id": "1", "subject": {"reference": "Patient/p"}, "meta": meta}
+    renamed = {**answers, "source": {"reference": "Patient/q"}}
+    assert judged(HOLDER, answers, renamed, OPEN, MINE) == "no: not-own"
+    extended = {**answers, "meta": {**meta, "extension": [{"url": "urn:x", "valueCode": "x"}]}}
+    assert judged(HOLDER, answers, extended, OPEN, MINE) == "no: not-own"
+    masked = {**answers, "meta": {**meta, "versionId": "2", "security": [coding("MASQUE_PS")]}}
+    assert judged(HOLDER, answers, masked, OPEN, MINE) == "holder"
+
+
 def test_announcing_is_the_professionals_and_the_minors_secret_the_minors() -> None:
     hidden, plain, secret = (
         labelled(DOCUMENT, "INVISIBLE_PATIENT"),
