@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -76,6 +77,15 @@ def test_what_is_not_to_be_changed_so_is_refused(operator: Caller, body: dict[st
     id = operator.create(patient())
     assert operator.post(f"Patient/{id}/$meta-add", body).status == 400
     assert operator.get(f"Patient/{id}").headers["etag"] == 'W/"1"'
+
+
+def test_many_tags_are_added_in_time_that_grows_as_they_do(operator: Caller) -> None:
+    id = operator.create(patient())
+    many = [{"system": "urn:t", "code": str(number)} for number in range(5000)]
+    before = time.process_time()
+    assert len(returned(operator.post(f"Patient/{id}/$meta-add", given(tag=[*many, *many])))["tag"]) == 5000
+    assert returned(operator.post(f"Patient/{id}/$meta-delete", given(tag=many[1:])))["tag"] == many[:1]
+    assert time.process_time() - before < 5
 
 
 def test_a_tag_that_is_none_is_refused(operator: Caller) -> None:

@@ -68,19 +68,23 @@ def _changed(
 
 
 def _added(there: list[Any], given: list[Any]) -> list[Any]:
+    known = set(map(_key, there))
     for each in given:
-        if _key(each) not in map(_key, there):
+        key = _key(each)
+        if key not in known:
+            known.add(key)
             there.append(each)
     return there
 
 
 def _removed(there: list[Any], given: list[Any]) -> list[Any]:
-    gone = list(map(_key, given))
+    gone = set(map(_key, given))
     return [each for each in there if _key(each) not in gone]
 
 
-def _key(entry: Any) -> Any:
-    return (entry.get("system"), entry.get("code")) if isinstance(entry, dict) else entry
+def _key(entry: Any) -> str:
+    """The same for entries that are the same; what cannot conform is only itself."""
+    return repr((entry.get("system"), entry.get("code")) if isinstance(entry, dict) else entry)
 
 
 def _parameters(stored: Stored) -> dict[str, Any]:
