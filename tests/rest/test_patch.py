@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import importlib
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -374,3 +376,16 @@ class TestInBundles:
         answer = operator.transact(self.entry(id, add), made)
         location = answer.json["entry"][1]["response"]["location"].partition("/_history")[0]
         assert operator.get(f"Patient/{id}").json["managingOrganization"] == {"reference": location}
+
+
+def test_the_expressions_of_a_patch_share_one_limit_of_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = importlib.import_module("fhirserver.rest.patching.fhirpath_patch")
+    ticks = iter(range(0, 1000, 2))
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: next(ticks)))
+    operation = {"type": "delete", "path": "Patient.photo"}
+    before = {"resourceType": "Patient", "id": "p"}
+    assert fhirpath_patch(before, parameters(operation, operation), Definitions.core()) == before
+    with pytest.raises(Unprocessable) as refused:
+        fhirpath_patch(before, parameters(operation, operation, operation), Definitions.core())
+    assert refused.value.issues[0].text.startswith("Operation 2: ")
+    assert refused.value.issues[0].code == "too-costly"

@@ -7,10 +7,11 @@ primitive by the object that carries its extensions, which it is given where it 
 from __future__ import annotations
 
 import copy
+import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fhirserver.errors import BadRequest, FhirError, Unprocessable
-from fhirserver.fhirpath import FhirPathError
+from fhirserver.fhirpath import Env, FhirPathError
 from fhirserver.fhirpath import compile as compiled
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 MOST: Final = 1000
 """Operations of one patch."""
+SECONDS: Final = 5.0
+"""Time that the expressions of one patch may take together."""
 _PARTS: Final = {
     "add": frozenset({"path", "name", "value"}),
     "insert": frozenset({"path", "index", "value"}),
@@ -112,6 +115,7 @@ class _Patching:
     def __init__(self, resource: dict[str, Any], definitions: Definitions) -> None:
         self.resource = resource
         self._definitions = definitions
+        self._left = SECONDS
 
     def apply(self, operation: Operation) -> None:
         getattr(self, f"_{operation.type}")(operation)
@@ -206,10 +210,15 @@ class _Patching:
         places: dict[int, Steps] = {}
         kept: list[Any] = []
         marked = _marked(self.resource, (), places, kept)
+        began = time.monotonic()
         try:
-            items = compiled(path, self.resource["resourceType"], self._definitions).typed(marked)
+            expression = compiled(path, self.resource["resourceType"], self._definitions)
+            items = expression.typed(marked, env=Env(seconds=self._left))
         except FhirPathError as error:
             raise Unprocessable(f"The path {path!r}: {error}.") from None
+        self._left -= time.monotonic() - began
+        if self._left < 0:
+            raise Unprocessable("The expressions of the patch take too long.", code="too-costly")
         found = []
         for item in items:
             carrier = item.value if isinstance(item.value, dict) else item.extra
