@@ -6,6 +6,7 @@ set named are intersected; includes are joined; then excludes are taken away.
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fhirserver.terminology import filters, supplements
@@ -24,6 +25,10 @@ DEEPEST: Final = 32
 """Value sets within value sets."""
 LARGEST: Final = 50_000
 """Codes that one value set may list."""
+MOST: Final = 2000
+"""Clauses, filters and value sets named that one definition may have."""
+SECONDS: Final = 10.0
+"""Time after which no further clause is looked at to list codes."""
 
 
 class Member(NamedTuple):
@@ -76,6 +81,8 @@ class Definition:
         self.exclude = [_clause(each) for each in compose.get("exclude", ())]
         self.expansion = _expansion(resource)
         self.supplements = supplements.named(resource)
+        clauses = (*self.include, *self.exclude)
+        self.size = sum(1 + len(each.filters) + len(each.value_sets) for each in clauses)
 
 
 def _clause(clause: Mapping[str, Any]) -> Clause:
@@ -124,6 +131,7 @@ class Membership:
         self._open: set[Any] = set()
         self._known: dict[Any, tuple[Definition, Any, Exception | None]] = {}
         self._definitions: dict[str, Definition] = {}
+        self._until = time.monotonic() + SECONDS
         self.used: dict[str, str | None] = {}
         """System -> version of the code systems that the answer was made from."""
 
@@ -179,12 +187,15 @@ class Membership:
 
     def _composed(self, definition: Definition, search: Search | None) -> dict[tuple[str, str], Member]:
         found: dict[tuple[str, str], Member] = {}
+        _check_size(definition)
         for clause in definition.include:
+            self._check_time(definition)
             for member in self._listed(clause, None if clause.value_sets else search):
                 found.setdefault((member.system, member.code), member)
                 if len(found) > LARGEST:
                     raise TooCostly(f"{definition.canonical} has more than {LARGEST} codes: filter them by a text.")
         for clause in definition.exclude:
+            self._check_time(definition)
             for key in [key for key in found if self._in_clause(clause, *key)]:
                 del found[key]
         if definition.active_only:
@@ -192,6 +203,10 @@ class Membership:
         if definition.supplements:
             found = {key: self._supplemented(definition, member) for key, member in found.items()}
         return found
+
+    def _check_time(self, definition: Definition) -> None:
+        if time.monotonic() > self._until:
+            raise TooCostly(f"{definition.canonical} takes more than {SECONDS:.0f} seconds to list.")
 
     def _listed(self, clause: Clause, search: Search | None) -> Iterator[Member]:
         named = [self.members(self.definition(each)) for each in clause.value_sets]
@@ -227,6 +242,7 @@ class Membership:
     def _member(self, definition: Definition, system: str, code: str) -> Member | None:
         if not definition.composed:
             return _expanded(definition, system, code)
+        _check_size(definition)
         try:
             found = self._any(definition.include, system, code)
             if found is None or (definition.active_only and found.inactive):
@@ -337,6 +353,11 @@ class Membership:
         if raised is not None:
             raise raised
         return found
+
+
+def _check_size(definition: Definition) -> None:
+    if definition.size > MOST:
+        raise TooCostly(f"{definition.canonical} has more than {MOST} clauses, filters and value sets.")
 
 
 def _unknown(system: str) -> NotHere:

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from fhirserver.errors import NotFound, Unprocessable
-from fhirserver.terminology import NotHere, TooCostly, Wish, expansion
+from fhirserver.terminology import NotHere, TooCostly, Wish, expansion, valuesets
 from tests.terminology.build import (
     ANIMALS,
     NOW,
@@ -277,3 +278,21 @@ def test_the_version_of_a_system_can_be_given_or_forced() -> None:
     assert made.expand(old, now=NOW, versions={ANIMALS: "2.0"})["expansion"]["total"] == 8
     assert made.expand(old, now=NOW, forced={ANIMALS: "2.0"})["expansion"]["total"] == 2
     assert made.expand(old, now=NOW)["expansion"]["contains"][0]["version"] == "1.0"
+
+
+def test_a_definition_of_too_many_clauses_is_neither_listed_nor_asked() -> None:
+    many = value_set("urn:test:many", *({"system": f"urn:test:{number}", "concept": []} for number in range(2001)))
+    nested = value_set("urn:test:nested", {"valueSet": [f"urn:test:{number}" for number in range(2001)]})
+    for definition in (many, nested):
+        with pytest.raises(TooCostly):
+            terminology().expand(definition, now=NOW)
+        with pytest.raises(TooCostly):
+            terminology().in_value_set(definition, [{"system": ANIMALS, "code": "cat"}])
+
+
+def test_listing_ends_when_it_takes_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks = iter(range(0, 100, 6))
+    monkeypatch.setattr(valuesets, "time", SimpleNamespace(monotonic=lambda: next(ticks)))
+    clauses = [{"system": ANIMALS, "concept": [{"code": "cat"}]}] * 2
+    with pytest.raises(TooCostly, match="10 seconds"):
+        terminology().expand(value_set("urn:test:slow", *clauses), now=NOW)
