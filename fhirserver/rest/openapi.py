@@ -20,13 +20,54 @@ if TYPE_CHECKING:
 
 ASSETS: Final = "/docs/assets"
 _PLACEHOLDER: Final = re.compile(r"<(\w+)>")
-_WITH_BODY: Final = frozenset({"create", "update", "transaction"})
-_OUTCOMES: Final = {
+_REFUSALS: Final = {
     "400": "The request is wrong: the OperationOutcome names what to change",
     "401": "No valid bearer token",
+    "403": "Not allowed to this requester",
     "404": "Absent, or not to be seen by this requester: the answers are the same",
     "406": "No offered media type in Accept",
+    "409": "In conflict with what is stored",
+    "410": "Deleted",
+    "412": "Not at the version of If-Match, or criteria that do not say which resource is meant",
+    "413": "The body is larger than this server takes",
+    "415": "A media type that is not taken here",
+    "422": "The resource is not valid: the OperationOutcome has all findings",
+    "503": "Past capacity, or the database is away: try again after Retry-After",
 }
+_EVERYWHERE: Final = ("400", "401", "403", "404", "406", "503")
+_OF_BODIES: Final = ("413", "415", "422")
+_FURTHER: Final = {
+    "capabilities": ("400",),
+    "create": (*_OF_BODIES, "409", "412"),
+    "update": (*_OF_BODIES, "409", "410", "412"),
+    "patch": (*_OF_BODIES, "409", "410", "412"),
+    "delete": ("409", "412"),
+    "transaction": (*_OF_BODIES, "409", "410", "412"),
+    "operation": (*_OF_BODIES, "409", "410", "412"),
+    "search-type": ("413", "415"),
+    "read": ("410", "412"),
+    "vread": ("410",),
+}
+"""What may be answered beside `_EVERYWHERE`."""
+_DONE: Final = {
+    "create": {"200": "What If-None-Exist found", "201": "Created"},
+    "update": {"200": "Stored", "201": "Created"},
+    "delete": {"200": "Deleted, with an OperationOutcome", "204": "Deleted, or nothing to delete"},
+    "read": {"200": "The resource", "304": "Not modified"},
+}
+_HEADERS: Final = {
+    "create": ("If-None-Exist", "Prefer"),
+    "update": ("If-Match", "Prefer"),
+    "patch": ("If-Match", "Prefer"),
+    "delete": ("If-Match",),
+    "read": ("If-None-Match", "If-Modified-Since"),
+    "search-type": ("Prefer",),
+    "transaction": ("Prefer",),
+}
+_BODIES: Final = {"create": "Resource", "update": "Resource", "transaction": "Bundle", "operation": "Parameters"}
+_WITH_CRITERIA: Final = frozenset({"search", "compartment", "update-where", "delete-where", "patch-where"})
+_FREE: Final = {"type": "object", "additionalProperties": {"type": "string"}}
+"""Parameters by name: those of a search differ by resource type, and `metadata` lists them."""
 
 
 def register(app: Flask, services: Services) -> None:
@@ -43,8 +84,9 @@ def register(app: Flask, services: Services) -> None:
     app.register_blueprint(_assets())
     api = Api(app)
     api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"})
-    api.spec.components.schema("Resource", _resource_schema(services.definitions.resource_types))
     types = services.definitions.resource_types
+    for name, allowed in (("Resource", types), ("Bundle", ("Bundle",)), ("Parameters", ("Parameters",))):
+        api.spec.components.schema(name, _resource_schema(allowed))
     for route in ROUTES:
         (rule,) = app.url_map.iter_rules(f"fhir.{route.name}")
         parameters = [_parameter(name, types) for name in _PLACEHOLDER.findall(route.path)]
@@ -63,28 +105,62 @@ def _assets() -> Blueprint:
 
 
 def _operation(route: Route) -> dict[str, Any]:
-    ok = {"create": "201", "delete": "204"}.get(route.interaction, "200")
-    answers: dict[str, Any] = {code: _answer(text) for code, text in _OUTCOMES.items()}
-    answers[ok] = {"description": "Done"} if ok == "204" else _answer("Done")
-    if not route.interaction:
-        answers[ok]["content"] = {"application/json": {"schema": {"type": "object"}}}
     operation: dict[str, Any] = {
         "operationId": route.name,
         "summary": route.summary,
         "tags": [route.interaction or "smart"],
-        "responses": dict(sorted(answers.items())),
+        "parameters": [*_query(route), *(_header(name) for name in _HEADERS.get(route.interaction, ()))],
+        "responses": _answers(route),
         "security": [] if route.open else [{"bearer": []}],
     }
-    if route.interaction == "patch":
-        operation["requestBody"] = {"required": True, "content": _content() | _patches()}
-    if route.interaction in _WITH_BODY:
-        operation["requestBody"] = {"required": True, "content": _content()}
-    if route.definition and route.method == "POST":
-        operation["requestBody"] = {"content": _content()}
+    body = _body(route)
+    return operation | ({"requestBody": body} if body else {})
+
+
+def _answers(route: Route) -> dict[str, Any]:
+    if not route.interaction:
+        return {"200": {"description": "Done", "content": {"application/json": {"schema": {"type": "object"}}}}}
+    refusals = {"400", "406"} if route.open else {*_EVERYWHERE, *_FURTHER.get(route.interaction, ())}
+    found = {code: _answer(_REFUSALS[code]) for code in refusals}
+    for code, text in _DONE.get(route.interaction, {"200": "Done"}).items():
+        found[code] = {"description": text} if code in ("204", "304") else _answer(text)
+    return dict(sorted(found.items()))
+
+
+def _body(route: Route) -> dict[str, Any] | None:
     if route.name in ("search-post", "compartment-post"):
-        form = {"type": "object", "additionalProperties": {"type": "string"}}
-        operation["requestBody"] = {"content": {"application/x-www-form-urlencoded": {"schema": form}}}
-    return operation
+        return {"content": {"application/x-www-form-urlencoded": {"schema": _FREE}}}
+    if route.interaction == "patch":
+        return {"required": True, "content": _content("Parameters") | _patches()}
+    if route.interaction not in _BODIES or route.method == "GET":
+        return None
+    named = "Resource" if route.name.startswith("validate-") and not route.type else _BODIES[route.interaction]
+    return {"required": route.interaction != "operation", "content": _content(named)}
+
+
+def _query(route: Route) -> list[dict[str, Any]]:
+    """Query parameters; `criteria` stands for all of a search or an operation, each under its own name."""
+    found = []
+    if route.interaction:
+        found += [_in("query", "_format", {"type": "string"}), _in("query", "_pretty", {"type": "boolean"})]
+    if route.name in _WITH_CRITERIA or (route.interaction == "operation" and route.method == "GET" and not route.open):
+        found.append(_in("query", "criteria", _FREE) | {"style": "form", "explode": True})
+    if route.name in ("search", "compartment") or route.interaction.startswith("history"):
+        found.append(_in("query", "_count", {"type": "integer", "minimum": 0}))
+    if route.interaction.startswith("history"):
+        found += [_in("query", name, {"type": "string"}) for name in ("_since", "_at")]
+    if route.interaction in ("read", "search-type") and route.method == "GET":
+        summary = {"type": "string", "enum": ["true", "text", "data", "count", "false"]}
+        found += [_in("query", "_summary", summary), _in("query", "_elements", {"type": "string"})]
+    return found
+
+
+def _header(name: str) -> dict[str, Any]:
+    return _in("header", name, {"type": "string"})
+
+
+def _in(place: str, name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "in": place, "schema": schema}
 
 
 def _parameter(name: str, types: tuple[str, ...]) -> dict[str, Any]:
@@ -102,10 +178,10 @@ def _answer(text: str) -> dict[str, Any]:
     return {"description": text, "content": _content()}
 
 
-def _content() -> dict[str, Any]:
+def _content(schema: str = "Resource") -> dict[str, Any]:
     """A resource in both media types; OpenAPI has no words for FHIR XML."""
     return {
-        FHIR_JSON: {"schema": {"$ref": "#/components/schemas/Resource"}},
+        FHIR_JSON: {"schema": {"$ref": f"#/components/schemas/{schema}"}},
         FHIR_XML: {"schema": {"type": "string"}},
     }
 
