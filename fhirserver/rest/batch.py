@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
 from fhirserver import jsontext
-from fhirserver.errors import BadRequest
+from fhirserver.errors import BadRequest, FhirError, TooLarge, Unavailable
+from fhirserver.outcome import outcome
 from fhirserver.rest.answer import Answer, of_value
 from fhirserver.rest.entries import listed, refuse_unknown, request_of
 from fhirserver.rest.patch import of_binary
@@ -17,16 +19,51 @@ from fhirserver.rest.patch import of_binary
 if TYPE_CHECKING:
     from fhirserver.rest.exchange import Exchange
 
+SECONDS: Final = 60.0
+"""Time after which no further entry of a Bundle is begun."""
+MOST_BYTES: Final = 50_000_000
+"""Size of the resources in an answer after which no further entry of a Bundle is begun."""
+
+
+class Bounds:
+    """What one Bundle may take: `SECONDS` from now on, and answers of `MOST_BYTES`."""
+
+    def __init__(self) -> None:
+        self._until = time.monotonic() + SECONDS
+        self._left = MOST_BYTES
+
+    def check(self) -> None:
+        """Raises Unavailable or TooLarge when it is enough."""
+        if time.monotonic() > self._until:
+            text = f"Not carried out: the Bundle takes more than {SECONDS:.0f} seconds. Send it in parts."
+            raise Unavailable(text, code="throttled")
+        if self._left < 0:
+            text = f"Not carried out: the answer has more than {MOST_BYTES} bytes. Send the Bundle in parts."
+            raise TooLarge(text, code="too-costly")
+
+    def count(self, answer: Answer) -> None:
+        self._left -= len(answer.body or b"")
+
 
 def batch(exchange: Exchange, bundle: dict[str, Any]) -> Answer:
-    """`POST [base]` with a Bundle of type `batch`: the entries in order, each answered as a request of its own."""
+    """`POST [base]` with a Bundle of type `batch`: the entries in order, each answered as a request of its own.
+
+    When the Bundle has taken as much as it may (`Bounds`), the entries that are left are answered 503 or 413.
+    """
     entries = listed(bundle)
     refuse_unknown(exchange, bundle)
     requests = [(*request_of(place, entry), entry.get("resource")) for place, entry in enumerate(entries)]
-    answers = []
+    answers, bounds = [], Bounds()
     for method, url, headers, resource in requests:
+        try:
+            bounds.check()
+        except FhirError as error:
+            answers.append(of_answer(Answer(error.status, jsontext.dump(outcome(error.issues)))))
+            continue
         sent, content = _content(method, headers, resource)
-        answers.append(of_answer(exchange.inner.answered(exchange, method, url, sent, content), head=method == "HEAD"))
+        answer = exchange.inner.answered(exchange, method, url, sent, content)
+        bounds.count(answer)
+        answers.append(of_answer(answer, head=method == "HEAD"))
     response = {"resourceType": "Bundle", "type": "batch-response"}
     return of_value(200, response | ({"entry": answers} if answers else {}))
 

@@ -10,7 +10,7 @@ from fhirserver.errors import NotFound
 from fhirserver.outcome import outcome
 from fhirserver.rest import conditional, writing
 from fhirserver.rest.answer import Answer, etag, of_value
-from fhirserver.rest.batch import of_answer
+from fhirserver.rest.batch import Bounds, of_answer
 from fhirserver.rest.bundles import instant
 from fhirserver.rest.entries import ORDER, Entry, at, checked
 from fhirserver.rest.patch import of_resource, patched
@@ -33,16 +33,23 @@ class Done(NamedTuple):
 
 
 def transaction(exchange: Exchange, bundle: dict[str, Any]) -> Answer:
-    """`POST [base]` with a Bundle of type `transaction`: answers entry by entry, in the Bundle's order."""
+    """`POST [base]` with a Bundle of type `transaction`: answers entry by entry, in the Bundle's order.
+
+    Raises Unavailable or TooLarge, with nothing stored, when it takes more than one Bundle may (`Bounds`).
+    """
     known = checked(exchange, bundle)
     done: dict[int, Done] = {}
 
     def work(tx: Transaction) -> list[Stored]:
         done.clear()
+        bounds = Bounds()
         targets = resolved(exchange, tx, known)
         for target in sorted(targets, key=_turn):
+            bounds.check()
             with at(target.entry.place):
-                done[target.entry.place] = _carry_out(exchange, tx, target, done)
+                found = done[target.entry.place] = _carry_out(exchange, tx, target, done)
+            if found.read is not None:
+                bounds.count(found.read)
         return [stored for each in done.values() for stored in each.stored]
 
     def read() -> list[Event]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fhirserver.access import Access
+from fhirserver.rest import batch as batches
 from tests.records import ask, observation, patient, post, put
 
 if TYPE_CHECKING:
@@ -178,3 +179,21 @@ def test_a_misspelt_batch_is_refused_as_a_whole(application: Application, operat
 def test_an_empty_batch_is_answered(operator: Caller) -> None:
     answer = operator.post("", {"resourceType": "Bundle", "type": "batch"})
     assert answer.json == {"resourceType": "Bundle", "type": "batch-response"}
+
+
+def test_a_bundle_ends_when_its_answer_grows_too_large(operator: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "MOST_BYTES", 100)
+    id = operator.create(patient())
+    entries = batch(operator, ask("GET", f"Patient/{id}"), ask("GET", f"Patient/{id}"), ask("DELETE", f"Patient/{id}"))
+    assert [each["response"]["status"][:3] for each in entries] == ["200", "413", "413"]
+    reads = [ask("GET", f"Patient/{id}")] * 2
+    assert operator.transact(*reads, put(patient(id=id, gender="other"))).status == 413
+    assert operator.get(f"Patient/{id}").headers["etag"] == 'W/"1"'
+
+
+def test_a_bundle_ends_when_it_takes_too_long(operator: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "SECONDS", -1.0)
+    (entry,) = batch(operator, post(patient()))
+    assert entry["response"]["status"] == "503 Service Unavailable"
+    assert entry["response"]["outcome"]["issue"][0]["code"] == "throttled"
+    assert operator.transact(post(patient())).status == 503
