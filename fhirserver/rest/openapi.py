@@ -66,6 +66,7 @@ _HEADERS: Final = {
 }
 _BODIES: Final = {"create": "Resource", "update": "Resource", "transaction": "Bundle", "operation": "Parameters"}
 _WITH_CRITERIA: Final = frozenset({"search", "compartment", "update-where", "delete-where", "patch-where"})
+_OF_SEARCHES: Final = ("_id", "_lastUpdated", "_sort", "_include", "_revinclude", "_has", "_list", "_tag", "_profile")
 _FREE: Final = {"type": "object", "additionalProperties": {"type": "string"}}
 """Parameters by name: those of a search differ by resource type, and `metadata` lists them."""
 
@@ -142,9 +143,15 @@ def _query(route: Route) -> list[dict[str, Any]]:
     """Query parameters; `criteria` stands for all of a search or an operation, each under its own name."""
     found = []
     if route.interaction:
-        found += [_in("query", "_format", {"type": "string"}), _in("query", "_pretty", {"type": "boolean"})]
+        found += [
+            _in("query", "_format", {"type": "string", "enum": ["json", "xml", FHIR_JSON, FHIR_XML]}),
+            _in("query", "_pretty", {"type": "boolean"}),
+        ]
     if route.name in _WITH_CRITERIA or (route.interaction == "operation" and route.method == "GET" and not route.open):
         found.append(_in("query", "criteria", _FREE) | {"style": "form", "explode": True})
+    if route.name in ("search", "compartment"):
+        found += [_in("query", name, {"type": "string"}) for name in _OF_SEARCHES]
+        found.append(_in("query", "_total", {"type": "string", "enum": ["none", "estimate", "accurate"]}))
     if route.name in ("search", "compartment") or route.interaction.startswith("history"):
         found.append(_in("query", "_count", {"type": "integer", "minimum": 0}))
     if route.interaction.startswith("history"):
