@@ -5,7 +5,7 @@ from fhirserver.access.compile import Compiled, Part, compiled, compose, part, p
 from fhirserver.access.policy import Policy, build, problems
 from fhirserver.access.requester import Access, Requester
 from fhirserver.access.scopes import permits, require
-from fhirserver.access.writes import Decision, judge_write
+from fhirserver.access.writes import Decision, judge_feeding, judge_write
 
 __all__ = [
     "Access",
@@ -19,6 +19,7 @@ __all__ = [
     "build",
     "compiled",
     "compose",
+    "judge_feeding",
     "judge_write",
     "part",
     "permits",

@@ -138,6 +138,12 @@ def judge_write(
     return _entry(write)
 
 
+def judge_feeding(access: Access, resource_type: str, policy: Policy | None) -> Decision:
+    """Whether a professional or system may feed this further record, which a resource enters beside its own."""
+    write = Write(access, "create", resource_type, None, None, policy, None, {})
+    return (_unfed(write) if write.feeds else None) or Decision(True, "feed")
+
+
 def _shared(write: Write) -> Decision:
     """Whoever could change the number of a professional could take over what a Consent grants him."""
     if tables.shared()[write.type] != "directory":

@@ -10,7 +10,7 @@ import uuid
 from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver import jsontext
-from fhirserver.access import author_references, judge_write, problems, require
+from fhirserver.access import author_references, judge_feeding, judge_write, problems, require
 from fhirserver.audit import Entity, Event
 from fhirserver.errors import (
     BadRequest,
@@ -148,6 +148,7 @@ def update(exchange: Exchange, tx: Transaction, resource: dict[str, Any], id: st
         )
         if not decision.allowed:
             raise Forbidden(decision.words)
+    _require_open(exchange, tx, type, index.patx)
     _require_targets(exchange, tx, resource)
     return tx.update(resource, expected, index=index, identifiers=identifiers)
 
@@ -189,11 +190,20 @@ def _create(exchange: Exchange, tx: Transaction, resource: dict[str, Any], id: s
     )
     if not decision.allowed:
         raise Forbidden(decision.words)
+    _require_open(exchange, tx, type, index.patx)
     _require_targets(exchange, tx, resource)
     try:
         return tx.create(resource, id, fresh=not chosen, index=index, identifiers=identifiers)
     except Conflict:
         raise Conflict(f"{type}/{id} was stored meanwhile: read it again.") from None
+
+
+def _require_open(exchange: Exchange, tx: Transaction, type: str, patients: Iterable[str]) -> None:
+    """What is about several patients enters the record of each: a closed one, or one that opposes it, refuses it."""
+    for patient in patients:
+        decision = judge_feeding(exchange.access, type, tx.policy(patient))
+        if not decision.allowed:
+            raise Forbidden(decision.words)
 
 
 def _require_known_actors(exchange: Exchange, tx: Transaction, resource: dict[str, Any]) -> None:

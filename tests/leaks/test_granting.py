@@ -243,3 +243,21 @@ def test_an_unknown_patient_and_a_hidden_one_are_the_same_to_an_emergency_search
         "patient-q",
         ABSENT,
     )
+
+
+def test_nobody_feeds_a_closed_record_or_one_that_opposes_it_by_naming_another_patient_first(world: World) -> None:
+    first, opposed, closed = (world.operator.create(patient(birthDate="1980-02-03")) for _ in range(3))
+    world.operator.put(f"Patient/{closed}", patient(id=closed, birthDate="1980-02-03", active=False))
+    action = [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/consentaction", "code": "collect"}]}]
+    world.application.patient(opposed).create(consent(opposed, "deny", action=action))
+    for other in (opposed, closed):
+        about_two = observation(first) | {"performer": [reference(f"Patient/{other}")]}
+        assert world.alice.post("Observation", observation(other)).status == 403
+        assert world.alice.post("Observation", about_two).status == 403
+        assert world.hospital.post("Observation", about_two).status == 403
+        made = world.alice.post("Observation", observation(first))
+        moved = made.json | {"performer": about_two["performer"]}
+        assert world.alice.put(f"Observation/{made.id}", moved).status == 403
+    assert world.application.patient(opposed).search("Observation").total == 0
+    twice = observation(first) | {"performer": [reference("Patient/patient-r")]}
+    assert world.alice.post("Observation", twice).status == 201
