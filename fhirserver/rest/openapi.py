@@ -67,6 +67,7 @@ _HEADERS: Final = {
 _BODIES: Final = {"create": "Resource", "update": "Resource", "transaction": "Bundle", "operation": "Parameters"}
 _WITH_CRITERIA: Final = frozenset({"search", "compartment", "update-where", "delete-where", "patch-where"})
 _OF_SEARCHES: Final = ("_id", "_lastUpdated", "_sort", "_include", "_revinclude", "_has", "_list", "_tag", "_profile")
+_FORMAT: Final = {"type": "string", "enum": ["json", "xml", FHIR_JSON, FHIR_XML]}
 _FREE: Final = {"type": "object", "additionalProperties": {"type": "string"}}
 """Parameters by name: those of a search differ by resource type, and `metadata` lists them."""
 
@@ -144,7 +145,7 @@ def _query(route: Route) -> list[dict[str, Any]]:
     found = []
     if route.interaction:
         found += [
-            _in("query", "_format", {"type": "string", "enum": ["json", "xml", FHIR_JSON, FHIR_XML]}),
+            _in("query", "_format", _FORMAT),
             _in("query", "_pretty", {"type": "boolean"}),
         ]
     if route.name in _WITH_CRITERIA or (route.interaction == "operation" and route.method == "GET" and not route.open):

@@ -15,10 +15,31 @@ from fhirserver import settings as settings_
 from fhirserver.serving.lifeline import die_with_parent
 
 if TYPE_CHECKING:
-    from flask import Flask
+    import logging
+    from collections.abc import Callable
+
+    from fhirserver.serving.gate import Gate
 
 GRACE_SECONDS = 8
 """Time that requests in flight have after SIGTERM."""
+REFUSERS = 16
+"""Threads beyond those of the requests that are taken: they refuse what is past capacity, and answer `/health`."""
+
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"generic": {"format": "[%(levelname)s] %(message)s"}},
+    "filters": {"threads": {"()": "fhirserver.serving.http.not_about_threads"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "generic", "filters": ["threads"]}},
+    "loggers": {"_granian": {"handlers": ["console"], "propagate": False}},
+}
+"""Granian's messages go to standard error: standard output says `ready`."""
+
+
+def not_about_threads() -> Callable[[logging.LogRecord], bool]:
+    """A filter for the advice that there are many threads: the gate lets few of them work."""
+    return lambda record: "Python threads" not in record.getMessage()
 
 
 def main() -> None:
@@ -30,21 +51,25 @@ def main() -> None:
         port=settings.port,
         interface=Interfaces.WSGI,
         workers=settings.workers,
-        blocking_threads=settings.threads,
-        backpressure=settings.max_concurrency,
+        blocking_threads=settings.max_concurrency + REFUSERS,
+        backpressure=2 * (settings.max_concurrency + REFUSERS),
         respawn_failed_workers=True,
         workers_kill_timeout=GRACE_SECONDS,
         factory=True,
         log_level="warning",  # type: ignore[arg-type]
+        log_dictconfig=LOGGING,
     ).serve()
 
 
-def worker() -> Flask:
-    """The application of one worker process."""
+def worker() -> Gate:
+    """The application of one worker process, behind its gate."""
     die_with_parent(signal.SIGKILL)
     from fhirserver.app import create_app, create_services
+    from fhirserver.serving.gate import Gate
 
-    return create_app(create_services(settings_.load()))
+    settings = settings_.load()
+    app = create_app(create_services(settings))
+    return Gate(app, working=settings.threads, taken=settings.max_concurrency, patience=settings.query_seconds)
 
 
 if __name__ == "__main__":

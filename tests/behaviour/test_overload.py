@@ -1,0 +1,136 @@
+"""Past capacity, and at the end: what is taken is answered, what cannot be taken is refused at once."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import select
+import signal
+import socket
+import threading
+import time
+import urllib.request
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import psutil
+import pytest
+
+from tests.serving import Served, serve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+BODY = b'{"resourceType": "Patient", "active": true}'
+TAKEN = 3
+"""Requests that the small server takes: one at work, two that wait."""
+
+
+class Unfinished:
+    """A create whose body is not sent to its end: it is at work until `finish`."""
+
+    def __init__(self, served: Served, token: str) -> None:
+        parts = urlsplit(served.base)
+        self.socket = socket.create_connection((parts.hostname or "", parts.port or 0), timeout=30)
+        head = (
+            f"POST {parts.path}/Patient HTTP/1.1\r\nHost: {parts.netloc}\r\nAuthorization: Bearer {token}\r\n"
+            f"Content-Type: application/fhir+json\r\nContent-Length: {len(BODY)}\r\n"
+            "Expect: 100-continue\r\nConnection: close\r\n\r\n"
+        )
+        self.socket.sendall(head.encode())
+
+    def begun(self) -> bool:
+        """Whether the server asks for the body, which the application does that reads it."""
+        return self.socket.recv(64).startswith(b"HTTP/1.1 100")
+
+    def finish(self) -> bytes:
+        """Sends the body; the status line of the answer."""
+        self.socket.sendall(BODY)
+        return self.rest().removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n").partition(b"\r\n")[0]
+
+    def rest(self) -> bytes:
+        """All that the server sends until it closes."""
+        with contextlib.closing(self.socket):
+            answer = b""
+            while part := self.socket.recv(65536):
+                answer += part
+        return answer
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    limits = {"FHIRSERVER_MAX_CONCURRENCY": str(TAKEN), "FHIRSERVER_THREADS": "1", "FHIRSERVER_QUERY_SECONDS": "20"}
+    folder = tmp_path_factory.mktemp("overload") / "data"
+    with serve(folder, "--workers", "1", "--profiles", "core", environ=limits) as running:
+        yield running
+
+
+def test_past_capacity_is_503_with_retry_after_and_capacity_comes_back(small: Served) -> None:
+    token = small.token("--operator")
+    first = Unfinished(small, token)
+    assert first.begun()
+    waiting = [Unfinished(small, token) for _ in range(TAKEN - 1 + 4)]
+    refused: list[Unfinished] = []
+    while len(refused) < 4:
+        refused = [each for each in waiting if select.select([each.socket], [], [], 0.05)[0]]
+    for each in refused:
+        waiting.remove(each)
+        answer = each.rest()
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert b"retry-after: 2\r\n" in answer.lower()
+        assert b"throttled" in answer
+    with urllib.request.urlopen(small.base.removesuffix("/fhir") + "/health", timeout=5) as health:
+        assert health.status == 200
+    assert [each.finish() for each in (first, *waiting)] == [b"HTTP/1.1 201 Created"] * TAKEN
+    began = time.monotonic()
+    assert small.call("GET", "Patient", token).status == 200
+    assert time.monotonic() - began < 5
+
+
+def test_a_flood_is_answered_or_refused_and_costs_no_memory(small: Served) -> None:
+    token = small.token("--operator")
+    answers: collections.Counter[int] = collections.Counter()
+
+    def ask() -> None:
+        for _ in range(10):
+            answers[small.call("GET", "Patient?_count=1", token).status] += 1
+
+    def flood() -> int:
+        threads = [threading.Thread(target=ask) for _ in range(30)]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join()
+        return sum(each.memory_info().rss for each in psutil.Process(small.process.pid).children(recursive=True))
+
+    before = flood()
+    after = flood()
+    assert set(answers) == {200, 503}
+    assert sum(answers.values()) == 600
+    assert after - before < 20_000_000
+    assert small.call("GET", "Patient", token).status == 200
+
+
+def test_sigterm_finishes_the_requests_in_flight(tmp_path: Path) -> None:
+    with serve(tmp_path / "data", "--workers", "2", "--profiles", "core") as running:
+        token = running.token("--operator")
+        request = Unfinished(running, token)
+        assert request.begun()
+        running.process.send_signal(signal.SIGTERM)
+        while not _closed(running):
+            assert running.process.poll() is None
+        assert request.finish() == b"HTTP/1.1 201 Created"
+        assert running.process.wait(15) == 0
+    with serve(tmp_path / "data", "--workers", "1", "--profiles", "core") as again:
+        assert again.call("GET", "Patient?_summary=count", again.token("--operator")).json["total"] == 1
+
+
+def _closed(served: Served) -> bool:
+    """Whether the server takes no connection any more."""
+    parts = urlsplit(served.base)
+    try:
+        with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=1):
+            return False
+    except OSError:
+        return True
