@@ -72,7 +72,9 @@ def test_past_capacity_is_503_with_retry_after_and_capacity_comes_back(small: Se
     assert first.begun()
     waiting = [Unfinished(small, token) for _ in range(TAKEN - 1 + 4)]
     refused: list[Unfinished] = []
+    deadline = time.monotonic() + 10
     while len(refused) < 4:
+        assert time.monotonic() < deadline, refused
         refused = [each for each in waiting if select.select([each.socket], [], [], 0.05)[0]]
     for each in refused:
         waiting.remove(each)
