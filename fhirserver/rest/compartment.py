@@ -20,15 +20,22 @@ INS_SYSTEMS: Final = frozenset(f"urn:oid:1.2.250.1.213.1.4.{last}" for last in (
 """INS-NIR, INS-NIA, and the two for tests and demonstrations of INS-NIR."""
 FEEDERS: Final = frozenset({"practitioner", "system", "operator"})
 """Who deposits by INS: to anybody else the answer would tell whether a record exists."""
+MOST_ENTRIES: Final = 10_000
+"""Search entries of one resource, which are one document of the database, indexed one by one."""
 _SUBJECTS: Final = ("subject", "patient")
 
 
 def indexed(exchange: Exchange, tx: Transaction, resource: dict[str, Any]) -> Index:
     """The resource's search entries, with the record it enters as `pat`: found by it as if it named the Patient.
 
-    Raises Unprocessable when the INS leads to no record, Conflict when it leads to several.
+    Raises Unprocessable when the INS leads to no record, Conflict when to several; Unprocessable (`too-costly`)
+    for a resource, but an operator's, that is found by more than `MOST_ENTRIES` values.
     """
     index = exchange.services.indexer.index(resource)
+    size = len(index.t) + sum(map(len, index.d.values()))
+    if size > MOST_ENTRIES and exchange.access.requester.kind != "operator":
+        text = f"The resource would be found by {size} values; {MOST_ENTRIES} is the most: divide it into several."
+        raise Unprocessable(text, code="too-costly")
     if index.pat is not None or exchange.access.requester.kind not in FEEDERS:
         return index
     for name in _SUBJECTS:

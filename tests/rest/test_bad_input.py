@@ -476,3 +476,12 @@ def undo(operator: Caller, answer: Answer) -> None:
         place = entry["response"].get("location", "").partition("/_history/")[0]
         if place:
             operator.delete(place)
+
+
+def test_a_resource_with_more_search_entries_than_the_database_bears_is_refused(application: Application) -> None:
+    me = application.operator().create(patient())
+    coding = [{"system": "urn:t", "code": str(number)} for number in range(6000)]
+    answer = application.practitioner("10000000001").post("Observation", observation(me) | {"code": {"coding": coding}})
+    assert answer.status == 422
+    assert answer.issue["code"] == "too-costly"
+    assert application.operator().search("Observation", patient=me).total == 0
