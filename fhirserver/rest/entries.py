@@ -8,6 +8,7 @@ replaced later, within the transaction (`resolving`).
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import parse_qsl
@@ -17,7 +18,7 @@ from fhirserver.rest import conditional, negotiate, references, writing
 from fhirserver.rest.answer import http_date
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator
 
     from fhirserver.outcome import Issue
     from fhirserver.rest.conditional import Condition
@@ -211,7 +212,23 @@ def _link(
         if mark and type in definitions.resource_types and text not in sought:
             condition = conditional.of_text(exchange, type, query, f"the reference {text}")
             sought[text] = Sought(place, condition, f"{type}/{writing.new_id()}")
-    references.resolve(definitions, resource, {text: each.placeholder for text, each in sought.items()})
+    references.resolve(definitions, resource, _Placeholders(sought))
+
+
+class _Placeholders(Mapping[str, str]):
+    """What stands for each conditional reference, without a copy for each entry."""
+
+    def __init__(self, sought: Mapping[str, Sought]) -> None:
+        self._sought = sought
+
+    def __getitem__(self, text: str) -> str:
+        return self._sought[text].placeholder
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._sought)
+
+    def __len__(self) -> int:
+        return len(self._sought)
 
 
 class at:  # noqa: N801 - reads as a word of the with statement
