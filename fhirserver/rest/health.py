@@ -14,6 +14,8 @@ from fhirserver.rest.edge import services
 if TYPE_CHECKING:
     from flask import Flask
 
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""A client may send any other word as method; each would be a label of its own, kept for good."""
 _LABELS = ("endpoint", "method", "status")
 REQUESTS = Counter("fhirserver_requests", "Requests answered", _LABELS)
 SECONDS = Histogram(
@@ -58,6 +60,7 @@ def measure(app: Flask) -> None:
     @app.after_request
     def end(response: Response) -> Response:
         endpoint = request.endpoint or "unknown"
-        REQUESTS.labels(endpoint, request.method, str(response.status_code)).inc()
+        method = request.method if request.method in _METHODS else "other"
+        REQUESTS.labels(endpoint, method, str(response.status_code)).inc()
         SECONDS.labels(endpoint).observe(time.perf_counter() - g.get("began", time.perf_counter()))
         return response

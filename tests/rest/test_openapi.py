@@ -71,3 +71,10 @@ def test_metrics_count_requests_and_name_no_person(application: Application) -> 
     assert 'fhirserver_requests_total{endpoint="fhir.read",method="GET",status="200"}' in text
     assert id not in text
     assert "ravel" not in text.lower()
+
+
+def test_metrics_keep_no_word_that_a_client_sends_as_method(application: Application) -> None:
+    assert application.nobody().call("M284027505600134", "Patient").status == 405
+    text = page(application, "/metrics").text
+    assert "284027505600134" not in text
+    assert 'method="other"' in text
