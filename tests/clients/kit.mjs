@@ -6,7 +6,7 @@ const client = new Client({ baseUrl });
 client.bearerToken = token;
 
 const family = [];
-for (const given of ['Claude', 'Erik', 'Gabriel', 'Lili', 'Nadia']) {
+for (const given of ['Camille', 'Erik', 'Gabriel', 'Lili', 'Nadia']) {
   const body = { resourceType: 'Patient', name: [{ family: 'Kit', given: [given] }] };
   family.push((await client.create({ resourceType: 'Patient', body })).id);
 }
