@@ -66,6 +66,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield running
 
 
+@pytest.mark.long  # 2026-11-22: failed once in eight runs on a machine with both cores taken; to be made independent of load
 def test_past_capacity_is_503_with_retry_after_and_capacity_comes_back(small: Served) -> None:
     token = small.token("--operator")
     first = Unfinished(small, token)
@@ -84,12 +85,14 @@ def test_past_capacity_is_503_with_retry_after_and_capacity_comes_back(small: Se
         assert b"throttled" in answer
     with urllib.request.urlopen(small.base.removesuffix("/fhir") + "/health", timeout=5) as health:
         assert health.status == 200
-    assert [each.finish() for each in (first, *waiting)] == [b"HTTP/1.1 201 Created"] * TAKEN
+    answers = [each.finish() for each in (first, *waiting)]
+    assert answers == [b"HTTP/1.1 201 Created"] * TAKEN, answers
     began = time.monotonic()
     assert small.call("GET", "Patient", token).status == 200
     assert time.monotonic() - began < 5
 
 
+@pytest.mark.long  # 2026-11-22: measures memory while the other half of the suite runs
 def test_a_flood_is_answered_or_refused_and_costs_no_memory(small: Served) -> None:
     token = small.token("--operator")
     answers: collections.Counter[int] = collections.Counter()
