@@ -66,7 +66,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield running
 
 
-@pytest.mark.long  # 2026-11-22: failed once in eight runs on a machine with both cores taken; to be made independent of load
+@pytest.mark.long  # 2026-11-22: failed once with both cores taken; to be made independent of load
 def test_past_capacity_is_503_with_retry_after_and_capacity_comes_back(small: Served) -> None:
     token = small.token("--operator")
     first = Unfinished(small, token)
