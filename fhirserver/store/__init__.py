@@ -3,8 +3,9 @@
 from fhirserver.store.embedded import Embedded
 from fhirserver.store.envelope import Page, Stored
 from fhirserver.store.errors import StoreError
+from fhirserver.store.files import File, Files
 from fhirserver.store.store import Store
 from fhirserver.store.transaction import Transaction
 from fhirserver.store.view import View
 
-__all__ = ["Embedded", "Page", "Store", "StoreError", "Stored", "Transaction", "View"]
+__all__ = ["Embedded", "File", "Files", "Page", "Store", "StoreError", "Stored", "Transaction", "View"]

@@ -15,6 +15,7 @@ from pymongo.write_concern import WriteConcern
 from fhirserver.store import connection
 from fhirserver.store.collections import Collections
 from fhirserver.store.errors import StoreError, is_transient, translated, unclear
+from fhirserver.store.files import Files
 from fhirserver.store.transaction import TRACES, Room, Rules, Transaction
 from fhirserver.store.view import View
 
@@ -47,6 +48,7 @@ class _Process:
             self.database, store.definitions.resource_types, store.definitions.compartment("Patient"), store.operation
         )
         self.room = Room(collections, store.make_rules(self.database), store.index, store.acl)
+        self.files = Files(self.database)
 
 
 class Store:
@@ -106,6 +108,11 @@ class Store:
                             raise
                 _pause(attempt)
         raise AssertionError
+
+    @property
+    def files(self) -> Files:
+        """Files, for who holds what names them (`store.files`)."""
+        return self._bound().files
 
     def trace(self, record: Mapping[str, Any]) -> None:
         """Stores the audit record of a read; it bears its own `_id`, so that it is never stored twice."""
