@@ -1,0 +1,285 @@
+"""The XML of a CDA document, and the account of what was read of it.
+
+Handlers see elements as `Node`s. Reading an attribute or a text marks it; `unread` names what no handler asked for, so
+that no statement of a document is dropped in silence. Names of HL7 v3 elements are plain, those of the extensions
+that France uses have the prefix of `PREFIXES`, others are in Clark notation.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from lxml import etree
+
+V3: Final = "urn:hl7-org:v3"
+PREFIXES: Final[Mapping[str, str]] = {
+    V3: "",
+    "urn:hl7-org:sdtc": "sdtc:",
+    "urn:oid:1.3.6.1.4.1.19376.1.3.2": "lab:",
+    "urn:ihe:pharm:medication": "pharm:",
+    "urn:ihe:pharm": "pharm:",
+    "urn:hl7-org:ips": "ips:",
+    "http://www.w3.org/2001/XMLSchema-instance": "xsi:",
+    "http://www.w3.org/XML/1998/namespace": "xml:",
+    "http://www.w3.org/1999/xhtml": "xhtml:",
+}
+
+SYNTAX: Final = frozenset(
+    {"ID", "xsi:type", "xsi:schemaLocation", "xsi:noNamespaceSchemaLocation", "codeSystemName", "xml:space"}
+)
+"""Attributes that state nothing of their own: anchors, types, and labels of an identifier beside it."""
+
+FIXED: Final[Mapping[str, frozenset[str]]] = {
+    "classCode": frozenset(
+        {
+            "ACT", "OBS", "SBADM", "SPLY", "PROC", "ENC", "DOCCLIN", "DOCSECT", "DOCBODY", "PAT", "PSN", "ORG", "PLC",
+            "ASSIGNED", "PATIENT", "MANU", "MMAT", "ENT", "ASSENTITY", "SDLOC", "DEV", "BIRTHPL", "CLUSTER", "BATTERY",
+            "PROV", "AGNT", "OWN", "LIC", "DGIMG", "ORDPLC",
+        }
+    ),
+    "moodCode": frozenset({"EVN"}),
+    "determinerCode": frozenset({"INSTANCE", "KIND"}),
+    "typeCode": frozenset(
+        {"COMP", "RCT", "AUT", "CST", "LA", "DOC", "LOC", "DRIV", "AUTHEN", "ENT", "CSM", "SBJ", "SPC", "FLFS"}
+    ),
+    "contextConductionInd": frozenset({"true"}),
+    "contextControlCode": frozenset({"OP"}),
+    "inversionInd": frozenset({"false"}),
+    "negationInd": frozenset({"false"}),
+    "operator": frozenset({"I"}),
+    "mediaType": frozenset({"text/plain"}),
+    "representation": frozenset({"TXT"}),
+}  # fmt: skip
+"""Values by which an attribute only repeats what the element's place in CDA R2 says."""
+
+
+class Unread(NamedTuple):
+    """What nobody read: an element with all it holds, or one of its attributes or its text."""
+
+    node: Node
+    part: str | None
+    """`@name`, `text()`, or None for the whole."""
+
+    @property
+    def xpath(self) -> str:
+        return self.node.xpath if self.part is None else f"{self.node.xpath}/{self.part}"
+
+
+class Tree:
+    """A document: its root, and the elements that references (`#id`) name."""
+
+    __slots__ = ("ids", "root")
+
+    def __init__(self, element: etree._Element) -> None:
+        self.ids: dict[str, Node] = {}
+        self.root = _grow(element, None, self, {})
+
+
+class Node:
+    """An element. Everything that hands out content marks it as read."""
+
+    __slots__ = ("_seen", "_text", "_told", "_xpath", "attributes", "kids", "name", "parent", "tail", "tree")
+
+    def __init__(self, name: str, attributes: dict[str, str], text: str, parent: Node | None, tree: Tree) -> None:
+        self.name = name
+        self.attributes = attributes
+        self.parent = parent
+        self.tree = tree
+        self.kids: list[Node] = []
+        self.tail = ""
+        self._text = text
+        self._seen: set[str] | None = None
+        self._told = False
+        self._xpath: str | None = None
+
+    def __repr__(self) -> str:
+        return f"<Node {self.xpath}>"
+
+    def get(self, name: str) -> str | None:
+        """An attribute without surrounding blanks; None when absent or empty."""
+        value = self.attributes.get(name)
+        if value is None:
+            return None
+        if self._seen is None:
+            self._seen = {name}
+        else:
+            self._seen.add(name)
+        return value or None
+
+    @property
+    def type(self) -> str | None:
+        """`xsi:type` without its prefix: `PQ`, `IVL_TS`."""
+        value = self.attributes.get("xsi:type")
+        return value.rpartition(":")[2] if value else None
+
+    @property
+    def null(self) -> str | None:
+        """`nullFlavor`."""
+        return self.get("nullFlavor")
+
+    @property
+    def text(self) -> str:
+        """The element's own text, blanks around it removed, without that of its children."""
+        if self._seen is None:
+            self._seen = {"text()"}
+        else:
+            self._seen.add("text()")
+        return self._own()
+
+    def words(self) -> str:
+        """All text within, white space collapsed; the whole element counts as read."""
+        self._told = True
+        return " ".join("".join(self._pieces()).split())
+
+    def one(self, name: str) -> Node | None:
+        """The first child of this name."""
+        for kid in self.kids:
+            if kid.name == name:
+                return kid
+        return None
+
+    def all(self, name: str) -> list[Node]:
+        """The children of this name."""
+        return [kid for kid in self.kids if kid.name == name]
+
+    def at(self, path: str) -> Node | None:
+        """The first child of the first child … by names with `/` between; None where one is missing."""
+        node: Node | None = self
+        for name in path.split("/"):
+            node = node.one(name) if node is not None else None
+        return node
+
+    def value(self, path: str, name: str = "value") -> str | None:
+        """An attribute of the element at a path."""
+        node = self.at(path)
+        return None if node is None else node.get(name)
+
+    @property
+    def templates(self) -> list[tuple[str, str | None]]:
+        """Root and extension of each `templateId`, which count as read."""
+        found = []
+        for kid in self.kids:
+            if kid.name == "templateId":
+                kid._told = True
+                root = kid.attributes.get("root")
+                if root:
+                    found.append((root, kid.attributes.get("extension") or None))
+        return found
+
+    def resolve(self, reference: str | None) -> Node | None:
+        """The element whose ID a reference such as `#a1` names."""
+        return self.tree.ids.get(reference.removeprefix("#")) if reference else None
+
+    def told(self) -> None:
+        """Count all that is in this element as read: its content went somewhere as a whole, or states nothing."""
+        self._told = True
+
+    @property
+    def touched(self) -> bool:
+        """Whether anything of this element itself was read."""
+        return self._told or bool(self._seen)
+
+    @property
+    def xpath(self) -> str:
+        """Where the element is; names without a prefix are those of HL7 v3."""
+        if self._xpath is None:
+            if self.parent is None:
+                self._xpath = f"/{self.name}"
+            else:
+                same = [kid for kid in self.parent.kids if kid.name == self.name]
+                index = f"[{next(i for i, kid in enumerate(same, 1) if kid is self)}]" if len(same) > 1 else ""
+                self._xpath = f"{self.parent.xpath}/{self.name}{index}"
+        return self._xpath
+
+    def walk(self) -> Iterator[Node]:
+        """This element and all within, in document order."""
+        stack = [self]
+        while stack:
+            node = stack.pop()
+            yield node
+            stack.extend(reversed(node.kids))
+
+    def _own(self) -> str:
+        if not self.kids:
+            return self._text
+        return (self._text + "".join(kid.tail for kid in self.kids)).strip()
+
+    def _pieces(self) -> Iterator[str]:
+        yield self._text
+        for kid in self.kids:
+            if kid.name == "br":
+                yield "\n"
+            elif kid.name in BLOCKS:
+                yield " "
+            yield from kid._pieces()
+            if kid.name in BLOCKS:
+                yield " "
+            yield kid.tail
+
+
+BLOCKS: Final = frozenset({"td", "th", "tr", "item", "paragraph", "caption", "list", "table", "thead", "tbody"})
+"""Elements of a narrative that end a word."""
+
+
+def unread(root: Node) -> list[Unread]:
+    """What nobody read under an element: the topmost elements read in no part, and parts of those that were."""
+    found: list[Unread] = []
+    _sweep(root, found)
+    return found
+
+
+def _sweep(node: Node, found: list[Unread]) -> tuple[bool, bool]:
+    """Whether something was read in an element, and whether something was not."""
+    if node._told:
+        return True, False
+    start = len(found)
+    seen = node._seen
+    parts = [f"@{name}" for name in node.attributes if (seen is None or name not in seen) and _states(node, name)]
+    if (seen is None or "text()" not in seen) and node._own():
+        parts.append("text()")
+    touched, missing = bool(seen), bool(parts)
+    for kid in node.kids:
+        inner, outer = _sweep(kid, found)
+        touched = touched or inner
+        missing = missing or outer
+    if missing and not touched:
+        found[start:] = [Unread(node, None)]
+    else:
+        found.extend(Unread(node, part) for part in parts)
+    return touched, missing
+
+
+def _states(node: Node, name: str) -> bool:
+    """Whether an attribute says more than its element's place does."""
+    value = node.attributes[name]
+    return bool(value) and name not in SYNTAX and value not in FIXED.get(name, ())
+
+
+def _grow(element: etree._Element, parent: Node | None, tree: Tree, names: dict[str, str]) -> Node:
+    attributes = {_name(str(name), names): str(value).strip() for name, value in element.attrib.items()}
+    text = element.text
+    node = Node(_name(str(element.tag), names), attributes, text if text and not text.isspace() else "", parent, tree)
+    if "ID" in attributes:
+        tree.ids.setdefault(attributes["ID"], node)
+    for child in element:
+        kid = _grow(child, node, tree, names)
+        tail = child.tail
+        if tail and not tail.isspace():
+            kid.tail = tail
+        node.kids.append(kid)
+    if not node.kids and node._text:
+        node._text = node._text.strip()
+    return node
+
+
+def _name(tag: str, names: dict[str, str]) -> str:
+    """The name of an element or attribute as handlers know it."""
+    known = names.get(tag)
+    if known is None:
+        namespace, brace, local = tag[1:].partition("}") if tag[0] == "{" else ("", "", tag)
+        prefix = PREFIXES.get(namespace) if brace else ""
+        known = names[tag] = tag if prefix is None else prefix + local
+    return known
