@@ -10,6 +10,7 @@
     ├── NotFound 404            also whatever the requester may not see
     ├── MethodNotAllowed 405
     ├── NotAcceptable 406
+    ├── TooSlow 408             the body did not arrive in time
     ├── Conflict 409
     ├── Gone 410
     ├── PreconditionFailed 412
@@ -89,6 +90,10 @@ class MethodNotAllowed(FhirError):
 
 class NotAcceptable(FhirError):
     status, code = 406, "not-supported"
+
+
+class TooSlow(FhirError):
+    status, code = 408, "timeout"
 
 
 class Conflict(FhirError):

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, current_app, request
 from werkzeug.exceptions import HTTPException
 
 from fhirserver import jsontext, xmltext
-from fhirserver.errors import FhirError, NotAcceptable
+from fhirserver.errors import FhirError, NotAcceptable, TooSlow, Unavailable
 from fhirserver.outcome import Issue, outcome
 from fhirserver.rest import inner, negotiate
 from fhirserver.rest.answer import Answer
@@ -28,6 +28,12 @@ if TYPE_CHECKING:
 EXTENSION: Final = "fhirserver"
 _PLAIN: Final = Wanted("application/json")
 """The form of answers that are no FHIR resources."""
+REFUSED: Final = "fhirserver.refused"
+"""Key of a request's environment: why the gate before the application refuses it, `FULL` or `SLOW`."""
+FULL: Final = "full"
+SLOW: Final = "slow"
+RETRY_AFTER: Final = "2"
+"""Seconds that a client is asked to wait when there is no room."""
 _log = logging.getLogger(__name__)
 
 _HTTP_CODES: Final = {400: "invalid", 404: "not-found", 405: "not-supported", 413: "too-long", 415: "not-supported"}
@@ -46,8 +52,23 @@ def blueprint() -> Blueprint:
 
 def register_errors(app: Flask) -> None:
     """No answer below `/fhir` is ever an HTML page or a stack trace."""
+    app.before_request(_refused)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _fault)
+
+
+def _refused() -> Response | None:
+    """What the gate does not let work is answered, and counted, like any other."""
+    why = request.environ.get(REFUSED)
+    if why is None:
+        return None
+    error: FhirError = TooSlow("The body did not arrive in time: send it faster, or in parts.")
+    if why == FULL:
+        text = "The server is at its capacity: try again."
+        error = Unavailable(text, code="throttled", headers={"Retry-After": RETRY_AFTER})
+    response = _respond(_unexpected(error))
+    response.headers["Connection"] = "close"
+    return response
 
 
 def services() -> Services:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from fhirserver.store import View
 
 PREFIX: Final = "/fhir"
-FAULT: Final = "The server failed; nothing was stored. The fault has been logged."
+FAULT: Final = "The server failed, and has logged it. Look whether a write was stored before you repeat it."
 _ROUTES: Final = {route.name: route for route in ROUTES}
 _INHERITED: Final = ("Accept-Language",)
 _log = logging.getLogger(__name__)

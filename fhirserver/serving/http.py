@@ -69,7 +69,13 @@ def worker() -> Gate:
 
     settings = settings_.load()
     app = create_app(create_services(settings))
-    return Gate(app, working=settings.threads, taken=settings.max_concurrency, patience=settings.query_seconds)
+    return Gate(
+        app,
+        working=settings.threads,
+        taken=settings.max_concurrency,
+        patience=settings.query_seconds,
+        max_body=settings.max_body_bytes,
+    )
 
 
 if __name__ == "__main__":
