@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from fhirserver import jsontext
-from fhirserver.errors import BadRequest, NotFound, Unprocessable
+from fhirserver.errors import BadRequest, Gone, NotFound, Unprocessable
 from fhirserver.rest.operations.stored import instance, terminology
 from fhirserver.terminology import Wish
 
@@ -29,7 +29,7 @@ class Codes:
         if value_set.startswith("ValueSet/"):
             try:
                 stored = instance(self._exchange, "ValueSet", value_set.removeprefix("ValueSet/"))
-            except NotFound:
+            except (NotFound, Gone):
                 raise BadRequest(f"{value_set} is not known here.", code="not-found") from None
             return self._expanded(jsontext.parse_object(stored.body), most)
         return self._expanded(value_set, most)

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 from fhirserver.access import require
 from fhirserver.errors import BadRequest, Conflict, PreconditionFailed
 from fhirserver.rest import writing
+from fhirserver.rest.codes import Codes
 from fhirserver.search import Query, parse
 from fhirserver.search.results import NAMES
 
@@ -53,7 +54,12 @@ def of_params(exchange: Exchange, type: str, params: Iterable[tuple[str, str]]) 
     require(exchange.access.requester, type, "s")
     settings = exchange.services.settings
     query = parse(
-        exchange.services.definitions, type, given, timezone=settings.timezone, base_url=exchange.services.base
+        exchange.services.definitions,
+        type,
+        given,
+        timezone=settings.timezone,
+        base_url=exchange.services.base,
+        codes=Codes(exchange),
     )
     whole = "&".join(f"{name}={value}" for name, value in sorted(query.params))
     named = (value for name, value in query.params if name == "identifier" for value in value.split(","))

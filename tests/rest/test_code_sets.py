@@ -103,6 +103,23 @@ def test_what_cannot_be_told_is_refused(operator: Caller, query: str, code: str)
     assert answer.issue["code"] == code
 
 
+def test_a_deleted_value_set_is_as_unknown_as_one_that_never_was(operator: Caller) -> None:
+    operator.store({"resourceType": "ValueSet", "id": "gone", "status": "active", "url": f"{SETS}/gone"})
+    operator.delete("ValueSet/gone")
+    gone, never = (operator.get(f"Observation?code:in=ValueSet/{id}") for id in ("gone", "never"))
+    assert (gone.status, gone.told.replace("gone", "")) == (400, never.told.replace("never", ""))
+
+
+def test_conditions_of_writes_ask_the_terminology_too(operator: Caller) -> None:
+    made = coded("", (SYSTEM, "b")) | {"subject": {"reference": "Patient/n"}}
+    del made["id"]
+    condition = f"patient=n&code:in={SETS}/some"
+    first = operator.post("Observation", made, If_None_Exist=condition)
+    assert first.status == 201
+    assert operator.post("Observation", made, If_None_Exist=condition).id == first.id
+    assert operator.delete(f"Observation?{condition}").status == 204
+
+
 def test_too_many_codes_are_refused_with_the_way_out(operator: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asking, "MOST_CODES", 3)
     assert operator.get(f"Observation?code:below={SYSTEM}|a1").status == 200

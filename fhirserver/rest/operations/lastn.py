@@ -10,6 +10,7 @@ from fhirserver.audit import Entity, Event
 from fhirserver.errors import BadRequest
 from fhirserver.rest import bundles
 from fhirserver.rest.answer import Answer, of_value
+from fhirserver.rest.codes import Codes
 from fhirserver.search import parse
 from fhirserver.search.results import NAMES
 from fhirserver.store import Page
@@ -42,7 +43,15 @@ def lastn(exchange: Exchange, type: str) -> Answer:
         raise BadRequest("Name the patient or subject whose Observations are wanted.", code="required")
     settings, base = exchange.services.settings, exchange.services.base
     shape = [("_sort", "-date"), ("_count", str(_PAGE)), ("_total", "none")]
-    query = parse(exchange.services.definitions, type, [*criteria, *shape], timezone=settings.timezone, base_url=base)
+    asked = [*criteria, *shape]
+    query = parse(
+        exchange.services.definitions,
+        type,
+        asked,
+        timezone=settings.timezone,
+        base_url=base,
+        codes=Codes(exchange),
+    )
     kinds: list[tuple[set[Any], list[Stored]]] = []
     for stored in _found(exchange, query):
         _sort_in(kinds, stored, limit)
