@@ -69,6 +69,8 @@ class Context:
         self.findings: list[Issue] = []
         self.left: list[Left] = []
         self.scope = Scope()
+        self.patient_identifiers: frozenset[tuple[str, str]] = frozenset()
+        """(system, value) of the identifiers of the patient, by which a role is known to be the patient's."""
         self._actors: dict[str, str] = {}
         self._counts: dict[str, int] = {}
         self._unknown: set[str] = set()

@@ -27,6 +27,12 @@ RULES: Final[dict[str, Rule]] = {
         "{rule}: {element} is missing; the CI-SIS header wants {cardinality}.",
         "{rule} : {element} manque ; l'en-tête du CI-SIS en veut {cardinality}.",
     ),
+    "too-few": Rule(
+        "error",
+        "required",
+        "{rule}: only {count} times {element}; the CI-SIS header wants {cardinality}.",
+        "{rule} : {element} ne figure que {count} fois ; l'en-tête du CI-SIS en veut {cardinality}.",
+    ),
     "too-many": Rule(
         "error",
         "structure",

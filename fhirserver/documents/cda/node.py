@@ -129,6 +129,11 @@ class Node:
             self._seen.add("text()")
         return self._own()
 
+    @property
+    def content(self) -> str:
+        """The text before the first child, blanks kept: for narratives, which count as read as a whole."""
+        return self._text
+
     def words(self) -> str:
         """All text within, white space collapsed; the whole element counts as read."""
         self._told = True
