@@ -55,6 +55,7 @@ def create_services(settings: Settings) -> Services:
             definitions=definitions,
             index=indexer.index,
             operation=settings.query_seconds,
+            lease=settings.job_lease,
         ),
         verifier=TokenVerifier(
             key,

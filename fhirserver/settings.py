@@ -74,6 +74,8 @@ class Settings:
     max_body_bytes: int = _setting(20_000_000, "largest request body, in bytes; larger: 413")
     query_seconds: int = _setting(10, "time limit of one database query, in seconds")
     max_concurrency: int = _setting(256, "requests at work or waiting in a worker; beyond: 503 with Retry-After")
+    job_hours: int = _setting(24, "how long the results of exports and other asynchronous work are kept, in hours")
+    job_lease: int = _setting(20, "seconds after which another worker goes on with the work of one that says nothing")
     issuer: str = _setting("", "issuer of accepted tokens; empty: the public base without /fhir")
     audience: str = _setting("", "audience of accepted tokens; empty: the FHIR base")
     key_file: str = _setting("", "PEM private key that signs tokens and derives the key of page links")

@@ -4,8 +4,22 @@ from fhirserver.store.embedded import Embedded
 from fhirserver.store.envelope import Page, Stored
 from fhirserver.store.errors import StoreError
 from fhirserver.store.files import File, Files
+from fhirserver.store.jobs import Job, Lease, Lost
 from fhirserver.store.store import Store
 from fhirserver.store.transaction import Transaction
 from fhirserver.store.view import View
 
-__all__ = ["Embedded", "File", "Files", "Page", "Store", "StoreError", "Stored", "Transaction", "View"]
+__all__ = [
+    "Embedded",
+    "File",
+    "Files",
+    "Job",
+    "Lease",
+    "Lost",
+    "Page",
+    "Store",
+    "StoreError",
+    "Stored",
+    "Transaction",
+    "View",
+]

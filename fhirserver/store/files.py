@@ -20,7 +20,7 @@ from fhirserver.errors import FhirError, NotFound
 from fhirserver.store.errors import translated, unclear
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from pymongo.database import Database
 
@@ -31,7 +31,8 @@ CHUNK: Final = 1 << 20
 
 
 class File(NamedTuple):
-    """A file that is whole. `length` in bytes; hashes in hexadecimal; `owner` is what it was written for."""
+    """A file that is whole. `length` in bytes; hashes in hexadecimal; `owner` is what it was written for; `facts` what
+    else its writer had to say of it."""
 
     id: str
     length: int
@@ -40,6 +41,7 @@ class File(NamedTuple):
     media: str
     owner: str | None
     created: datetime
+    facts: Mapping[str, Any]
 
 
 class Files:
@@ -51,10 +53,17 @@ class Files:
         self._lock = threading.Lock()
         self._made = False
 
-    def write(self, parts: Iterable[bytes], media: str = "application/octet-stream", owner: str | None = None) -> File:
+    def write(
+        self,
+        parts: Iterable[bytes],
+        media: str = "application/octet-stream",
+        owner: str | None = None,
+        facts: Mapping[str, Any] | None = None,
+    ) -> File:
         """Stores the parts as one file, as they come. What raises while they come leaves nothing of it.
 
-        It is not part of a transaction: who refers to it in one that fails deletes it.
+        `facts` are kept with it, as they are when the last part has come. It is not part of a transaction: who refers to
+        it in one that fails deletes it.
         """
         id_ = uuid.uuid4().hex
         with translated():
@@ -62,7 +71,7 @@ class Files:
             self._open.insert_one({"_id": id_, "at": datetime.now(UTC)})
         try:
             with translated():
-                return self._written(id_, parts, media, owner)
+                return self._written(id_, parts, media, owner, facts or {})
         except BaseException:
             self._abandon(id_)
             raise
@@ -101,7 +110,9 @@ class Files:
                 self._remove(row["_id"])
         return len(left)
 
-    def _written(self, id_: str, parts: Iterable[bytes], media: str, owner: str | None) -> File:
+    def _written(
+        self, id_: str, parts: Iterable[bytes], media: str, owner: str | None, facts: Mapping[str, Any]
+    ) -> File:
         sha1, sha256 = hashlib.sha1(usedforsecurity=False), hashlib.sha256()
         length = number = 0
         for chunk in _chunked(parts):
@@ -109,7 +120,7 @@ class Files:
             sha256.update(chunk)
             self._chunks.insert_one({"_id": f"{id_}|{number}", "files_id": id_, "n": number, "data": chunk})
             length, number = length + len(chunk), number + 1
-        metadata: Row = {"sha1": sha1.hexdigest(), "sha256": sha256.hexdigest()}
+        metadata: Row = {"sha1": sha1.hexdigest(), "sha256": sha256.hexdigest(), "facts": dict(facts)}
         if owner is not None:
             metadata["owner"] = owner
         row: Row = {
@@ -180,4 +191,5 @@ def _file(row: Row) -> File:
         row["contentType"],
         known.get("owner"),
         row["uploadDate"],
+        known.get("facts", {}),
     )

@@ -16,6 +16,8 @@ from fhirserver.store import connection
 from fhirserver.store.collections import Collections
 from fhirserver.store.errors import StoreError, is_transient, translated, unclear
 from fhirserver.store.files import Files
+from fhirserver.store.insight import Insight
+from fhirserver.store.jobs import Jobs
 from fhirserver.store.transaction import TRACES, Room, Rules, Transaction
 from fhirserver.store.view import View
 
@@ -33,6 +35,8 @@ T = TypeVar("T")
 
 PATIENCE: Final = 15.0
 """Seconds that a transaction is tried again before the client is asked to."""
+LEASE: Final = 20.0
+"""Seconds after which a job is taken from a worker that says nothing."""
 _PAUSE: Final = 0.005
 _LONGEST_PAUSE: Final = 0.25
 
@@ -49,6 +53,7 @@ class _Process:
         )
         self.room = Room(collections, store.make_rules(self.database), store.index, store.acl)
         self.files = Files(self.database)
+        self.jobs = Jobs(self.database, store.lease)
 
 
 class Store:
@@ -70,9 +75,11 @@ class Store:
         selection: float = connection.SELECTION_TIMEOUT,
         operation: float = connection.OPERATION_TIMEOUT,
         patience: float = PATIENCE,
+        lease: float = LEASE,
     ) -> None:
         self.uri, self.name, self.definitions = uri, database, definitions
         self.selection, self.operation, self.patience = selection, operation, patience
+        self.lease = lease
         self.index = index or _default_index(definitions)
         self.acl = acl or _default_acl()
         self.make_rules = rules or _default_rules()
@@ -119,6 +126,11 @@ class Store:
         traces = self._bound().database[TRACES]
         with translated():
             try:
+    @property
+    def jobs(self) -> Jobs:
+        """Work that outlives requests (`store.jobs`)."""
+        return self._bound().jobs
+
                 traces.insert_one(dict(record))
             except AutoReconnect:
                 try:

@@ -132,6 +132,22 @@ class View:
 
     def _look(self, query: Query, named: frozenset[str], stages: Sequence[Row], *, bounded: bool = False) -> list[Row]:
         """What matches, of that which may be seen, and then the stages: the eyes of joins and includes."""
+    def walk(self, query: Query, after: str, size: int) -> tuple[list[Stored], str | None]:
+        """The next stretch of a walk by id over all that matches, and where it ends; None: it was the last.
+
+        A stretch is `size` ids of the type, seen or not: few of them or none may match. A query without joins.
+        """
+        collection = self._collections.current(query.type)
+        with self._errors():
+            window = collection.find({"_id": {"$gt": after}}, {"_id": 1}, session=self._session)
+            ids = [row["_id"] for row in window.hint("_id_").sort("_id").limit(size)]
+            if not ids:
+                return [], None
+            between = [{"$match": {"_id": {"$gt": after, "$lte": ids[-1]}}}]
+            stages = pipeline.matched(query, self._sight(query, query.named))
+            rows = self._run(collection, [*between, *stages, self._content, {"$sort": {"_id": 1}}])
+            return self._stored(query.type, rows), ids[-1] if len(ids) == size else None
+
         collection = self._collections.current(query.type)
         return self._run(collection, [*pipeline.matched(query, self._sight(query, named, bounded)), *stages])
 
