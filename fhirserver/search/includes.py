@@ -3,7 +3,7 @@
 
 `Observation:subject`, `Observation:subject:Patient`, `Observation:*`, `*`; with `:iterate`, from what was included too.
 A reference leads where a search by it would: relative, absolute with the server's own base, with a version, or by the
-national identity by which a deposit was filed. Canonicals are not followed.
+national identity by which a deposit was filed. A canonical leads to what bears it, with `|version` to that version.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from fhirserver.errors import BadRequest, UnknownParameter
+from fhirserver.search import joins
 from fhirserver.search.parameters import catalogue
 from fhirserver.search.query import Include, Path
 
@@ -80,20 +81,22 @@ def _leading(defs: Definitions) -> tuple[tuple[str, frozenset[str]], ...]:
 def followed(defs: Definitions, resource_type: str) -> tuple[Path, ...]:
     """All references from resources of a type."""
     offered = catalogue(defs).of(resource_type).offered.values()
-    merged: dict[str, frozenset[str]] = {}
+    merged: dict[tuple[str, bool], frozenset[str]] = {}
     for parameter in offered:
         for path in path_of(defs, parameter):
-            merged[path.code] = merged.get(path.code, frozenset()) | path.targets
-    return tuple(Path(code, targets) for code, targets in merged.items())
+            key = (path.code, path.canonical)
+            merged[key] = merged.get(key, frozenset()) | path.targets
+    return tuple(Path(code, targets, canonical) for (code, canonical), targets in merged.items())
 
 
 def path_of(defs: Definitions, parameter: Parameter) -> tuple[Path, ...]:
-    """Where the references of a parameter stand; nowhere for what is none, or a canonical."""
-    if parameter.type != "reference" or parameter.canonical_only:
+    """Where the references of a parameter stand; nowhere for what is none."""
+    if parameter.type != "reference":
         return ()
-    every = frozenset(parameter.targets or defs.resource_types)
+    every = frozenset(joins.possible(defs, parameter))
     return tuple(
-        Path(source.code, every if source.target is None else every & {source.target}) for source in parameter.sources
+        Path(source.code, every if source.target is None else every & {source.target}, parameter.canonical_only)
+        for source in parameter.sources
     )
 
 
@@ -123,7 +126,7 @@ def _named(defs: Definitions, name: str, parts: list[str]) -> tuple[Path, ...]:
 def _limited(defs: Definitions, name: str, paths: tuple[Path, ...], target: str) -> tuple[Path, ...]:
     if target not in defs.resource_types:
         raise BadRequest(f"The value of {name} names {target!r}, which is no resource type.")
-    limited = tuple(Path(path.code, path.targets & {target}) for path in paths if target in path.targets)
+    limited = tuple(path._replace(targets=path.targets & {target}) for path in paths if target in path.targets)
     if not limited:
         raise BadRequest(f"The value of {name} names {target}, to which this parameter never leads.")
     return limited

@@ -47,6 +47,7 @@ class Indexer:
             values = _values(parameter, resource, members)
             if values:
                 entry.add(parameter, values, resource)
+        entry.terms += _own_canonical(resource)
         patients = _patients(parameters, resource, entry.patients)
         pat = patients[0] if patients else None
         return Index(pat, tuple(patients[1:]), list(dict.fromkeys(entry.terms)), entry.ranges, entry.keys)
@@ -183,11 +184,19 @@ class _Entry:
         return [each.get("clo", each["lo"]) for each in known] + [each.get("chi", each["hi"]) for each in known]
 
 
+def _own_canonical(resource: dict[str, Any]) -> list[str]:
+    url, version = resource.get("url"), resource.get("version")
+    return [terms.versioned_url(url, version)] if isinstance(url, str) and isinstance(version, str) else []
+
+
 def _reference_terms(code: str, value: Value, found: terms.Literal | None) -> Iterable[str]:
     if found is not None:
         yield from terms.references(code, found)
     elif isinstance(value.value, str):
-        yield from (terms.uri(code, form) for form in terms.canonical(value.value))
+        forms = terms.canonical(value.value)
+        yield from (terms.uri(code, form) for form in forms)
+        if len(forms) == 1:
+            yield terms.uri(code, f"{value.value}|")
     else:
         yield terms.present(code, "reference")
     named = extract.identifier(value)

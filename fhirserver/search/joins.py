@@ -5,6 +5,7 @@
     subject.name=x                        … to a resource of whatever type that has the parameter
     _has:Observation:patient:code=x       an Observation that `code=x` finds refers to the resource
     _list=42                              List/42 refers to the resource
+    questionnaire.title=x                 a canonical leads to what bears it, with `|version` to that version alone
 
 What follows the first step is read as a search of the other type, so that steps combine to any depth.
 """
@@ -24,6 +25,8 @@ from fhirserver.search.patients import names_the_patient
 from fhirserver.search.query import Chain, Member, Query, Reverse, Target
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from fhirserver.search.asked import Asker
     from fhirserver.search.parameters import Parameter, Parameters
     from fhirserver.spec import Definitions
@@ -77,16 +80,16 @@ def _chain(
 ) -> Chain:
     code, kind, rest = found.group("code", "type", "rest")
     parameter = _reference(parameters, name, code)
-    possible = parameter.targets or defs.resource_types
+    reached: Sequence[str] = possible(defs, parameter)
     if kind is not None:
         if kind not in defs.resource_types:
             raise UnknownParameter(f"The parameter {name} names {kind!r}, which is no resource type.")
-        if kind not in possible:
+        if kind not in reached:
             raise BadRequest(f"The parameter {name}: {code} of {parameters.type} never leads to {kind}.")
-        possible = (kind,)
+        reached = (kind,)
     targets: list[Target] = []
     errors: list[BadRequest] = []
-    for target in possible:
+    for target in reached:
         codes = _codes(parameter, target)
         if not codes:
             continue
@@ -100,10 +103,10 @@ def _chain(
             errors.insert(0, error)
         else:
             pins = target == "Patient" and names_the_patient(parameters, code)
-            targets.append(Target(codes, query, pins))
+            targets.append(Target(codes, query, pins, parameter.canonical_only))
     if targets:
         return Chain(name, tuple(targets))
-    if kind is None and len(possible) > 1 and all(isinstance(each, UnknownParameter) for each in errors):
+    if kind is None and len(reached) > 1 and all(isinstance(each, UnknownParameter) for each in errors):
         raise UnknownParameter(f"The parameter {name} is not offered: no type that {code} leads to has {rest}.")
     raise errors[0] if errors else UnknownParameter(f"The parameter {name} is not offered: {code} leads nowhere.")
 
@@ -118,10 +121,10 @@ def _has(defs: Definitions, parameters: Parameters, name: str, value: str, read_
     referring = catalogue(defs).of(kind)
     parameter = _reference(referring, name, code)
     codes = _codes(parameter, parameters.type)
-    if not codes or parameters.type not in (parameter.targets or defs.resource_types):
+    if not codes or parameters.type not in possible(defs, parameter):
         raise BadRequest(f"The parameter {name}: {code} of {kind} never leads to {parameters.type}.")
     pins = parameters.type == "Patient" and names_the_patient(referring, code)
-    return Reverse(name, codes, read_(kind, rest, value), pins)
+    return Reverse(name, codes, read_(kind, rest, value), pins, parameter.canonical_only)
 
 
 def _list(parameters: Parameters, value: str) -> Reverse:
@@ -140,9 +143,13 @@ def _reference(parameters: Parameters, name: str, code: str) -> Parameter:
             f"The parameter {name} is not offered: {parameters.type} has no reference parameter {code!r}. "
             f"It has {', '.join(listed) or 'none'}."
         )
-    if found.canonical_only:
-        raise UnknownParameter(f"The parameter {name} is not offered: canonicals are not followed.")
     return found
+
+
+def possible(defs: Definitions, parameter: Parameter) -> Sequence[str]:
+    """The types that a parameter may lead to."""
+    possible = parameter.targets or defs.resource_types
+    return [each for each in possible if catalogue(defs).of(each).canonical] if parameter.canonical_only else possible
 
 
 def _codes(parameter: Parameter, target: str) -> tuple[str, ...]:

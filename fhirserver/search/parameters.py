@@ -117,6 +117,11 @@ class Parameters(NamedTuple):
     refused: Mapping[str, str]
     compartment: tuple[str, ...]
 
+    @property
+    def canonical(self) -> bool:
+        """Whether resources of the type may be referred to by canonical."""
+        return "url" in self.offered and self.offered["url"].type == "uri"
+
 
 class Catalogue:
     """The compiled parameters of every type; a type is compiled when first asked for. Safe between threads."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from fhirserver.predicate import Predicate
 
@@ -25,11 +25,13 @@ class SortKey(NamedTuple):
 
 class Target(NamedTuple):
     """What a reference may lead to: resources of one type that match `query`. `codes`: the parameters in whose terms
-    the references stand; `pins`: a Patient found so is the `pat` of all that refer to him."""
+    the references stand; `pins`: a Patient found so is the `pat` of all that refer to him; `canonical`: they refer by
+    canonical."""
 
     codes: tuple[str, ...]
     query: Query
     pins: bool = False
+    canonical: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,13 +46,14 @@ class Chain:
 class Reverse:
     """A join backward: what `query` matches refers to the resource, in the terms of `codes` (`_has`, `_list`).
 
-    `pins`: what refers to a Patient so has him as its `pat`.
+    `pins`: what refers to a Patient so has him as its `pat`; `canonical`: it refers by canonical.
     """
 
     name: str
     codes: tuple[str, ...]
     query: Query
     pins: bool = False
+    canonical: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,14 +63,51 @@ class Member:
     patient: str
 
 
-Join = Chain | Reverse | Member
+@dataclass(frozen=True)
+class Either:
+    """One of several searches of the same type finds the resource."""
+
+    items: tuple[Query, ...]
+
+
+@dataclass(frozen=True)
+class Without:
+    """A search of the same type does not find the resource."""
+
+    query: Query
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The resource has a term that `choose` picks from those that the rest of the search comes upon; with `negated` it
+    has none. `codes`: the parameters whose terms they are; `choose` is given, and gives, what follows their names."""
+
+    name: str
+    codes: tuple[str, ...]
+    choose: Callable[[Collection[str]], Collection[str]]
+    negated: bool
+
+
+@dataclass(frozen=True)
+class Words:
+    """A condition on the resource's words, which no index serves: for what the rest of the search finds, if little.
+    `scoped`: resources of the type are about patients."""
+
+    name: str
+    where: Predicate
+    scoped: bool
+
+
+Join = Chain | Reverse | Member | Either | Without | Chosen | Words
 
 
 class Path(NamedTuple):
-    """A reference from resources of one type: its terms begin with `code`; `targets`: the types it may lead to."""
+    """A reference from resources of one type: its terms begin with `code`; `targets`: the types it may lead to;
+    `canonical`: it is one by canonical."""
 
     code: str
     targets: frozenset[str]
+    canonical: bool = False
 
 
 @dataclass(frozen=True)

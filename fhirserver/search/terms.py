@@ -8,6 +8,8 @@
     subject:identifier|urn:x|123         a reference by identifier
     url|http://acme.org/a|1.0            a canonical with its version
     url|http://acme.org/a                a URI, or a canonical of any version
+    questionnaire|http://acme.org/a|     a reference by canonical that names no version
+    url:version|http://acme.org/a|1.0    the canonical of the resource itself, with its version
     name^dupont^Dupont                   a string, normalised and (when it differs) as it was written
     code|   name^                        there is a value, though none that can be searched
 
@@ -37,6 +39,7 @@ _LITERAL: Final = re.compile(
 )
 _CAPITALS: Final = str.maketrans("0123456789abcdef", "ABCDEFGHIJKLMNOP")
 _RESERVED: Final = frozenset({"-", "="})
+_VERSIONED: Final = "url:version"
 
 
 def short(part: str, longest: int = LONG) -> str:
@@ -110,6 +113,34 @@ def canonical(value: str) -> tuple[str, ...]:
     """A canonical as it is, and without its version when it has one."""
     url, separator, _ = value.partition("|")
     return (value, url) if separator else (value,)
+
+
+def versioned_url(url: str, version: str) -> str:
+    """The term of a resource's own canonical with its version."""
+    return uri(_VERSIONED, f"{url}|{version}")
+
+
+def followed(code: str, terms: Iterable[str]) -> Iterator[str]:
+    """The canonicals that a parameter's terms refer to: `url|version`, or `url|` when they name no version."""
+    start = f"{code}|"
+    for term in terms:
+        if term.startswith(start) and "|" in (found := term[len(start) :]):
+            yield found
+
+
+def borne(terms: Iterable[str]) -> Iterator[str]:
+    """By what canonicals a resource of these terms is referred to, as `followed` gives them."""
+    for term in terms:
+        code, _, found = term.partition("|")
+        if code == _VERSIONED:
+            yield found
+        elif code == "url":
+            yield f"{found}|"
+
+
+def bearing(canonicals: Iterable[str]) -> list[str]:
+    """The terms one of which a resource has that these canonicals, as `followed` gives them, lead to."""
+    return [f"url|{each[:-1]}" if each.endswith("|") else f"{_VERSIONED}|{each}" for each in canonicals]
 
 
 class Literal(NamedTuple):

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.predicate import Eq, In, Predicate, negate
 from fhirserver.search.query import Query
-from fhirserver.store.joins import Row, references
+from fhirserver.search.terms import bearing
+from fhirserver.store.joins import Row, canonicals, keys, references
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -20,7 +21,7 @@ MOST_TOGETHER: Final = 3000
 """Resources that all directives together bring to a page."""
 
 Found = tuple[str, Row]
-_READ: Final[Row] = {"$project": {"d": 0, "s": 0}}
+_READ: Final[Row] = {"$project": {"d": 0, "s": 0, "doc": 0, "made": 0}}
 
 
 class Includes:
@@ -67,23 +68,30 @@ class Includes:
     def _referred(self, include: Include, by_type: dict[str, list[Row]]) -> list[tuple[str, Predicate]]:
         """What the rows refer to: by type, the ids."""
         ids: dict[str, set[str]] = {}
+        borne: dict[str, set[str]] = {}
         for type_, rows in by_type.items():
             for path in include.paths.get(type_, ()):
+                if path.canonical:
+                    if named := canonicals(rows, [path.code]):
+                        for target in path.targets:
+                            borne.setdefault(target, set()).update(bearing(named))
+                    continue
                 for target in _present(rows, path.code) & path.targets:
                     ids.setdefault(target, set()).update(references(rows, [path.code], target))
         missing = {type_: sorted(each for each in ids[type_] if (type_, each) not in self._known) for type_ in ids}
-        return [(type_, _among("_id", missing[type_])) for type_ in sorted(missing) if missing[type_]]
+        wanted = [(type_, _among("_id", missing[type_])) for type_ in sorted(missing) if missing[type_]]
+        return wanted + [(type_, _among("t", sorted(borne[type_]))) for type_ in sorted(borne)]
 
     def _referring(self, include: Include, by_type: dict[str, list[Row]]) -> list[tuple[str, Predicate]]:
         """What refers to the rows: by type, the terms that it has one of."""
         wanted = []
         for source, paths in include.paths.items():
             terms = [
-                f"{path.code}|{type_}/{row['_id']}"
+                f"{path.code}|{key}"
                 for path in paths
                 for type_, rows in by_type.items()
                 if type_ in path.targets
-                for row in rows
+                for key in keys(type_, rows, path.canonical)
             ]
             if terms:
                 wanted.append((source, _among("t", terms)))

@@ -11,9 +11,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from fhirserver.errors import BadRequest
-from fhirserver.predicate import FALSE, Eq, In, Predicate, Prefix, any_of, to_mongo
+from fhirserver.predicate import FALSE, Eq, In, Predicate, Prefix, all_of, any_of, negate, to_mongo
 from fhirserver.search import pipeline
-from fhirserver.search.query import Chain, Member, Query, Reverse
+from fhirserver.search.query import Chain, Chosen, Either, Member, Query, Reverse, Without, Words
+from fhirserver.search.terms import bearing, borne, followed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -27,6 +28,9 @@ MOST: Final = 5000
 """Resources that one step of a join may lead over."""
 FEW: Final = 500
 """Resources that are read first to narrow a join."""
+_ID: Final[Row] = {"$project": {"_id": 1}}
+_LAST: Final = (Words, Chosen)
+"""Joins that look at what all the others leave."""
 
 
 class Look(Protocol):
@@ -42,7 +46,7 @@ def resolved(query: Query, look: Look, named: Named = frozenset()) -> Query:
     """The query with its joins as conditions. Raises BadRequest (`too-costly`) for one that leads over too much."""
     named = _named(query, named)
     found = replace(query, joins=())
-    for join in query.joins:
+    for join in sorted(query.joins, key=lambda each: _LAST.index(type(each)) if isinstance(each, _LAST) else -1):
         found = _joined(found, join, look, named)
         named = _named(found, named)
     return found
@@ -57,10 +61,64 @@ def _joined(query: Query, join: Join, look: Look, named: Named) -> Query:
         return _in_compartment(query, join, look, named)
     if FALSE in query.where:
         return query
+    match join:
+        case Either(items):
+            return _narrowed(query, any_of(_condition(query, each, look, named) for each in items))
+        case Without(item):
+            return _narrowed(query, negate(_condition(query, item, look, named)))
+        case Words():
+            return _worded(query, join, look, named)
+        case Chosen():
+            return _chosen(query, join, look, named)
     few = _few(query, look, named)
     if isinstance(join, Reverse):
         return _referred(query, join, few, look, named)
     return _referring(query, join, few, look, named)
+
+
+def _condition(query: Query, item: Query, look: Look, named: Named) -> Predicate:
+    """What a search of the same type asks of the resources that the query finds."""
+    inner = resolved(replace(query, where=(*item.where, *query.where), joins=item.joins), look, named)
+    return all_of(each for each in inner.where if not any(each is known for known in query.where))
+
+
+def _worded(query: Query, words: Words, look: Look, named: Named) -> Query:
+    """Within the records of some patients; else among little, which an index leads to where patients have it."""
+    if query.patients is None and (
+        (words.scoped and not pipeline.is_seeded(query))
+        or len(look(query, named, [{"$limit": MOST + 1}, _ID])) > MOST
+    ):
+        raise BadRequest(
+            f"{words.name} looks through the words of each resource, here of too many: add a criterion that leads to "
+            f"{MOST} at most, such as a patient, an identifier or a code.",
+            code="too-costly",
+        )
+    return _narrowed(query, words.where)
+
+
+def _chosen(query: Query, chosen: Chosen, look: Look, named: Named) -> Query:
+    rows = look(query, named, _distinct(f"{code}|" for code in chosen.codes))
+    forms = {row["_id"][len(code) :] for row in rows for code in chosen.codes if row["_id"].startswith(f"{code}|")}
+    if len(rows) > MOST:
+        raise BadRequest(
+            f"{chosen.name} is to be asked of more codes than can be: limit the search beside it (by patient, "
+            "identifier or date).",
+            code="too-costly",
+        )
+    picked = chosen.choose(forms)
+    condition = _among("t", sorted(code + form for code in chosen.codes for form in picked))
+    return _narrowed(query, negate(condition) if chosen.negated else condition)
+
+
+def _distinct(starts: Iterable[str]) -> list[Row]:
+    """The different terms that begin so, one row each, one more than may be used."""
+    return [
+        {"$project": {"_id": 0, "t": 1}},
+        {"$unwind": "$t"},
+        {"$match": to_mongo(any_of(Prefix("t", start) for start in starts))},
+        {"$group": {"_id": "$t"}},
+        {"$limit": MOST + 1},
+    ]
 
 
 def _few(query: Query, look: Look, named: Named) -> list[Row] | None:
@@ -75,9 +133,9 @@ def _referring(query: Query, chain: Chain, few: list[Row] | None, look: Look, na
     terms: list[str] = []
     patients: list[str] = []
     for target in chain.targets:
-        ids = _ids(chain, target, few, look, named)
-        terms += [f"{code}|{target.query.type}/{id_}" for code in target.codes for id_ in ids]
-        patients += ids if target.pins else [""] * len(ids)
+        led = _keys(chain, target, few, look, named)
+        terms += [f"{code}|{key}" for code in target.codes for key in led]
+        patients += [key.removeprefix("Patient/") for key in led] if target.pins else [""] * len(led)
     if len(terms) > MOST:
         raise _too_costly(chain.name)
     found = _narrowed(query, _among("t", terms))
@@ -86,48 +144,59 @@ def _referring(query: Query, chain: Chain, few: list[Row] | None, look: Look, na
     return found
 
 
-def _ids(chain: Chain, target: Target, few: list[Row] | None, look: Look, named: Named) -> list[str]:
-    """The ids of the resources that a reference may lead to."""
+def _keys(chain: Chain, target: Target, few: list[Row] | None, look: Look, named: Named) -> list[str]:
+    """What the terms of a reference to one of the target's resources hold."""
     wanted = target.query
     if few is not None:
-        ids = sorted(set(references(few, target.codes, wanted.type)))
-        if not ids:
+        beings = _named_by(few, target)
+        if beings == FALSE:
             return []
-        wanted = _narrowed(wanted, _among("_id", ids))
+        wanted = _narrowed(wanted, beings)
     wanted = resolved(wanted, look, named)
-    rows = look(wanted, named, [{"$limit": MOST + 1}, {"$project": {"_id": 1}}], bounded=few is not None)
+    read: Row = {"$project": {"t": 1}} if target.canonical else _ID
+    rows = look(wanted, named, [{"$limit": MOST + 1}, read], bounded=few is not None)
     if len(rows) > MOST:
         raise _too_costly(chain.name)
-    return sorted(row["_id"] for row in rows)
+    return keys(wanted.type, rows, target.canonical)
+
+
+def _named_by(rows: Sequence[Row], target: Target) -> Predicate:
+    """What the rows refer to."""
+    if target.canonical:
+        return _among("t", bearing(canonicals(rows, target.codes)))
+    return _among("_id", sorted(set(references(rows, target.codes, target.query.type))))
 
 
 def _referred(query: Query, reverse: Reverse, few: list[Row] | None, look: Look, named: Named) -> Query:
     wanted = reverse.query
     if few is not None:
         ids = [row["_id"] for row in few]
-        wanted = _narrowed(wanted, _among("t", [f"{code}|{query.type}/{id_}" for code in reverse.codes for id_ in ids]))
+        sought = keys(query.type, few, reverse.canonical)
+        wanted = _narrowed(wanted, _among("t", [f"{code}|{key}" for code in reverse.codes for key in sought]))
         if reverse.pins and len(ids) == 1:
             wanted = _narrowed(wanted, Eq("pat", ids[0]))
     wanted = resolved(wanted, look, named)
-    starts = to_mongo(any_of(Prefix("t", f"{code}|{query.type}/") for code in reverse.codes))
-    distinct: list[Row] = [
-        {"$project": {"_id": 0, "t": 1}},
-        {"$unwind": "$t"},
-        {"$match": starts},
-        {"$group": {"_id": "$t"}},
-        {"$limit": MOST + 1},
-    ]
-    rows = look(wanted, named, distinct, bounded=few is not None)
+    start = "" if reverse.canonical else f"{query.type}/"
+    rows = look(wanted, named, _distinct(f"{code}|{start}" for code in reverse.codes), bounded=few is not None)
     if len(rows) > MOST:
         raise _too_costly(reverse.name)
-    ids = sorted(set(references([{"t": [row["_id"] for row in rows]}], reverse.codes, query.type)))
-    return _narrowed(query, _among("_id", ids))
+    found = [{"t": [row["_id"] for row in rows]}]
+    if reverse.canonical:
+        return _narrowed(query, _among("t", bearing(canonicals(found, reverse.codes))))
+    return _narrowed(query, _among("_id", sorted(set(references(found, reverse.codes, query.type)))))
+
+
+def keys(type_: str, rows: Iterable[Row], canonical: bool) -> list[str]:
+    """What the terms of references to the rows hold: `Patient/1`, or canonicals as `terms.followed` gives them."""
+    if canonical:
+        return sorted({key for row in rows for key in borne(row["t"])})
+    return sorted(f"{type_}/{row['_id']}" for row in rows)
 
 
 def _in_compartment(query: Query, member: Member, look: Look, named: Named) -> Query:
     """By `pat` alone, unless there are resources that are in several compartments."""
     alone, beside = Eq("pat", member.patient), Eq("patx", member.patient)
-    several = look(Query(query.type, (beside,)), named, [{"$limit": 1}, {"$project": {"_id": 1}}])
+    several = look(Query(query.type, (beside,)), named, [{"$limit": 1}, _ID])
     if not several:
         return _pinned(query, member.patient)
     return replace(_narrowed(query, any_of((alone, beside))), named=query.named | {member.patient})
@@ -142,6 +211,11 @@ def references(rows: Iterable[Row], codes: Iterable[str], type_: str) -> Iterabl
                 id_ = term.partition("|")[2].partition("/")[2]
                 if id_ and "/" not in id_:
                     yield id_
+
+
+def canonicals(rows: Iterable[Row], codes: Iterable[str]) -> list[str]:
+    """The canonicals that the rows refer to in the terms of some parameters, as `terms.followed` gives them."""
+    return sorted({each for row in rows for code in codes for each in followed(code, row.get("t", ()))})
 
 
 def _narrowed(query: Query, condition: Predicate) -> Query:

@@ -187,7 +187,6 @@ def test_more_than_a_page_holds_is_cut_and_said(operator: Caller, monkeypatch: p
         ("Observation?_include=", "_include"),
         ("Observation?_include=Observation:subject:Patient:x", "_include"),
         ("Observation?_include:deep=Observation:subject", ":deep"),
-        ("QuestionnaireResponse?_include=QuestionnaireResponse:questionnaire", "questionnaire"),
         ("Observation?_include=Observation:subject&_summary=text", "_summary"),
     ],
 )
