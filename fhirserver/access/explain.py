@@ -2,29 +2,44 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fhirserver.access import compile as compiler
 from fhirserver.access import rules, scopes, tables
-from fhirserver.access.acl import HIDDEN_FROM_REPRESENTATIVES
+from fhirserver.access.acl import HIDDEN_FROM_REPRESENTATIVES, THROUGH
+from fhirserver.access.answer import answer, question
 from fhirserver.access.moments import majority
-from fhirserver.predicate import In, matches
+from fhirserver.predicate import FALSE, In, Predicate, matches
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from fhirserver.access.policy import Policy
     from fhirserver.access.requester import Access
 
+_DOCUMENT: Final = "DocumentReference"
+_SAID: Final = {
+    "blocked": "deny_named",
+    "consent": "permit_named",
+    "relative": "permit_named",
+    "agreement": "permit",
+    "unopposed": "deny",
+}
+"""Which part of the Consents' answer a rule carries out."""
+
 
 class Part(NamedTuple):
-    """One rule that took part: `effect` hard (withholds), grant, or limit (of the grants named in `of`)."""
+    """One rule that took part.
+
+    `effect` hard: where it holds, the grants in `of` are void, all when it is empty; grant: it gives access; limit:
+    where it does not hold, the grants in `of` are void. `consents`: ids of the Consents that it rests on.
+    """
 
     rule: str
     effect: str
     holds: bool
-    words: str
     of: tuple[str, ...] = ()
+    consents: tuple[str, ...] = ()
 
 
 class Explanation(NamedTuple):
@@ -34,54 +49,116 @@ class Explanation(NamedTuple):
     parts: tuple[Part, ...]
 
 
-def explain(access: Access, resource_type: str, envelope: Mapping[str, Any], policy: Policy | None) -> Explanation:
-    """Whether and why the requester sees the resource of this envelope; `policy` is that of its patient."""
-    policies = [policy] if policy is not None else []
-    named = frozenset({envelope["pat"]}) if "pat" in envelope else frozenset[str]()
-    visible = matches(compiler.predicate(access, resource_type, policies, named), envelope)
-    parts = tuple(_parts(access, resource_type, envelope, policy))
-    if not visible and not any(part.holds and part.effect == "hard" for part in parts):
-        parts = (*parts, Part("nothing", "hard", True, rules.WORDS["nothing"]))
+def explain(
+    access: Access, resource_type: str, envelope: Mapping[str, Any], policies: Sequence[Policy] = ()
+) -> Explanation:
+    """Whether and why the requester sees the resource of this envelope; `policies` are those of its patients."""
+    visible = sees(access, resource_type, envelope, policies)
+    parts = tuple(_parts(access, resource_type, envelope, policies))
+    if not any(part.effect == "grant" and part.holds for part in parts) and not concluded(parts):
+        parts = (*parts, Part("nothing", "hard", True))
     return Explanation(visible, parts)
 
 
-def _parts(access: Access, resource_type: str, envelope: Mapping[str, Any], policy: Policy | None) -> Iterator[Part]:
+def sees(access: Access, resource_type: str, envelope: Mapping[str, Any], policies: Sequence[Policy]) -> bool:
+    """Whether the compiled predicate finds the envelope, asked for its patients."""
+    named = frozenset([*([envelope["pat"]] if "pat" in envelope else ()), *envelope.get("patx", ())])
+    return matches(compiler.predicate(access, resource_type, policies, named), envelope)
+
+
+def concluded(parts: Iterable[Part]) -> bool:
+    """The verdict that the parts come to: some grant holds, none of its limits fails, and nothing withholds it."""
+    told = tuple(parts)
+    return any(
+        grant.holds and not any(_voids(each, grant.rule) for each in told) for grant in told if grant.effect == "grant"
+    )
+
+
+def _voids(part: Part, grant: str) -> bool:
+    if part.effect == "limit":
+        return grant in part.of and not part.holds
+    return part.effect == "hard" and part.holds and (not part.of or grant in part.of)
+
+
+def _parts(
+    access: Access, resource_type: str, envelope: Mapping[str, Any], policies: Sequence[Policy]
+) -> Iterator[Part]:
+    """What was derived from a document is judged with it, a Binary by it alone."""
+    document = envelope.get("doc")
+    if document is not None and resource_type == "Binary":
+        yield from _judged(access, _DOCUMENT, document, policies)
+        return
+    yield from _judged(access, resource_type, envelope, policies)
+    if document is not None and not sees(access, _DOCUMENT, document, policies):
+        yield Part("document", "hard", True)
+
+
+def _judged(
+    access: Access, resource_type: str, envelope: Mapping[str, Any], policies: Sequence[Policy]
+) -> Iterator[Part]:
     who = access.requester
+    policy = next((each for each in policies if each.patient == envelope.get("pat")), None)
     if not scopes.levels(who, resource_type, "rs"):
-        yield Part("scope", "hard", True, rules.WORDS["scope"])
+        yield Part("scope", "hard", True)
         return
     if who.kind == "operator":
-        yield Part("operator", "grant", True, rules.WORDS["operator"])
+        yield Part("operator", "grant", True)
         return
     if resource_type in tables.shared() and "pat" not in envelope:
-        yield Part("shared", "grant", True, rules.WORDS["shared"])
+        yield Part("shared", "grant", True)
+        return
+    if who.kind in ("patient", "representative"):
+        represented = next((each for each in policies if each.patient == who.patient), None)
+        yield from _person(access, resource_type, envelope, policy, represented)
         return
     if not matches(compiler.launched(access, resource_type), envelope):
-        yield Part("launch", "hard", True, rules.WORDS["launch"])
-    person = who.kind in ("patient", "representative")
-    if person and who.patient is not None:
-        yield from _holder(access, resource_type, envelope, policy)
-    if policy is not None and not (person and policy.patient == who.patient):
+        yield Part("launch", "hard", True)
+    if policy is not None:
         yield from _policy(rules.Case(access, resource_type, policy, named=True), envelope)
-    else:
-        own = matches(rules.deposited(access, resource_type), envelope)
-        yield Part("own", "grant", own, rules.WORDS["own"])
+        return
+    if tables.purpose(who.purpose).family == "prohibited":
+        yield Part("prohibited", "hard", True)
+    yield Part("own", "grant", matches(rules.deposited(access, resource_type), envelope))
 
 
-def _holder(access: Access, resource_type: str, envelope: Mapping[str, Any], policy: Policy | None) -> Iterator[Part]:
+def _person(
+    access: Access,
+    resource_type: str,
+    envelope: Mapping[str, Any],
+    policy: Policy | None,
+    represented: Policy | None,
+) -> Iterator[Part]:
+    """The holder or representative, by his own right; anybody else only as a relative whom a Consent names."""
+    who = access.requester
+    if who.patient is not None:
+        yield from _holder(access, resource_type, envelope, represented)
+    if policy is None or scopes.levels(who, resource_type, "rs") == {"patient"}:
+        return
+    for part in _policy(rules.Case(access, resource_type, policy, named=True), envelope):
+        if part.rule == "relative" or "relative" in part.of:
+            yield part._replace(of=("relative",) if part.effect == "limit" else ())
+        elif part.effect == "hard":
+            yield part._replace(of=("relative",))
+
+
+def _holder(
+    access: Access, resource_type: str, envelope: Mapping[str, Any], represented: Policy | None
+) -> Iterator[Part]:
     who = access.requester
     mine = matches(rules.compartment(who.patient or "", resource_type), envelope)
-    yield Part("holder" if who.kind == "patient" else "representative", "grant", mine, rules.WORDS["holder"])
-    if not mine:
-        return
-    if not matches(rules.announced(access), envelope):
-        yield Part("announcement", "hard", True, rules.WORDS["announcement"])
-    if who.kind == "representative":
-        of_age = majority(policy.birth) if policy is not None else None
-        if of_age is None or of_age <= access.now:
-            yield Part("majority", "hard", True, rules.WORDS["majority"])
-        if matches(In("acl.labels", (HIDDEN_FROM_REPRESENTATIVES,)), envelope):
-            yield Part("minor-secret", "hard", True, rules.WORDS["minor-secret"])
+    deposited = matches(rules.deposited(access, resource_type), envelope)
+    basis = "holder" if who.kind == "patient" else "representative"
+    yield Part(basis, "grant", mine)
+    yield Part("own", "grant", deposited)
+    if mine:
+        yield Part("announcement", "limit", matches(rules.announced(access), envelope), (basis,))
+        yield Part("through-document", "limit", not matches(In("acl.labels", (THROUGH,)), envelope), (basis,))
+    if who.kind == "representative" and (mine or deposited):
+        of_age = majority(represented.birth) if represented is not None else None
+        minor = of_age is not None and of_age > access.now
+        secret = matches(In("acl.labels", (HIDDEN_FROM_REPRESENTATIVES,)), envelope)
+        yield Part("majority", "limit", minor, (basis, "own"))
+        yield Part("minor-secret", "limit", not secret, (basis, "own"))
 
 
 def _policy(case: rules.Case, envelope: Mapping[str, Any]) -> Iterator[Part]:
@@ -94,7 +171,20 @@ def _policy(case: rules.Case, envelope: Mapping[str, Any]) -> Iterator[Part]:
             for key in rule.limits:
                 limited.setdefault(key, []).append(rule.key)
         if holds or rule.effect == "grant":
-            yield Part(rule.key, rule.effect, holds, rule.words)
+            yield Part(rule.key, rule.effect, holds, consents=_consents(case, rule.key, envelope) if holds else ())
     for key, grants in limited.items():
-        limit = rules.BY_KEY[key]
-        yield Part(key, "limit", matches(limit.judge(case), envelope), limit.words, tuple(grants))
+        holds = matches(rules.BY_KEY[key].judge(case), envelope)
+        yield Part(key, "limit", holds, tuple(grants), () if holds else _consents(case, key, envelope))
+
+
+def _consents(case: rules.Case, rule: str, envelope: Mapping[str, Any]) -> tuple[str, ...]:
+    """The Consents that by themselves say what the rule rests on."""
+    if rule not in _SAID:
+        return ()
+    asked = question(case.access, case.type)
+    found = []
+    for id, root in zip(case.policy.consents, case.policy.roots, strict=True):
+        said: Predicate = getattr(answer([root], asked), _SAID[rule])
+        if said != FALSE and matches(said, envelope):
+            found.append(id)
+    return tuple(found)

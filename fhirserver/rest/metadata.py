@@ -46,7 +46,10 @@ def _statement(services: Services) -> dict[str, Any]:
                 },
                 "resource": _resources(services.definitions, services.settings.conditional_delete),
                 "interaction": [{"code": code} for code in SYSTEM_INTERACTIONS],
-                "operation": [{"name": "versions", "definition": f"{DEFINITIONS}CapabilityStatement-versions"}],
+                "operation": [
+                    {"name": "versions", "definition": f"{DEFINITIONS}CapabilityStatement-versions"},
+                    *({"name": each.name, "definition": each.definition} for each in OPERATIONS if each.system),
+                ],
                 "compartment": [f"http://hl7.org/fhir/CompartmentDefinition/{name.lower()}" for name in COMPARTMENTS],
             }
         ],
@@ -72,7 +75,9 @@ def _resources(definitions: Definitions, conditional_delete: str) -> list[dict[s
             "searchRevInclude": list(includes.leading_to(definitions, type)),
             "searchParam": _parameters(definitions, catalogue, type),
             "operation": [
-                {"name": each.name, "definition": each.definition} for each in OPERATIONS if each.type in ("", type)
+                {"name": each.name, "definition": each.definition}
+                for each in OPERATIONS
+                if each.type in ("", type) and (each.methods or each.instance)
             ],
         }
         for type in definitions.resource_types

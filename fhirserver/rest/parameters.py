@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from fhirserver.errors import BadRequest, UnknownParameter, Unprocessable
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from fhirserver.rest.exchange import Exchange
 
 DEFINITIONS: Final = "http://hl7.org/fhir/OperationDefinition/"
+OWN_DEFINITIONS: Final = "urn:fhirserver:operation:"
 
 _TEXTS: Final = frozenset(
     {"uri", "string", "code", "canonical", "dateTime", "date", "instant", "id", "url", "oid", "markdown"}
@@ -76,7 +77,13 @@ def received(exchange: Exchange, operation: str, refused: Collection[str] = ()) 
     Raises UnknownParameter, BadRequest, and Unprocessable for a resource among them that does not conform.
     """
     definition = exchange.services.definitions.find(DEFINITIONS + operation, "OperationDefinition")
-    declared = [each for each in (definition or {}).get("parameter", ()) if each["name"] not in refused]
+    return received_as(
+        exchange, [each for each in (definition or {}).get("parameter", ()) if each["name"] not in refused]
+    )
+
+
+def received_as(exchange: Exchange, declared: Sequence[Mapping[str, Any]]) -> Inputs:
+    """The parameters of a call of an operation that is no one else's: as an OperationDefinition would declare them."""
     given = [Given(name, "", value) for name, value in exchange.params]
     if exchange.request.method == "POST" and _has_body(exchange):
         given += _of_body(exchange.body(), declared)

@@ -96,6 +96,11 @@ class Store:
         room = self._bound().room
         return View(room.collections, room.rules, access)
 
+    def insight(self, access: Access) -> Insight:
+        """What the rules read of that which `access` may see."""
+        room = self._bound().room
+        return Insight(room.collections, room.rules, access)
+
     def transact(self, access: Access, work: Callable[[Transaction], T]) -> T:
         """Runs `work` in one transaction and returns what it returns, once a majority holds the writes.
 
@@ -121,16 +126,16 @@ class Store:
         """Files, for who holds what names them (`store.files`)."""
         return self._bound().files
 
-    def trace(self, record: Mapping[str, Any]) -> None:
-        """Stores the audit record of a read; it bears its own `_id`, so that it is never stored twice."""
-        traces = self._bound().database[TRACES]
-        with translated():
-            try:
     @property
     def jobs(self) -> Jobs:
         """Work that outlives requests (`store.jobs`)."""
         return self._bound().jobs
 
+    def trace(self, record: Mapping[str, Any]) -> None:
+        """Stores the audit record of a read; it bears its own `_id`, so that it is never stored twice."""
+        traces = self._bound().database[TRACES]
+        with translated():
+            try:
                 traces.insert_one(dict(record))
             except AutoReconnect:
                 try:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from fhirserver.rest.operations.document import document
 from fhirserver.rest.operations.everything import everything
 from fhirserver.rest.operations.expand import expand
+from fhirserver.rest.operations.explain_access import explain_access
 from fhirserver.rest.operations.lastn import lastn
 from fhirserver.rest.operations.lookup import lookup
 from fhirserver.rest.operations.meta import meta, meta_add, meta_delete
@@ -14,14 +15,18 @@ from fhirserver.rest.operations.subsumes import subsumes
 from fhirserver.rest.operations.translate import translate
 from fhirserver.rest.operations.validate import validate
 from fhirserver.rest.operations.validate_code import validate_code
-from fhirserver.rest.parameters import DEFINITIONS
+from fhirserver.rest.operations.who_can_see import who_can_see
+from fhirserver.rest.parameters import DEFINITIONS, OWN_DEFINITIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
+_BOTH: Final = ("GET", "POST")
+
+
 class Operation(NamedTuple):
-    """`type`: the resource type it is for, empty: all. `methods`: on the type, and on an instance."""
+    """`type`: the resource type it is for, empty: all. `methods`: on the type, on an instance, and on the system."""
 
     name: str
     type: str
@@ -30,6 +35,7 @@ class Operation(NamedTuple):
     summary: str
     methods: tuple[str, ...] = ("GET", "POST")
     instance: tuple[str, ...] = ("GET", "POST")
+    system: tuple[str, ...] = ()
 
     def paths(self) -> Iterator[tuple[str, str, str]]:
         """`(name, method, path)` of each way to call it."""
@@ -37,6 +43,7 @@ class Operation(NamedTuple):
         for level, path, methods in (
             ("type", f"/{type}/${self.name}", self.methods),
             ("instance", f"/{type}/<id>/${self.name}", self.instance),
+            ("system", f"/${self.name}", self.system),
         ):
             for method in methods:
                 yield "-".join(filter(None, (self.name, self.type, level, method.lower()))), method, path
@@ -44,6 +51,11 @@ class Operation(NamedTuple):
 
 def _operation(name: str, type: str, handler: Callable[..., Any], summary: str, **levels: tuple[str, ...]) -> Operation:
     return Operation(name, type, handler, f"{DEFINITIONS}{type or 'Resource'}-{name}", summary, **levels)
+
+
+def _own(name: str, type: str, handler: Callable[..., Any], summary: str, **levels: tuple[str, ...]) -> Operation:
+    """An operation of this server's own, which no guide defines."""
+    return Operation(name, type, handler, f"{OWN_DEFINITIONS}{name}", summary, **({"methods": (), **levels}))
 
 
 OPERATIONS: Final = (
@@ -60,4 +72,6 @@ OPERATIONS: Final = (
     _operation("lastn", "Observation", lastn, "The latest of each kind", methods=("GET",), instance=()),
     _operation("document", "Composition", document, "A document made of a Composition", methods=()),
     _operation("everything", "Patient", everything, "A whole record, page by page", methods=()),
+    _own("who-can-see", "Patient", who_can_see, "Who sees a resource of the record"),
+    _own("explain-access", "", explain_access, "Why a requester sees a resource or not", instance=(), system=_BOTH),
 )
