@@ -8,7 +8,7 @@ path that crosses an array matches when any element does, as in MongoDB.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -129,6 +129,21 @@ def negate(item: Predicate) -> Predicate:
     if isinstance(item, Always):
         return Always(not item.holds)
     return item.item if isinstance(item, Not) else Not(item)
+
+
+def within(predicate: Predicate, field: str) -> Predicate:
+    """The same of the document that stands in `field` of a document."""
+    match predicate:
+        case Always():
+            return predicate
+        case And(items):
+            return And(tuple(within(item, field) for item in items))
+        case Or(items):
+            return Or(tuple(within(item, field) for item in items))
+        case Not(item):
+            return Not(within(item, field))
+        case _:
+            return replace(predicate, field=f"{field}.{predicate.field}")
 
 
 def to_mongo(predicate: Predicate) -> dict[str, Any]:

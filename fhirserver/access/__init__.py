@@ -4,10 +4,13 @@ from fhirserver.access.acl import acl, author_references
 from fhirserver.access.compile import Compiled, Part, compiled, compose, part, predicate, settled
 from fhirserver.access.policy import Policy, build, problems
 from fhirserver.access.requester import Access, Requester
+from fhirserver.access.rules import DOCUMENT, UNDERIVED
 from fhirserver.access.scopes import permits, require
 from fhirserver.access.writes import Decision, judge_feeding, judge_write
 
 __all__ = [
+    "DOCUMENT",
+    "UNDERIVED",
     "Access",
     "Compiled",
     "Decision",

@@ -33,7 +33,8 @@ MASKED: Final = ("MASQUE_PS", "MASQUE_PSOCIAL", "MASQUE_PT")
 HIDDEN_FROM_PATIENT: Final = "INVISIBLE_PATIENT"
 HIDDEN_FROM_REPRESENTATIVES: Final = "INVISIBLE_REPRESENTANTS_LEGAUX"
 THROUGH: Final = "urn:fhirserver:label|through-document"
-"""On a Binary that belongs to a document whose labels it does not bear: only who needs no labels judged sees it."""
+"""On a Binary whose `securityContext` is a document's: where it does not bear that document (`doc`), only who needs no
+labels judged sees it."""
 
 _AUTHORS: Final = (
     "author", "asserter", "recorder", "requester", "authenticator", "attester", "informationSource", "operator",
@@ -54,25 +55,17 @@ def acl(
     previous: Mapping[str, Any] | None = None,
     *,
     identifiers: Mapping[str, tuple[str, ...]] | None = None,
-    document: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The `acl` of a resource. `previous`, that of the version before, keeps who deposited it and when.
 
-    `identifiers` gives national keys of local authors, `Practitioner/abc`. `document` is the `acl` of the
-    DocumentReference that a Binary belongs to (its `securityContext`): the Binary bears what it bears.
+    `identifiers` gives national keys of local authors, `Practitioner/abc`.
     """
     labels = set(_labels(resource))
     rank = max((RANKS[code] for code in _confidentiality(resource)), default=NORMAL)
     authors = set(_authors(resource, identifiers or {}))
     types = {code for _, code in _codings(resource.get("type"))} if resource.get("resourceType") in _TYPED else set()
-    if resource.get("resourceType") == "Binary":
-        if document is not None:
-            labels |= set(document.get("labels", ()))
-            authors |= set(document.get("author", ()))
-            types |= set(document.get("type", ()))
-            rank = max(rank, document.get("conf", NORMAL))
-        elif _of_document(resource):
-            labels.add(THROUGH)
+    if resource.get("resourceType") == "Binary" and _of_document(resource):
+        labels.add(THROUGH)
     found: dict[str, Any] = {
         "author": sorted(authors),
         "by": list(previous["by"]) if previous else sorted(requester.own),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from fhirserver.access import rules, scopes, tables
 from fhirserver.access.moments import soonest
-from fhirserver.predicate import FALSE, TRUE, Eq, Exists, In, Predicate, all_of, any_of, negate
+from fhirserver.predicate import FALSE, TRUE, Eq, Exists, In, Predicate, all_of, any_of, negate, within
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,12 +24,16 @@ class Compiled(NamedTuple):
 
 
 class Part(NamedTuple):
-    """What one policy says: where nothing is seen, and what it gives (own deposits left aside)."""
+    """What one policy says: where nothing is seen, and what it gives (own deposits left aside).
+
+    `document`: what it lets be seen of the documents of derived resources, over their copy; None if there are none.
+    """
 
     hard: Predicate
     granted: Predicate
+    document: Predicate | None
     until: datetime | None
-    keys: tuple[str, str]
+    keys: tuple[str, str, str]
     """Texts that are equal when the predicates are: as tuples, `And` and `Or` of the same are equal too."""
 
 
@@ -67,7 +71,13 @@ def part(access: Access, resource_type: str, policy: Policy, named: frozenset[st
     case = rules.Case(access, resource_type, policy, named is not None and policy.patient in named)
     hard = rules.hard(case)
     granted = FALSE if hard == TRUE else all_of((rules.granted(case), negate(hard)))
-    return Part(hard, granted, case.change(), (repr(hard), repr(granted)))
+    until, document = case.change(), None
+    if resource_type in policy.derived:
+        source = rules.Case(access, rules.DOCUMENT, policy, case.named)
+        document = all_of((Exists(f"{rules.COPY}.pat"), within(rules.seen(source), rules.COPY)))
+        until = soonest((until, source.change()))
+    granted = rules.documented(resource_type, granted, FALSE if document is None else document)
+    return Part(hard, granted, document, until, (repr(hard), repr(granted), repr(document)))
 
 
 def compose(
@@ -106,8 +116,17 @@ def _own(
     if mine == FALSE or tables.purpose(access.requester.purpose).family == "prohibited":
         return FALSE
     withheld = _grouped((patient, each.hard, each.keys[0]) for patient, each in parts)
-    within = TRUE if named is None else any_of((negate(Exists("pat")), _patients(sorted(named))))
-    return all_of((mine, within, *(negate(each) for each in withheld)))
+    asked = TRUE if named is None else any_of((negate(Exists("pat")), _patients(sorted(named))))
+    mine = rules.documented(resource_type, mine, _documents(access, parts))
+    return all_of((mine, asked, *(negate(each) for each in withheld)))
+
+
+def _documents(access: Access, parts: Iterable[tuple[str, Part]]) -> Predicate:
+    """Of which documents own entries are seen: of own ones too, but where the policy of their patient decides."""
+    judged = [(patient, each.document, each.keys[2]) for patient, each in parts if each.document is not None]
+    mine = within(rules.deposited(access, rules.DOCUMENT), rules.COPY)
+    elsewhere = negate(_patients([patient for patient, _, _ in judged])) if judged else TRUE
+    return any_of((all_of((mine, elsewhere)), *_grouped(judged)))
 
 
 def _branches(parts: Iterable[tuple[str, Part]]) -> Predicate:

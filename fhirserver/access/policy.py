@@ -5,6 +5,7 @@ open      whether the record may be consulted  birth    birthDate
 traitant  keys of the médecin traitant         team     actors of the care teams: {groups, start, end}
 rules     {id, root} for each Consent in force (see `consent`)
 basis     keys that something here may give access     blocked  keys that a deny here may name
+derived   types of what documents of this patient brought along (kept by the store)
 actors    basis and blocked, and everyone when closed: by these the policies that concern a requester are found
 refs      references that this outcome depends on      known    [[reference, [keys]], …] of the actors of Consents
 """
@@ -36,6 +37,7 @@ class Policy:
     roots: tuple[Node, ...]
     consents: tuple[str, ...]
     actors: frozenset[str]
+    derived: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Policy:
@@ -51,6 +53,7 @@ class Policy:
             tuple(each["root"] for each in rules),
             tuple(each["id"] for each in rules),
             frozenset(document["actors"]),
+            frozenset(document.get("derived", ())),
         )
 
 

@@ -24,7 +24,7 @@ from fhirserver.access.acl import (
 )
 from fhirserver.access.answer import Answer, answer, meant, question
 from fhirserver.access.moments import Span, majority, month_before, soonest
-from fhirserver.predicate import FALSE, TRUE, Always, Cmp, Eq, Exists, In, Predicate, all_of, any_of, negate
+from fhirserver.predicate import FALSE, TRUE, Always, Cmp, Eq, Exists, In, Predicate, all_of, any_of, negate, within
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +35,12 @@ if TYPE_CHECKING:
 
 EXPRESS_ONLY: Final = frozenset({"G15_10/SM25"})
 """Occupational physicians: only with the person's express consent (L.1111-17 IV)."""
+DOCUMENT: Final = "DocumentReference"
+COPY: Final = "doc"
+"""Where a resource that was derived from a document bears what access rules read of the document."""
+DERIVED: Final = Exists(COPY)
+UNDERIVED: Final = frozenset({DOCUMENT, "Patient", "Consent", "CareTeam", "AuditEvent", *tables.shared()})
+"""Types of which nothing is derived from documents: they carry the rules, or are nobody's."""
 _SEVERAL: Final = frozenset({"Group"})
 """Types that list many patients: none of them reads the whole for being listed."""
 
@@ -205,6 +211,7 @@ WORDS: Final = {rule.key: rule.words for rule in RULES} | {
     "majority": "The person represented is of age, or the date of birth is not known.",
     "announcement": "Hidden from the person until it has been announced, at most a month.",
     "minor-secret": "The minor keeps it from the representatives.",
+    "document": "The document that it was derived from is not visible.",
     "nothing": "No rule gives access.",
 }
 
@@ -234,6 +241,23 @@ def granted(case: Case) -> Predicate:
     return any_of(found)
 
 
+def seen(case: Case) -> Predicate:
+    """All that the requester sees of this patient, by whatever rule."""
+    return all_of((any_of((own(case), granted(case))), negate(hard(case))))
+
+
+def documented(resource_type: str, given: Predicate, document: Predicate) -> Predicate:
+    """What was derived from a document is seen only where the document is; a Binary of a document is seen just there.
+
+    `document` is what is seen of DocumentReferences, over the copy that the derived resource bears.
+    """
+    if resource_type in UNDERIVED:
+        return given
+    if resource_type == "Binary":
+        return any_of((all_of((given, negate(DERIVED))), all_of((DERIVED, document))))
+    return all_of((given, any_of((negate(DERIVED), document))))
+
+
 def compartment(patient: str, resource_type: str) -> Predicate:
     """What is in the patient's compartment, his for being the one or one of those it is about."""
     if resource_type == "Patient":
@@ -251,6 +275,13 @@ def announced(access: Access) -> Predicate:
 
 def holder(access: Access, resource_type: str, policy: Policy | None) -> tuple[Predicate, datetime | None]:
     """What a patient or a representative sees of the record that is his, and until when; `policy` is that record's."""
+    given, until = _holder(access, resource_type, policy)
+    if given == FALSE or resource_type in UNDERIVED:
+        return given, until
+    return documented(resource_type, given, within(_holder(access, DOCUMENT, policy)[0], COPY)), until
+
+
+def _holder(access: Access, resource_type: str, policy: Policy | None) -> tuple[Predicate, datetime | None]:
     who = access.requester
     if who.patient is None:
         return FALSE, None

@@ -11,6 +11,8 @@ read concern). Each index costs every insert, and one on `t` costs it a dozen ke
     that patient's documents.
 `patx` (the same types, only documents that have it: sparse, for the embedded database takes no partial index)
     Resources in several compartments.
+`doc._id` (the same types and their history, sparse likewise)
+    What was derived from a document, when that changes.
 `t, _id` (every type)
     Identifiers, names and references across patients.
 `lu, _id` (every type)
@@ -39,10 +41,12 @@ if TYPE_CHECKING:
 
 HISTORY: Final = ".history"
 
+_DERIVED: Final = IndexModel([("doc._id", ASCENDING)], name="doc", sparse=True)
 _COMPARTMENT: Final = (
     IndexModel([("pat", ASCENDING), ("t", ASCENDING), ("_id", ASCENDING)], name="pat_t"),
     IndexModel([("pat", ASCENDING), ("lu", ASCENDING), ("_id", ASCENDING)], name="pat_lu"),
     IndexModel([("patx", ASCENDING)], name="several", sparse=True),
+    _DERIVED,
 )
 _EVERY: Final = (
     IndexModel([("t", ASCENDING), ("_id", ASCENDING)], name="t"),
@@ -64,7 +68,7 @@ class Collections:
         self.database = database
         self.milliseconds = int(seconds * 1000)
         self._types = frozenset(types)
-        self._compartment = frozenset(compartment) | {"Patient"}
+        self._compartment = frozenset(compartment) | {"Patient", "Binary"}
         self._made: set[str] = set()
 
     def current(self, type_: str) -> Collection[dict[str, Any]]:
@@ -78,7 +82,7 @@ class Collections:
         return self.database[self.current(type_).name + HISTORY]
 
     def of_patients(self, type_: str) -> bool:
-        """Whether a type belongs to the patient compartment."""
+        """Whether a type belongs to the patient compartment, or by the document it belongs to into a record."""
         return type_ in self._compartment
 
     def make(self, type_: str) -> None:
@@ -89,5 +93,5 @@ class Collections:
         if type_ in self._compartment:
             indexes += _COMPARTMENT
         self.current(type_).create_indexes(indexes)
-        self.history(type_).create_indexes(list(_VERSIONS))
+        self.history(type_).create_indexes([*_VERSIONS, *((_DERIVED,) if type_ in self._compartment else ())])
         self._made.add(type_)

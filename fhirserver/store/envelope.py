@@ -116,14 +116,14 @@ def superseded(type_id: str, envelope: Mapping[str, Any]) -> dict[str, Any]:
 
     Terms and ranges stay, not indexed: a Consent that speaks of certain data is judged by them, then as now.
     """
-    kept = {name: value for name, value in envelope.items() if name != "s"}
+    kept = {name: value for name, value in envelope.items() if name not in ("s", "made")}
     return {**kept, "_id": history_key(type_id, envelope["v"]), "id": type_id}
 
 
 def tombstone(envelope: Mapping[str, Any], moment: datetime) -> dict[str, Any]:
     """The history entry that says the resource was deleted; judged by what its last version was judged by."""
     version = envelope["v"] + 1
-    kept = {name: envelope[name] for name in ("pat", "patx", "acl", "t", "d") if name in envelope}
+    kept = {name: envelope[name] for name in ("pat", "patx", "acl", "t", "d", "doc") if name in envelope}
     key = history_key(envelope["_id"], version)
     return {"_id": key, "id": envelope["_id"], "v": version, "lu": moment, "del": True, **kept}
 

@@ -11,6 +11,7 @@ undone, has another. Every request reads the stamps, so a Consent is in force on
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from zlib import crc32
 
@@ -21,6 +22,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure
 from fhirserver import jsontext
 from fhirserver.access import Access, Part, Policy, Requester, build, compose, part, scopes, settled
 from fhirserver.access import keys as actor_keys
+from fhirserver.errors import Unprocessable
 from fhirserver.store import bodies
 from fhirserver.store.envelope import unpacked
 from fhirserver.store.errors import WRITE_CONFLICT
@@ -91,9 +93,16 @@ class Policies:
         """The policies of these patients, of those that have one."""
         return self._loaded(self._stamps(_among(patients), session), session)
 
-    def refresh(self, session: ClientSession, patients: Iterable[str], references: Iterable[str]) -> None:
+    def refresh(
+        self,
+        session: ClientSession,
+        patients: Iterable[str],
+        references: Iterable[str],
+        derived: Mapping[str, Iterable[str]] = MappingProxyType({}),
+    ) -> None:
         """Brings up to date the policies of `patients`, and those that depend on `references` (`Practitioner/abc`).
 
+        `derived`: by patient, the types of what was derived from documents; raises Unprocessable for an unknown one.
         To be called in the transaction that wrote them, after its writes were sent.
         """
         self._make()
@@ -102,8 +111,10 @@ class Policies:
         concerned = set(patients)
         for name in written:
             concerned.update(row["_id"] for row in self._policies.find({"refs": name}, {"_id": 1}, session=session))
+        known = {each.patient: each.derived for each in self.load(derived, session)} if derived else {}
+        concerned.update(each for each, types in derived.items() if not known.get(each, frozenset()).issuperset(types))
         for patient in sorted(concerned):
-            self._rebuild(patient, session)
+            self._rebuild(patient, session, derived.get(patient, ()))
 
     def identifiers(
         self, references: Iterable[str], session: ClientSession | None = None
@@ -111,10 +122,12 @@ class Policies:
         """National actor keys by local reference, of those that are here and have any; a role's are those of both."""
         return self._resolve(references, session)[0]
 
-    def _rebuild(self, patient: str, session: ClientSession) -> None:
+    def _rebuild(self, patient: str, session: ClientSession, derived: Iterable[str]) -> None:
         previous = self._policies.find_one({"_id": patient}, session=session)
         resource = self._resources("Patient", {"_id": patient}, session).get(f"Patient/{patient}")
         if resource is None and previous is None:
+            if derived:
+                raise Unprocessable("The patient of the document has no record here.")
             return
         consents = self._resources("Consent", {"pat": patient}, session)
         teams = self._resources("CareTeam", {"pat": patient}, session)
@@ -126,6 +139,7 @@ class Policies:
             patient, resource, consents.values(), teams.values(), identifiers, resources=related, previous=previous
         )
         built["refs"] = sorted({*built["refs"], *(hop for name in built["refs"] for hop in hops.get(name, ()))})
+        built["derived"] = sorted({*(previous or {}).get("derived", ()), *derived})
         shard = crc32(patient.encode()) % _SHARDS
         links = [(name, shard) for name in built["refs"] if name.partition("/")[0] in WATCHED]
         self._touch(links, session)

@@ -24,7 +24,7 @@ Place = tuple["datetime", str, str, int]
 
 MOST_LOOKED: Final = 100
 """Batches of superseded versions that one page may cost."""
-_CONTENT: Final = {"$project": {"t": 0, "d": 0, "s": 0}}
+_CONTENT: Final = {"$project": {"t": 0, "d": 0, "s": 0, "doc": 0, "made": 0}}
 
 
 class Span(NamedTuple):

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol
 
 from pymongo.errors import BulkWriteError, OperationFailure
 
+from fhirserver.access import DOCUMENT
 from fhirserver.errors import Conflict, NotFound, PreconditionFailed
 from fhirserver.store import bodies, locks
+from fhirserver.store.derived import Derived
 from fhirserver.store.envelope import (
     Stored,
     decode,
@@ -50,7 +52,13 @@ _DUPLICATE: Final = 11000
 class Rules(Judge, Protocol):
     """The access rules as the store keeps them."""
 
-    def refresh(self, session: ClientSession, patients: frozenset[str], references: frozenset[str]) -> None: ...
+    def refresh(
+        self,
+        session: ClientSession,
+        patients: frozenset[str],
+        references: frozenset[str],
+        derived: Mapping[str, Iterable[str]],
+    ) -> None: ...
     def load(self, patients: Iterable[str], session: ClientSession | None) -> list[Policy]: ...
     def identifiers(
         self, references: frozenset[str], session: ClientSession | None
@@ -86,6 +94,7 @@ class Transaction:
         self._seen: dict[tuple[str, str], Row] = {}
         self._patients: set[str] = set()
         self._references: set[str] = set()
+        self._derived = Derived(room.collections.database, session)
         self.mark: Mark | None = None
         self.view = _TransactionView(self, room.collections, room.rules, access, session)
 
@@ -120,20 +129,26 @@ class Transaction:
         fresh: bool = False,
         index: Indexed | None = None,
         identifiers: Mapping[str, tuple[str, ...]] | None = None,
+        document: str | None = None,
     ) -> Stored:
         """Stores the first version, or after a deletion the next one. `fresh`: the server has just made up the id.
 
         `index` are its search entries when they are known already, `identifiers` the national keys of its authors.
+        `document` (`DocumentReference/x`): what it was derived from; it is seen only where that is (`store.derived`).
         Raises Conflict when a resource with this id is there, seen or not.
         """
         type_ = resource["resourceType"]
         self._room.collections.make(type_)
         last = None if fresh else self._last(type_, id_)
         version, moment = (last["v"] + 1, last["lu"]) if last else (1, None)
-        envelope, stored = self._envelope(resource, id_, version, moment, None, index, identifiers)
+        copy = self._copied(type_, document) if document else None
+        envelope, stored = self._envelope(resource, id_, version, moment, None, index, identifiers, copy)
         if fresh:  # nothing can name an id that did not exist
             self._references.discard(f"{type_}/{id_}")
         self._insert(type_, envelope)
+        if type_ == DOCUMENT and last and "made" in last:
+            envelope["made"] = last["made"]
+            self._follow(id_, last, envelope)
         return stored
 
     def update(
@@ -143,17 +158,21 @@ class Transaction:
         *,
         index: Indexed | None = None,
         identifiers: Mapping[str, tuple[str, ...]] | None = None,
+        document: str | None = None,
     ) -> Stored:
         """Stores the next version of the resource that `resource` names; the one before goes to history.
 
-        `index` and `identifiers` as for `create`.
+        `index`, `identifiers` and `document` as for `create`; without `document` it stays derived from what it was.
         Raises NotFound when it is absent, hidden or deleted, PreconditionFailed when it is not at version `expected`.
         """
         type_, id_ = resource["resourceType"], resource["id"]
         before = self._before(type_, id_, expected)
+        copy = self._copied(type_, document) if document else before.get("doc")
         envelope, stored = self._envelope(
-            resource, id_, before["v"] + 1, before["lu"], before["acl"], index, identifiers
+            resource, id_, before["v"] + 1, before["lu"], before["acl"], index, identifiers, copy
         )
+        if "made" in before:
+            envelope["made"] = before["made"]
         self._concerns(type_, before)
         self._supersede(type_, before)
         chunks = bodies.split(type_, envelope)
@@ -161,6 +180,8 @@ class Transaction:
         result = self._collection(type_).replace_one({"_id": id_}, envelope, session=self._session)
         _exactly_one(result.matched_count)
         self._remember(type_, envelope)
+        if type_ == DOCUMENT:
+            self._follow(id_, before, envelope)
         return stored
 
     def delete(self, type_: str, id_: str, expected: int | None = None) -> Stored:
@@ -177,6 +198,9 @@ class Transaction:
         result = self._collection(type_).delete_one({"_id": id_}, session=self._session)
         _exactly_one(result.deleted_count)
         self._seen.pop((type_, id_), None)
+        if type_ == DOCUMENT:
+            end["made"] = {"types": self._derived.types(id_, before)}
+            self._follow(id_, before, None)
         self.mark = self.mark or Mark(type_, id_, end["v"], self._token)
         return decode(type_, end, b"")
 
@@ -197,8 +221,11 @@ class Transaction:
     def finish(self) -> None:
         """Sends what waits, and brings the policies up to date with it."""
         self.flush()
-        if self._patients or self._references:
-            self._room.rules.refresh(self._session, frozenset(self._patients), frozenset(self._references))
+        self._derived.finish()
+        derived = self._derived.patients
+        if self._patients or self._references or derived:
+            patients, references = frozenset(self._patients), frozenset(self._references)
+            self._room.rules.refresh(self._session, patients, references, derived)
 
     def landed(self) -> bool:
         """Whether these writes are in the database, asked outside the transaction after an unclear commit."""
@@ -225,6 +252,7 @@ class Transaction:
         acl: Row | None,
         index: Indexed | None,
         identifiers: Mapping[str, tuple[str, ...]] | None,
+        copy: Row | None,
     ) -> tuple[Row, Stored]:
         moment = following(self._access.now, previous)
         whole = stamped(resource, id_, version, moment)
@@ -232,6 +260,8 @@ class Transaction:
         judged = self._room.acl(whole, self._access.requester, now, acl, identifiers=identifiers)
         envelope = encode(whole, version, moment, index or self._room.index(whole), judged) | {"w": self._token}
         type_ = whole["resourceType"]
+        if copy is not None:
+            self._derived.bear(type_, envelope, copy)
         self._concerns(type_, envelope)
         self.mark = self.mark or Mark(type_, id_, version, self._token)
         return envelope, decode(type_, envelope, unpacked(envelope))
@@ -247,7 +277,19 @@ class Transaction:
         collections, session = self._room.collections, self._session
         if collections.current(type_).find_one({"_id": id_}, {"_id": 1}, session=session):
             raise Conflict(f"{type_}/{id_} was stored already.")
-        return collections.history(type_).find_one({"id": id_}, {"v": 1, "lu": 1}, sort={"v": -1}, session=session)
+        wanted = {"v": 1, "lu": 1, "made": 1}
+        return collections.history(type_).find_one({"id": id_}, wanted, sort={"v": -1}, session=session)
+
+    def _copied(self, type_: str, document: str) -> Row:
+        self.flush()
+        return self._derived.of(type_, document)
+
+    def _follow(self, id_: str, before: Row, envelope: Row | None) -> None:
+        """What was made of a document follows it; what was read of that before is out of date."""
+        if self._derived.types(id_, before):
+            self.flush()
+            self._derived.follow(id_, before, envelope)
+            self._seen = {key: row for key, row in self._seen.items() if row.get("doc", {}).get("_id") != id_}
 
     def _before(self, type_: str, id_: str, expected: int | None) -> Row:
         if (type_, id_) not in self._seen:

@@ -55,7 +55,7 @@ class Judge(Protocol):
 class View:
     """What `access` may see, at the moment of each call; within a transaction, as its snapshot has it."""
 
-    _content: ClassVar[Row] = {"$project": {"t": 0, "d": 0, "s": 0}}
+    _content: ClassVar[Row] = {"$project": {"t": 0, "d": 0, "s": 0, "doc": 0, "made": 0}}
 
     def __init__(
         self, collections: Collections, judge: Judge, access: Access, session: ClientSession | None = None

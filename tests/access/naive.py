@@ -64,11 +64,12 @@ class Record:
 
 @dataclass
 class Deposit:
-    """A resource, who deposited it and when."""
+    """A resource, who deposited it and when; `document`: what it was made of, if of a document."""
 
     resource: dict[str, Any]
     by: set[str]
     at: datetime
+    document: Deposit | None = None
 
 
 def sees(who: Person, deposit: Deposit, record: Record, now: datetime) -> bool:
@@ -77,6 +78,14 @@ def sees(who: Person, deposit: Deposit, record: Record, now: datetime) -> bool:
         return False
     if who.kind == "operator":
         return True
+    if deposit.document is not None:
+        if deposit.resource["resourceType"] == "Binary":
+            return may_see(who, deposit.document, record, now)
+        return may_see(who, deposit.document, record, now) and may_see(who, deposit, record, now)
+    return may_see(who, deposit, record, now)
+
+
+def may_see(who: Person, deposit: Deposit, record: Record, now: datetime) -> bool:
     if who.kind in ("patient", "representative") and who.patient == record.patient["id"]:
         return holder_sees(who, deposit, record, now)
     if record.patient.get("active") is False or who.purpose in NEVER:

@@ -122,8 +122,9 @@ def test_without_policies_only_own_deposits_and_the_own_record(seed: int) -> Non
     who, deposit = draw(world.requesters()), draw(world.deposits())
     compiled = predicate(world.access(who), deposit.resource["resourceType"], [])
     if matches(compiled, world.envelope(deposit)):
-        authors = naive.authors(deposit.resource, naive.Record({}))
-        assert who.own & (deposit.by | authors) or who.patient == "p" or who.kind == "operator"
+        source = deposit.document if deposit.resource["resourceType"] == "Binary" and deposit.document else deposit
+        authors = naive.authors(source.resource, naive.Record({}))
+        assert who.own & (source.by | authors) or who.patient == "p" or who.kind == "operator"
 
 
 @FEW

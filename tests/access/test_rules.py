@@ -41,7 +41,9 @@ MONTH_AGO = datetime(2026, 2, 1, 12, tzinfo=UTC)
 
 
 def policy(*consents: dict[str, Any], teams: tuple[dict[str, Any], ...] = (TEAM,), **patient: Any) -> Policy:
-    return Policy.of(build("p", {"resourceType": "Patient", "id": "p", **patient}, consents, teams, NUMBERS))
+    derived = patient.pop("derived", ())
+    built = build("p", {"resourceType": "Patient", "id": "p", **patient}, consents, teams, NUMBERS)
+    return Policy.of({**built, "derived": derived})
 
 
 def envelope(
@@ -358,14 +360,13 @@ def test_a_binary_of_a_document_is_judged_by_its_labels_or_not_at_all() -> None:
     row = envelope("Binary", **of_document)
     rules = policy(PERMIT, **TRAITANT)
     assert [sees(who, row, rules, "Binary") for who in (BOB_THERE, HOLDER, ALICE_HERE)] == [False, False, True]
-    document: dict[str, Any] = acl(
-        {"resourceType": "DocumentReference", "securityLabel": [{"coding": [coding("R")]}]}, HOSPITAL, NOW
-    )
-    resource: dict[str, Any] = {"resourceType": "Binary", "id": "1", **of_document}
-    bound: dict[str, Any] = {"_id": "1", "pat": "p", "acl": acl(resource, HOSPITAL, NOW, document=document)}
-    assert bound["acl"]["conf"] == 4
-    assert sees(ALICE_HERE, bound, rules, "Binary")
-    assert sees(HOLDER, bound, rules, "Binary")
+    document = envelope("DocumentReference", "R", type={"coding": [{"code": "11488-4"}]})
+    bound = {**row, "doc": document}
+    rules = policy(PERMIT, teams=(), derived=("Binary",))
+    assert not sees(BOB_HERE, bound, rules, "Binary")
+    rules = policy(derived=("Binary",))
+    assert [sees(who, bound, rules, "Binary") for who in (BOB_THERE, HOLDER, ALICE_HERE)] == [False, True, True]
+    assert not sees(HOSPITAL, {**bound, "pat": "p"}, rules, "Binary")
 
 
 # directory
@@ -393,18 +394,18 @@ def test_across_patients_those_of_whom_the_same_is_said_share_a_branch() -> None
 
 
 def test_explanations_name_the_rules_that_took_part() -> None:
-    told = explain(Access.of(BOB_HERE, NOW), "Observation", envelope("Observation", "MASQUE_PS"), policy())
+    told = explain(Access.of(BOB_HERE, NOW), "Observation", envelope("Observation", "MASQUE_PS"), [policy()])
     assert not told.visible
     parts = {part.rule: part for part in told.parts}
     assert parts["team"].holds
     assert not parts["unmasked"].holds
     assert parts["unmasked"].of == ("team",)
-    assert parts["nothing"].words
+    assert "nothing" not in parts
     none = Requester("practitioner", "a", rpps=ALICE)
-    assert [part.rule for part in explain(Access.of(none, NOW), "Observation", envelope(), None).parts] == ["scope"]
+    assert [part.rule for part in explain(Access.of(none, NOW), "Observation", envelope()).parts] == ["scope"]
     for kind, row, rule in (
         ("Practitioner", envelope("Practitioner", pat=None), "shared"),
         ("Observation", envelope(), "own"),
     ):
-        assert explain(Access.of(BOB_THERE, NOW), kind, row, None).parts[0].rule == rule
-    assert explain(Access.system("x", NOW), "Observation", envelope(), None).parts[0].rule == "operator"
+        assert explain(Access.of(BOB_THERE, NOW), kind, row).parts[0].rule == rule
+    assert explain(Access.system("x", NOW), "Observation", envelope()).parts[0].rule == "operator"

@@ -126,8 +126,8 @@ def person(who: Requester) -> naive.Person:
 
 
 @st.composite
-def resources(draw: st.Draw) -> dict[str, Any]:
-    kind = draw(st.sampled_from(TYPES))
+def resources(draw: st.Draw, kind: str | None = None) -> dict[str, Any]:
+    kind = kind or draw(st.sampled_from(TYPES))
     made: dict[str, Any] = {
         "resourceType": kind,
         "id": draw(st.sampled_from(["1", "2"])),
@@ -174,10 +174,24 @@ def deposits(draw: st.Draw) -> naive.Deposit:
         )
     )
     at = draw(st.sampled_from([NOW, datetime(2026, 2, 1, 12, tzinfo=UTC), datetime(2026, 2, 1, 13, tzinfo=UTC)]))
-    return naive.Deposit(draw(resources()), set(by), at)
+    made = naive.Deposit(draw(resources()), set(by), at)
+    if made.resource["resourceType"] == "DocumentReference" or not _some(draw, 1):
+        return made
+    document = draw(resources(kind="DocumentReference"))
+    made.document = naive.Deposit(document, made.by if draw(st.booleans()) else {f"finess|{THERE}"}, at)
+    if draw(st.booleans()):
+        made.resource = {"resourceType": "Binary", "id": "1"}
+    return made
 
 
 def envelope(deposit: naive.Deposit) -> dict[str, Any]:
+    made = _envelope(deposit)
+    if deposit.document is not None:
+        made |= {"pat": "p", "doc": _envelope(deposit.document)}
+    return made
+
+
+def _envelope(deposit: naive.Deposit) -> dict[str, Any]:
     index = INDEXER.index(deposit.resource)
     previous = {"by": sorted(deposit.by), "at": deposit.at}
     made = {"_id": deposit.resource["id"], "t": list(index.t), "d": dict(index.d), "s": dict(index.s)}
@@ -281,7 +295,8 @@ def records(draw: st.Draw, *, odd: bool = False) -> naive.Record:
 
 
 def policy(record: naive.Record) -> Policy:
-    return Policy.of(build(record.patient["id"], record.patient, record.consents, record.teams, NUMBERS))
+    built = build(record.patient["id"], record.patient, record.consents, record.teams, NUMBERS)
+    return Policy.of({**built, "derived": ["Binary", *TYPES]})
 
 
 def access(who: Requester, now: datetime = NOW) -> Access:

@@ -88,7 +88,13 @@ class Rules:
         barred = [Not(In("pat", who.barred))] if who.barred else []
         return all_of([*hidden, *barred])
 
-    def refresh(self, session: ClientSession, patients: frozenset[str], references: frozenset[str]) -> None:
+    def refresh(
+        self,
+        session: ClientSession,
+        patients: frozenset[str],
+        references: frozenset[str],
+        derived: Mapping[str, Iterable[str]],
+    ) -> None:
         assert session.in_transaction
         self.refreshed.append((patients, references))
 

@@ -1,0 +1,90 @@
+"""What was made of a document is seen only where the document is: each such resource bears a copy of what counts.
+
+A resource derived from a DocumentReference has `doc`, what access rules read of the document's envelope; the document
+has `made`: `types`, of what was made of it, and `n`, which each transaction that uses it increments, so that it cannot
+pass one that changes the document. Who writes the document brings all copies, of history too, up to date with it. The
+copy of a document that was deleted, or that went to another patient, holds its `_id` alone: nobody sees what bears it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from fhirserver.access import DOCUMENT, UNDERIVED
+from fhirserver.errors import NotFound, Unprocessable
+from fhirserver.store.collections import HISTORY
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pymongo.client_session import ClientSession
+    from pymongo.database import Database
+
+Row = dict[str, Any]
+
+_COPIED: Final = ("_id", "pat", "patx", "acl", "t", "d")
+
+
+class Derived:
+    """The documents that one transaction makes resources of, or changes."""
+
+    def __init__(self, database: Database[Row], session: ClientSession) -> None:
+        self._database, self._session = database, session
+        self._documents: dict[str, Row] = {}
+        self._made: dict[str, set[str]] = {}
+        self.patients: dict[str, set[str]] = {}
+        """By patient, the types of what was derived in this transaction."""
+
+    def of(self, type_: str, document: str) -> Row:
+        """The copy that a resource of the type bears of `document` (`DocumentReference/x`).
+
+        Raises NotFound when that is not here, ValueError for a type of which nothing is derived.
+        """
+        if type_ in UNDERIVED:
+            raise ValueError(f"nothing of type {type_} is derived from documents")
+        id_ = document.removeprefix(f"{DOCUMENT}/")
+        if id_ not in self._documents:
+            row = self._database[DOCUMENT].find_one({"_id": id_}, dict.fromkeys(_COPIED, 1), session=self._session)
+            if row is None:
+                raise NotFound(f"{document} is not known.")
+            self._documents[id_] = row
+        self._made.setdefault(id_, set()).add(type_)
+        return self._documents[id_]
+
+    def bear(self, type_: str, envelope: Row, copy: Row) -> None:
+        """Puts the copy into the envelope, which belongs to the record that the document belongs to.
+
+        Raises Unprocessable when it is of another patient.
+        """
+        patient = copy.get("pat")
+        if "acl" in copy and envelope.get("pat", patient) != patient:
+            raise Unprocessable(f"{type_}/{envelope['_id']} is about another patient than the document it came from.")
+        if patient is not None:
+            envelope["pat"] = patient
+        if "pat" in envelope:
+            self.patients.setdefault(envelope["pat"], set()).add(type_)
+        envelope["doc"] = copy
+
+    def types(self, id_: str, row: Mapping[str, Any]) -> list[str]:
+        """The types of what was made of the document of this envelope, in this transaction too."""
+        return sorted({*row.get("made", {}).get("types", ()), *self._made.get(id_, ())})
+
+    def follow(self, id_: str, row: Mapping[str, Any], envelope: Row | None) -> None:
+        """Brings what was made of the document in step: `row` is its envelope before, `envelope` after, if it is there.
+
+        To be called when everything else that the transaction wrote so far was sent.
+        """
+        self._documents.pop(id_, None)
+        gone: Row = {"_id": id_}
+        copy = gone if envelope is None else {name: envelope[name] for name in _COPIED if name in envelope}
+        for type_ in self.types(id_, row):
+            for name in (type_, f"{type_}{HISTORY}"):
+                stray = {"doc._id": id_, "pat": {"$ne": copy.get("pat")}}
+                for where, what in ((stray, gone), ({"doc._id": id_, "pat": copy.get("pat")}, copy)):
+                    self._database[name].update_many(where, {"$set": {"doc": what}}, session=self._session)
+
+    def finish(self) -> None:
+        """Marks the documents of which something was made."""
+        for id_, types in sorted(self._made.items()):
+            change = {"$inc": {"made.n": 1}, "$addToSet": {"made.types": {"$each": sorted(types)}}}
+            self._database[DOCUMENT].update_one({"_id": id_}, change, session=self._session)
