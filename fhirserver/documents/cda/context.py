@@ -69,8 +69,12 @@ class Context:
         self.findings: list[Issue] = []
         self.left: list[Left] = []
         self.scope = Scope()
+        self.shared: dict[str, Any] = {}
+        """What the handlers of one kind of document keep among themselves, by its name."""
         self.patient_identifiers: frozenset[tuple[str, str]] = frozenset()
         """(system, value) of the identifiers of the patient, by which a role is known to be the patient's."""
+        self.derived: dict[tuple[tuple[str, ...], str | None], list[str]] = {}
+        """The derived resources by who said it, and when."""
         self._actors: dict[str, str] = {}
         self._counts: dict[str, int] = {}
         self._unknown: set[str] = set()
@@ -95,6 +99,9 @@ class Context:
         count = self._counts[key] = self._counts.get(key, 0) + 1
         full_url = self.url(f"{key}|{count}")
         self.entries.append(Entry(full_url, role, resource))
+        if role == "derived":
+            said = (tuple(each["reference"] for each in self.scope.authors), self.scope.time)
+            self.derived.setdefault(said, []).append(full_url)
         return {"reference": full_url}
 
     def url(self, key: str) -> str:
