@@ -35,11 +35,14 @@ from pymongo import ASCENDING, IndexModel
 
 if TYPE_CHECKING:
     from collections.abc import Collection as Names
+    from collections.abc import Iterable
+    from datetime import datetime
 
     from pymongo.collection import Collection
     from pymongo.database import Database
 
 HISTORY: Final = ".history"
+_LANDMARKS: Final = 16
 
 _DERIVED: Final = IndexModel([("doc._id", ASCENDING)], name="doc", sparse=True)
 _COMPARTMENT: Final = (
@@ -70,6 +73,7 @@ class Collections:
         self._types = frozenset(types)
         self._compartment = frozenset(compartment) | {"Patient", "Binary"}
         self._made: set[str] = set()
+        self._landmarks: dict[str, tuple[datetime, ...]] = {}
 
     def current(self, type_: str) -> Collection[dict[str, Any]]:
         """Current versions of a resource type. Raises ValueError for what is no R4 type."""
@@ -84,6 +88,17 @@ class Collections:
     def of_patients(self, type_: str) -> bool:
         """Whether a type belongs to the patient compartment, or by the document it belongs to into a record."""
         return type_ in self._compartment
+
+    def landmarks(self, types: Names[str]) -> list[datetime]:
+        """Moments at which something happened to resources of these types after a pause, as far as is known."""
+        return [moment for each in types for moment in self._landmarks.get(each, ())]
+
+    def remember(self, places: Iterable[tuple[datetime, str, str, int]]) -> None:
+        """Remembers such moments: they say where to look, never whether there is anything."""
+        for moment, type_, *_ in places:
+            known = self._landmarks.get(type_, ())
+            if moment not in known:
+                self._landmarks[type_] = (moment, *known)[:_LANDMARKS]
 
     def make(self, type_: str) -> None:
         """Makes the collections of a type with their indexes, unless this process did already."""

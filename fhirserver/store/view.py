@@ -8,6 +8,7 @@ takes the same steps, over the same collections, with a patient that nobody is i
 from __future__ import annotations
 
 from contextlib import contextmanager, nullcontext
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from pymongo.errors import OperationFailure
@@ -19,11 +20,12 @@ from fhirserver.store import bodies, includes, joins
 from fhirserver.store.collections import HISTORY
 from fhirserver.store.envelope import Page, Stored, decode, history_key, unpacked
 from fhirserver.store.errors import translated
-from fhirserver.store.timeline import Timeline, merged
+from fhirserver.store.timeline import Timeline, merged, windows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
+    from datetime import datetime
 
     from pymongo.client_session import ClientSession
     from pymongo.collection import Collection
@@ -102,8 +104,13 @@ class View:
         """
         names = set(self._collections.database.list_collection_names())
         with self._still() as still:
-            lines = [still._line(each, id_) for each in types if names & {each, f"{each}{HISTORY}"}]
-            found = merged(lines, span, count, after)
+            there = [each for each in types if names & {each, f"{each}{HISTORY}"}]
+            lines = [still._line(each, id_) for each in there]
+            top = span if after is None else span._replace(end=_after(after, span.end))
+            landmarks = self._collections.landmarks(there)
+            pieces = [span] if id_ is not None else windows(top, self._access.now, landmarks)
+            found, met = merged(lines, pieces, count, after)
+            self._collections.remember(met)
             page = still._several([(place[1], row) for place, row in found[:count]])
         return Page(page, None, found[count - 1][0] if len(found) > count > 0 else None)
 
@@ -124,14 +131,6 @@ class View:
         with self._still() as still:
             return still._matches(query, after)
 
-    def count(self, query: Query) -> int:
-        """How many resources match, of those that may be seen."""
-        with self._still() as still:
-            query = joins.resolved(query, still._look)
-            return _number(still._look(query, query.named, [{"$count": "n"}]))
-
-    def _look(self, query: Query, named: frozenset[str], stages: Sequence[Row], *, bounded: bool = False) -> list[Row]:
-        """What matches, of that which may be seen, and then the stages: the eyes of joins and includes."""
     def walk(self, query: Query, after: str, size: int) -> tuple[list[Stored], str | None]:
         """The next stretch of a walk by id over all that matches, and where it ends; None: it was the last.
 
@@ -148,6 +147,14 @@ class View:
             rows = self._run(collection, [*between, *stages, self._content, {"$sort": {"_id": 1}}])
             return self._stored(query.type, rows), ids[-1] if len(ids) == size else None
 
+    def count(self, query: Query) -> int:
+        """How many resources match, of those that may be seen."""
+        with self._still() as still:
+            query = joins.resolved(query, still._look)
+            return _number(still._look(query, query.named, [{"$count": "n"}]))
+
+    def _look(self, query: Query, named: frozenset[str], stages: Sequence[Row], *, bounded: bool = False) -> list[Row]:
+        """What matches, of that which may be seen, and then the stages: the eyes of joins and includes."""
         collection = self._collections.current(query.type)
         return self._run(collection, [*pipeline.matched(query, self._sight(query, named, bounded)), *stages])
 
@@ -285,6 +292,12 @@ class View:
     def _errors(self) -> AbstractContextManager[None]:
         """Inside a transaction the driver's errors go up to `Store.transact`, which may run the work again."""
         return nullcontext() if self._session is not None else translated()
+
+
+def _after(after: Place, end: datetime | None) -> datetime:
+    """The end of what comes after a place: entries of the same moment may."""
+    following = after[0] + timedelta(milliseconds=1)
+    return following if end is None else min(end, following)
 
 
 def _number(rows: Sequence[Row]) -> int:
