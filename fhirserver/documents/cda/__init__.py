@@ -1,1 +1,7 @@
 """CDA R2 documents of the French interoperability framework (CI-SIS): read into FHIR resources."""
+
+from fhirserver.documents.cda.conversion import PATIENT, Conversion, Entry, Header, Left, PatientTraits
+from fhirserver.documents.cda.convert import convert
+from fhirserver.documents.cda.reading import read
+
+__all__ = ["PATIENT", "Conversion", "Entry", "Header", "Left", "PatientTraits", "convert", "read"]

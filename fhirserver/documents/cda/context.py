@@ -75,6 +75,7 @@ class Context:
         """(system, value) of the identifiers of the patient, by which a role is known to be the patient's."""
         self.derived: dict[tuple[tuple[str, ...], str | None], list[str]] = {}
         """The derived resources by who said it, and when."""
+        self._held: dict[str, dict[str, Any]] = {}
         self._actors: dict[str, str] = {}
         self._counts: dict[str, int] = {}
         self._unknown: set[str] = set()
@@ -99,6 +100,7 @@ class Context:
         count = self._counts[key] = self._counts.get(key, 0) + 1
         full_url = self.url(f"{key}|{count}")
         self.entries.append(Entry(full_url, role, resource))
+        self._held[full_url] = resource
         if role == "derived":
             said = (tuple(each["reference"] for each in self.scope.authors), self.scope.time)
             self.derived.setdefault(said, []).append(full_url)
@@ -122,19 +124,16 @@ class Context:
 
     def _complete(self, full_url: str, resource: dict[str, Any]) -> None:
         """An actor named again may say more than the first time."""
-        held = next(entry.resource for entry in self.entries if entry.full_url == full_url)
+        held = self._held[full_url]
         for name, value in resource.items():
             if name not in held:
                 held[name] = value
             elif isinstance(value, list):
-                held[name].extend(item for item in value if item not in held[name])
+                held[name].extend(item for item in value if not any(_within(item, other) for other in held[name]))
 
     def resource(self, reference: Reference) -> dict[str, Any]:
         """The resource of this conversion that a reference names. Raises KeyError when there is none."""
-        for entry in reversed(self.entries):
-            if entry.full_url == reference.get("reference"):
-                return entry.resource
-        raise KeyError(reference.get("reference"))
+        return self._held[reference["reference"]]
 
     @contextmanager
     def within(self, **scope: Any) -> Iterator[None]:
@@ -182,15 +181,18 @@ class Context:
             self._unknown.add(root)
             self.finding("template-unknown", node, template=root)
 
-    def finding(self, rule: str, node: Node | None, *, severity: str | None = None, **values: object) -> None:
-        """Report a breach of a rule of `messages.RULES` at a node. `lenient` makes warnings of errors."""
-        entry = RULES[rule]
+    def finding(self, key: str, node: Node | None, /, *, severity: str | None = None, **values: object) -> None:
+        """Report `messages.RULES[key]` at a node, under the name that `rule` among the values gives, else the key.
+
+        In a lenient conversion errors are warnings.
+        """
+        entry = RULES[key]
         weight = severity or entry.severity
         if self.lenient and weight == "error":
             weight = "warning"
         text = (entry.fr if self.language == "fr" else entry.en).format(**{k: _short(v) for k, v in values.items()})
         where = () if node is None else (node.xpath,)
-        self.findings.append(Issue(weight, entry.code, text, where, rule=rule))
+        self.findings.append(Issue(weight, entry.code, text, where, rule=f"cda-{values.get('rule', key)}"))
 
     def leave(self, node: Node, why: str, part: str | None = None) -> None:
         """Name an element (or its attribute `@name`) as being in no resource. `why` is a key of `messages.WHY`."""
@@ -205,12 +207,21 @@ class Context:
 def _identities(resource: dict[str, Any]) -> Sequence[str]:
     """The keys under which an actor is the same one."""
     kind = resource["resourceType"]
+    if kind == "PractitionerRole":
+        return [f"{kind}|{resource.get('practitioner')}|{resource.get('organization')}"]
     named = [
         f"{kind}|{item['system']}|{item['value']}"
         for item in resource.get("identifier", ())
         if "system" in item and "value" in item
     ]
     return named or [f"{kind}|{sorted(resource.items(), key=str)!r}"]
+
+
+def _within(item: Any, other: Any) -> bool:
+    """Whether an element says no more than another."""
+    if isinstance(item, dict) and isinstance(other, dict):
+        return all(name in other and _within(value, other[name]) for name, value in item.items())
+    return bool(item == other)
 
 
 def _short(value: object) -> str:

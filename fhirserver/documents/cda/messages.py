@@ -84,6 +84,12 @@ RULES: Final[dict[str, Rule]] = {
         "integrityCheck ({algorithm}) does not agree with the content.",
         "integrityCheck ({algorithm}) ne correspond pas au contenu.",
     ),
+    "compression": Rule(
+        "error",
+        "not-supported",
+        "A body compressed as {found} is not read: send it as it is.",
+        "Un corps compressé en {found} n'est pas lu : l'envoyer tel quel.",
+    ),
     "body-reference": Rule(
         "warning",
         "not-supported",
