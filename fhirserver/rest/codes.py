@@ -9,13 +9,45 @@ from typing import TYPE_CHECKING, Any
 from fhirserver import jsontext
 from fhirserver.errors import BadRequest, Gone, NotFound, Unprocessable
 from fhirserver.rest.operations.stored import instance, terminology
-from fhirserver.terminology import Wish
+from fhirserver.terminology import TooCostly
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from fhirserver.rest.exchange import Exchange
     from fhirserver.terminology import Terminology
 
 Pair = tuple[str, str]
+
+
+class CodeSet:
+    """What is in a value set, given by its canonical or as a resource."""
+
+    def __init__(self, terminology: Terminology, value_set: str | dict[str, Any], also: tuple[Pair, ...] = ()) -> None:
+        self._terminology, self._value_set, self._also = terminology, value_set, also
+
+    def listed(self, most: int) -> Collection[Pair] | None:
+        """All; None for more than `most`, or what cannot be listed. Raises BadRequest for what is not known here."""
+        return None if self._all is None or len(self._all) > most else self._all
+
+    def holds(self, system: str, code: str) -> bool:
+        """Whether a code is in it. Raises BadRequest when that cannot be told."""
+        told = (system, code) in self._also or self._terminology.holds(self._value_set, system, code)
+        if told is None:
+            raise BadRequest(
+                f"Of the code {code} of {system} it cannot be told here whether it is meant.", code="not-found"
+            )
+        return told
+
+    @cached_property
+    def _all(self) -> Collection[Pair] | None:
+        """None when they cannot be listed."""
+        try:
+            return dict.fromkeys([*self._also, *self._terminology.members(self._value_set)])
+        except TooCostly:
+            return None
+        except (NotFound, Unprocessable) as error:
+            raise BadRequest(error.text, code=error.issues[0].code) from None
 
 
 class Codes:
@@ -24,32 +56,24 @@ class Codes:
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
 
-    def members(self, value_set: str, most: int) -> list[Pair]:
-        """System and code of all that is in a value set, given by its canonical or as `ValueSet/id`."""
+    def members(self, value_set: str) -> CodeSet:
+        """What is in a value set, given by its canonical or as `ValueSet/id`."""
         if value_set.startswith("ValueSet/"):
             try:
                 stored = instance(self._exchange, "ValueSet", value_set.removeprefix("ValueSet/"))
             except (NotFound, Gone):
                 raise BadRequest(f"{value_set} is not known here.", code="not-found") from None
-            return self._expanded(jsontext.parse_object(stored.body), most)
-        return self._expanded(value_set, most)
+            return CodeSet(self._terminology, jsontext.parse_object(stored.body))
+        return CodeSet(self._terminology, value_set)
 
-    def related(self, system: str, code: str, above: bool, most: int) -> list[Pair]:
+    def related(self, system: str, code: str, above: bool) -> CodeSet:
         """A code and all below it, or above it, in the hierarchy of its system."""
         operator = "generalizes" if above else "is-a"
         condition = {"property": "concept", "op": operator, "value": code}
         compose = {"include": [{"system": system, "filter": [condition]}]}
-        found = self._expanded({"resourceType": "ValueSet", "status": "active", "compose": compose}, most)
-        return list(dict.fromkeys([(system, code), *found]))
+        value_set = {"resourceType": "ValueSet", "status": "active", "compose": compose}
+        return CodeSet(self._terminology, value_set, ((system, code),))
 
     @cached_property
     def _terminology(self) -> Terminology:
         return terminology(self._exchange)
-
-    def _expanded(self, value_set: str | dict[str, Any], most: int) -> list[Pair]:
-        try:
-            found = self._terminology.expand(value_set, Wish(count=most + 1), now=self._exchange.access.now)
-        except (NotFound, Unprocessable) as error:
-            raise BadRequest(error.text, code=error.issues[0].code) from None
-        listed = found["expansion"].get("contains", ())
-        return [(each.get("system", ""), each["code"]) for each in listed]

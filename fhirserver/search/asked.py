@@ -12,7 +12,7 @@ from fhirserver.predicate import Cmp, Eq, Predicate, all_of, any_of
 from fhirserver.search import dates, escape, extract, numbers, ranges, terms, text, units
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
     from zoneinfo import ZoneInfo
 
     from fhirserver.search.parameters import Component, Parameter
@@ -21,19 +21,33 @@ if TYPE_CHECKING:
 Row = tuple[Cmp | Eq, ...]
 
 MOST_CODES: Final = 2000
-"""Codes that one value may stand for."""
+"""Codes that are searched by their terms; of more, those that the resources have are asked about."""
+MOST_LISTED: Final = 50_000
+"""Codes that are listed to find among them those that the resources have."""
 _MILLISECOND: Final = 1000
 _AFTER_LAST: Final = "\U0010ffff"
 
 
-class Codes(Protocol):
-    """The terminology. Each may return one more than `most`, and raises BadRequest for what it does not know."""
+class CodeSet(Protocol):
+    """What one value of `:in`, `:not-in`, `:above` or `:below` stands for, as pairs of system and code."""
 
-    def members(self, value_set: str, most: int) -> list[tuple[str, str]]:
-        """System and code of what is in a value set."""
+    def listed(self, most: int) -> Collection[tuple[str, str]] | None:
+        """All of them; None when there are more than `most`, or they cannot be listed at all."""
         ...
 
-    def related(self, system: str, code: str, above: bool, most: int) -> list[tuple[str, str]]:
+    def holds(self, system: str, code: str) -> bool:
+        """Whether a code is one of them. Raises BadRequest when that cannot be told."""
+        ...
+
+
+class Codes(Protocol):
+    """The terminology; what it does not know, it raises BadRequest for, at once or when it is asked."""
+
+    def members(self, value_set: str) -> CodeSet:
+        """What is in a value set."""
+        ...
+
+    def related(self, system: str, code: str, above: bool) -> CodeSet:
         """A code and what is above, or below, it."""
         ...
 
@@ -74,6 +88,10 @@ def token(name: str, asked: Parameter | Component, value: str, asker: Asker) -> 
     system = parts[0] if len(parts) == 2 else None
     if asked.booleans and code and code not in ("true", "false"):
         raise BadRequest(f"The value of {name} must be true or false.")
+    return _forms(name, asked, system, code, asker)
+
+
+def _forms(name: str, asked: Parameter | Component, system: str | None, code: str, asker: Asker) -> list[str]:
     if asked.bare:
         return _bare(name, asked, system, code)
     if system is None:
@@ -87,23 +105,48 @@ def token(name: str, asked: Parameter | Component, value: str, asker: Asker) -> 
     return list(dict.fromkeys(forms))
 
 
-def of_set(name: str, asked: Parameter, modifier: str, values: Iterable[str], asker: Asker) -> list[str]:
-    """The forms of all codes of value sets (`in`, `not-in`), or of those `above` or `below` codes, and of these."""
+def code_sets(name: str, asked: Parameter, modifier: str, values: Iterable[str], asker: Asker) -> list[CodeSet]:
+    """What values of `in`, `not-in`, `above` and `below` stand for."""
     if asker.codes is None or (asked.bare and not asked.systems):
         raise UnknownParameter(f"The modifier :{modifier} of {name.partition(':')[0]} is not offered here.")
+    if modifier in ("in", "not-in"):
+        return [asker.codes.members(escape.unescape(value)) for value in values]
+    pairs = [pair for value in values for pair in _coded(name, asked, value)]
+    return [asker.codes.related(system, code, modifier == "above") for system, code in pairs]
+
+
+def of_sets(name: str, asked: Parameter, sets: Iterable[CodeSet], asker: Asker) -> list[str] | None:
+    """The forms of all their codes; None for more than `MOST_CODES`."""
     found: set[tuple[str, str]] = set()
-    for value in values:
-        if modifier in ("in", "not-in"):
-            found.update(asker.codes.members(escape.unescape(value), MOST_CODES))
+    for each in sets:
+        listed = each.listed(MOST_CODES)
+        if listed is None or len(found.union(listed)) > MOST_CODES:
+            return None
+        found.update(listed)
+    return list(dict.fromkeys(form for pair in sorted(found) for form in _forms(name, asked, *pair, asker)))
+
+
+def among(
+    name: str, asked: Parameter, sets: Iterable[CodeSet], asker: Asker, forms: Collection[str]
+) -> Collection[str]:
+    """Those of the forms that stand for a code in one of the sets."""
+    found: set[str] = set()
+    for each in sets:
+        listed = each.listed(MOST_LISTED)
+        if listed is not None:
+            found.update(form for pair in listed for form in _forms(name, asked, *pair, asker) if form in forms)
         else:
-            for system, code in _coded(name, asked, value):
-                found.update(asker.codes.related(system, code, modifier == "above", MOST_CODES))
-        if len(found) > MOST_CODES:
-            raise BadRequest(
-                f"{name} stands for more than {MOST_CODES} codes: take a narrower value set or code.", code="too-costly"
-            )
-    pairs = ("|".join(escape.escape(each) for each in pair) for pair in sorted(found))
-    return list(dict.fromkeys(form for pair in pairs for form in token(name, asked, pair, asker)))
+            found.update(form for form in forms if _held(asked, each, form))
+    return found
+
+
+def _held(asked: Parameter, codes: CodeSet, form: str) -> bool:
+    """Whether a set that cannot be listed holds the code of a form, whose letters may have been made small."""
+    if asked.bare == terms.has_system(form):
+        return False
+    system, _, code = form[1:].partition("|")
+    systems = sorted(asked.systems) if asked.bare else ["" if system == "-" else system]
+    return any(codes.holds(each, spelt) for each in systems for spelt in dict.fromkeys((code, code.upper())))
 
 
 def _coded(name: str, asked: Parameter, value: str) -> list[tuple[str, str]]:

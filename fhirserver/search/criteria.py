@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fhirserver import predicate
@@ -9,6 +10,7 @@ from fhirserver.errors import BadRequest, UnknownParameter
 from fhirserver.predicate import Cmp, Contains, Elem, Eq, Exists, In, Or, Predicate, Prefix, all_of, any_of, negate
 from fhirserver.search import asked, escape, terms
 from fhirserver.search.parameters import RANGES, Parameter, Source
+from fhirserver.search.query import Chosen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -38,8 +40,11 @@ class Criterion(NamedTuple):
     value: str
 
 
-def compile_criterion(criterion: Criterion, asker: Asker) -> Predicate:
-    """The predicate of a criterion. Raises BadRequest, or UnknownParameter for a modifier that is not offered."""
+def compile_criterion(criterion: Criterion, asker: Asker) -> Predicate | Chosen:
+    """The predicate of a criterion; a join for one that stands for too many codes.
+
+    Raises BadRequest, or UnknownParameter for a modifier that is not offered.
+    """
     parameter, modifier = criterion.parameter, criterion.modifier
     _check_modifier(criterion, asker)
     values = escape.split(criterion.value, ",")
@@ -48,8 +53,7 @@ def compile_criterion(criterion: Criterion, asker: Asker) -> Predicate:
     if modifier == "missing":
         return _missing(criterion)
     if modifier in SETS and parameter.type == "token":
-        found = _of_set(criterion, values, asker)
-        return negate(found) if modifier == "not-in" else found
+        return _of_sets(criterion, values, asker)
     if modifier == "not":
         return negate(any_of(_token(criterion, value, asker) for value in values))
     compiler = _COMPILERS[parameter.type]
@@ -120,10 +124,16 @@ def _token(criterion: Criterion, value: str, asker: Asker) -> Predicate:
     return merged(_form(source.code, form) for source in parameter.sources for form in forms)
 
 
-def _of_set(criterion: Criterion, values: Iterable[str], asker: Asker) -> Predicate:
-    """By value sets or hierarchies: a term for each code."""
-    forms = asked.of_set(criterion.name, criterion.parameter, str(criterion.modifier), values, asker)
-    return merged(_form(source.code, form) for source in criterion.parameter.sources for form in forms)
+def _of_sets(criterion: Criterion, values: Iterable[str], asker: Asker) -> Predicate | Chosen:
+    """By value sets or hierarchies: a term for each code, or for each that the resources have."""
+    name, parameter, modifier = criterion.name, criterion.parameter, str(criterion.modifier)
+    sets = asked.code_sets(name, parameter, modifier, values, asker)
+    codes = tuple(source.code for source in parameter.sources)
+    forms = asked.of_sets(name, parameter, sets, asker)
+    if forms is None:
+        return Chosen(name, codes, partial(asked.among, name, parameter, sets, asker), modifier == "not-in")
+    found = merged(_form(code, form) for code in codes for form in forms)
+    return negate(found) if modifier == "not-in" else found
 
 
 def _form(code: str, form: str) -> Predicate:
@@ -139,7 +149,8 @@ def _of_type(criterion: Criterion, value: str) -> Predicate:
     )
 
 
-def _reference(criterion: Criterion, value: str, asker: Asker) -> Predicate:
+def compile_reference(criterion: Criterion, value: str, asker: Asker) -> Predicate:
+    """What refers to one resource."""
     parameter = criterion.parameter
     if criterion.modifier == "identifier":
         forms = asked.identifier(criterion.name, value)
@@ -211,7 +222,7 @@ def _implied(source: Source, forms: Iterable[str]) -> Predicate:
 
 _COMPILERS: Final[dict[str, Callable[[Criterion, str, Asker], Predicate]]] = {
     "token": _token,
-    "reference": _reference,
+    "reference": compile_reference,
     "string": _string,
     "uri": _uri,
     "date": _range,

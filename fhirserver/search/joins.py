@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from fhirserver.errors import BadRequest, UnknownParameter
 from fhirserver.predicate import Eq
 from fhirserver.search.asked import identity
-from fhirserver.search.criteria import Criterion, compile_criterion, merged
+from fhirserver.search.criteria import Criterion, compile_reference, merged
 from fhirserver.search.parameters import catalogue
 from fhirserver.search.patients import names_the_patient
 from fhirserver.search.query import Chain, Member, Query, Reverse, Target
@@ -71,7 +71,7 @@ def within(defs: Definitions, parameters: Parameters, query: Query, owner: str, 
     if owner == "Patient":
         return replace(query, joins=(Member(id_), *query.joins))
     conferring = [parameters.offered[code] for code in defs.compartment(owner)[parameters.type]]
-    conditions = [compile_criterion(Criterion(each.code, each, owner, id_), asker) for each in conferring]
+    conditions = [compile_reference(Criterion(each.code, each, owner, id_), id_, asker) for each in conferring]
     return replace(query, where=(merged(conditions), *query.where))
 
 

@@ -18,7 +18,7 @@ from fhirserver.search.criteria import Criterion, compile_criterion
 from fhirserver.search.index import own_bases
 from fhirserver.search.parameters import catalogue
 from fhirserver.search.patients import pinned
-from fhirserver.search.query import Query
+from fhirserver.search.query import Chosen, Query
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -128,8 +128,8 @@ class _Reader:
                 if ignored is None:
                     raise
                 ignored.append(name)
-        where, patients = _conditions(parameters, criteria, self._asker)
-        return Query(resource_type, tuple(where), patients, joins=tuple(found))
+        where, patients, chosen = _conditions(parameters, criteria, self._asker)
+        return Query(resource_type, tuple(where), patients, joins=(*found, *chosen))
 
     def _join(self, parameters: Parameters, name: str, value: str) -> Join:
         try:
@@ -161,20 +161,25 @@ def _includes(
 
 def _conditions(
     parameters: Parameters, criteria: Iterable[Criterion], asker: Asker
-) -> tuple[list[Predicate], frozenset[str] | None]:
+) -> tuple[list[Predicate], frozenset[str] | None, list[Chosen]]:
     """What all hold, and the patients that the search is limited to: a single one is itself a condition."""
     where: list[Predicate] = []
+    chosen: list[Chosen] = []
     patients: frozenset[str] | None = None
     for criterion in criteria:
-        where.append(compile_criterion(criterion, asker))
-        limited = pinned(parameters, criterion, where[-1])
+        compiled = compile_criterion(criterion, asker)
+        if isinstance(compiled, Chosen):
+            chosen.append(compiled)
+            continue
+        where.append(compiled)
+        limited = pinned(parameters, criterion, compiled)
         if limited is not None:
             patients = limited if patients is None else patients & limited
     if patients is not None and not patients:
         where = [FALSE]
     elif patients is not None and len(patients) == 1 and parameters.type != "Patient":
         where.insert(0, Eq("pat", *patients))
-    return where, patients
+    return where, patients, chosen
 
 
 def _check_size(params: Sequence[tuple[str, str]]) -> None:

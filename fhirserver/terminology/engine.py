@@ -66,6 +66,11 @@ class Terminology:
         membership = Membership(self.finder, self._kept, versions, forced, self._remote)
         return expansion.expand(membership, self._definition(membership, value_set), wish, now)
 
+    def members(self, value_set: str | Mapping[str, Any]) -> Collection[tuple[str, str]]:
+        """System and code of all that is in a value set. Raises as `expand`."""
+        membership = self._membership()
+        return membership.members(self._definition(membership, value_set)).keys()
+
     def in_value_set(
         self,
         value_set: str | Mapping[str, Any],
@@ -85,12 +90,12 @@ class Terminology:
             ]
         )
 
-    def holds(self, value_set: str, system: str, code: str) -> bool | None:
-        """Whether a code is in the value set of a canonical; None when that cannot be told."""
+    def holds(self, value_set: str | Mapping[str, Any], system: str, code: str) -> bool | None:
+        """Whether a code is in the value set (a canonical, or a resource); None when that cannot be told."""
         membership = self._membership()
         try:
-            return membership.holds(membership.definition(value_set), system, code) is not None
-        except Unprocessable:
+            return membership.holds(self._definition(membership, value_set), system, code) is not None
+        except (Unprocessable, NotFound):
             return None
 
     def in_code_system(

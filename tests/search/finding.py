@@ -11,6 +11,8 @@ from tests.search import stored
 from tests.search.naive import BASE
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from fhirserver.search import Query
 
 NOW = datetime(2025, 1, 1, tzinfo=UTC)
@@ -19,11 +21,20 @@ NOW = datetime(2025, 1, 1, tzinfo=UTC)
 class OneCode:
     """A terminology in which every value set and every hierarchy is of one code."""
 
-    def members(self, value_set: str, most: int) -> list[tuple[str, str]]:
-        return [("http://loinc.org", "718-7")]
+    def __init__(self, system: str = "http://loinc.org", code: str = "718-7") -> None:
+        self.pair = (system, code)
 
-    def related(self, system: str, code: str, above: bool, most: int) -> list[tuple[str, str]]:
-        return [(system, code)]
+    def members(self, value_set: str) -> OneCode:
+        return self
+
+    def related(self, system: str, code: str, above: bool) -> OneCode:
+        return OneCode(system, code)
+
+    def listed(self, most: int) -> Collection[tuple[str, str]]:
+        return [self.pair]
+
+    def holds(self, system: str, code: str) -> bool:
+        return (system, code) == self.pair
 
 
 def finds(resource: dict[str, Any], *params: tuple[str, str], zone: str = "UTC") -> bool:
