@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 from fhirserver.documents.cda import actors, narrative, values
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fhirserver.documents.cda.context import Context, Reference
     from fhirserver.documents.cda.node import Node
+
+    Entries = Callable[[Node, Context], list[Reference]]
 
 EMPTY: Final = "http://terminology.hl7.org/CodeSystem/list-empty-reason"
 _REASONS: Final = {
@@ -22,14 +26,17 @@ _REASONS: Final = {
 Section = dict[str, Any]
 
 
-def section(node: Node, ctx: Context) -> Section | None:
-    """Any section: its title, code, narrative, entries and inner sections; None when it says nothing."""
+def section(node: Node, ctx: Context, read: Entries | None = None) -> Section | None:
+    """Any section: its title, code, narrative, entries and inner sections; None when it says nothing.
+
+    `read` converts its entries, for sections that know them better than `entries` does.
+    """
     found, code = opening(node)
     own = actors.scope(node, ctx)
     if "authors" in own:
         found["author"] = list(own["authors"])
     with ctx.within(**own, section=code):
-        references = entries(node, ctx)
+        references = (read or entries)(node, ctx)
         inner = inner_sections(node, ctx)
     return closing(found, node, references, inner)
 

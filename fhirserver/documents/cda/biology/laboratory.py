@@ -1,0 +1,130 @@
+"""What the statements of a biology report take from those around them: report, chapter, performers, specimen, time."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from fhirserver.documents.cda import actors, values
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fhirserver.documents.cda.context import Context, Reference
+    from fhirserver.documents.cda.node import Node
+
+FUNCTION: Final = "http://hl7.org/fhir/StructureDefinition/event-performerFunction"
+PARTICIPATIONS: Final = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
+VALIDATED: Final = "AUTHEN"
+"""The function of who validated a result."""
+
+Resource = dict[str, Any]
+
+
+class Report(NamedTuple):
+    """A chapter under way: its DiagnosticReport, added to the context once it holds something."""
+
+    resource: Resource
+    statuses: list[str]
+    comments: list[str]
+
+
+class Level(NamedTuple):
+    """What holds for all results within a statement, unless one says otherwise."""
+
+    report: Report | None = None
+    categories: tuple[Resource, ...] = ()
+    performers: tuple[tuple[str | None, str], ...] = ()
+    """Function (v3-ParticipationType) and reference; None for who carried out the examination."""
+    devices: tuple[Reference, ...] = ()
+    effective: Resource | None = None
+    specimen: Reference | None = None
+
+
+class Laboratory:
+    """The biology of one document. `copies` are Attachments of the report as PDF."""
+
+    def __init__(self, level: Level) -> None:
+        self.level = level
+        self.copies: list[Resource] = []
+        self.reports: list[Resource] = []
+        self.specimens: dict[str, Reference] = {}
+
+    @contextmanager
+    def within(self, level: Level) -> Iterator[Level]:
+        outer, self.level = self.level, level
+        try:
+            yield level
+        finally:
+            self.level = outer
+
+
+def laboratory(node: Node, ctx: Context) -> Laboratory:
+    """The biology of the document under way; who carried it out is in the header."""
+    found = ctx.shared.get("biology")
+    if found is None:
+        root = node
+        while root.parent is not None:
+            root = root.parent
+        performers: dict[tuple[str | None, str], None] = {}
+        for event in root.all("documentationOf"):
+            act = event.one("serviceEvent")
+            for each in act.all("performer") if act is not None else ():
+                who = actors.participant(each, ctx)
+                if who is not None:
+                    performers[None, who["reference"]] = None
+        found = ctx.shared["biology"] = Laboratory(Level(performers=tuple(performers)))
+    assert isinstance(found, Laboratory)  # noqa: S101 the key is this room's
+    return found
+
+
+def narrowed(node: Node, ctx: Context, level: Level) -> Level:
+    """The level within a statement: its own performers, validators, authors, devices and time before those outside.
+
+    Whoever is named here for a function replaces those who were named for it further out.
+    """
+    own: list[tuple[str | None, str]] = []
+    devices: list[Reference] = []
+    for each in node.kids:
+        if each.name == "performer":
+            function: str | None = None
+        elif each.name == "author":
+            function = "AUT"
+        elif each.name == "participant" and each.attributes.get("typeCode") in _FUNCTIONS:
+            function = each.get("typeCode")
+        else:
+            continue
+        each.templates  # noqa: B018 read
+        who = actors.participant(each, ctx)
+        if who is None:
+            continue
+        if function == "DEV" or ctx.resource(who)["resourceType"] == "Device":
+            devices.append(who)
+        else:
+            own.append((function, who["reference"]))
+    functions = {function for function, _ in own}
+    performers = (*own, *(each for each in level.performers if each[0] not in functions)) if own else level.performers
+    return level._replace(
+        performers=performers,
+        devices=tuple(devices) or level.devices,
+        effective=values.when(node.one("effectiveTime")) or level.effective,
+    )
+
+
+_FUNCTIONS: Final = frozenset({"AUTHEN", "RESP", "DEV", "PRF", "SPRF", "PPRF", "VRF", "ENT"})
+
+
+def performer(level: Level) -> list[Resource]:
+    """`Observation.performer`: who carried it out, then those with another function, which an extension names."""
+    listed = sorted(level.performers, key=lambda each: each[0] is not None)
+    return [{**({"extension": [_function(code)]} if code else {}), "reference": url} for code, url in listed]
+
+
+def _function(code: str) -> Resource:
+    concept = {"coding": [{"system": PARTICIPATIONS, "code": code}]}
+    return {"url": FUNCTION, "valueCodeableConcept": concept}
+
+
+def participants(node: Node) -> list[Node]:
+    """The participants of a statement that are none of those of `narrowed`."""
+    return [each for each in node.all("participant") if each.attributes.get("typeCode") not in _FUNCTIONS]

@@ -1,0 +1,134 @@
+"""Specimens: the procedure of collection, and its reception at the laboratory, as Specimen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from fhirserver import jsontext
+from fhirserver.documents.cda import actors, values
+from fhirserver.documents.cda.biology.comments import comment
+
+if TYPE_CHECKING:
+    from fhirserver.documents.cda.biology.laboratory import Laboratory
+    from fhirserver.documents.cda.context import Context, Reference
+    from fhirserver.documents.cda.node import Node
+
+ENTITIES: Final = "http://terminology.hl7.org/CodeSystem/v3-EntityClass"
+MICROORGANISM: Final = {"coding": [{"system": ENTITIES, "code": "MIC"}]}
+"""The type of the Specimen that stands for an isolate."""
+RECEPTION: Final = ("1.3.6.1.4.1.19376.1.3.1.3", "1.2.250.1.213.1.1.3.107")
+
+Resource = dict[str, Any]
+
+
+def specimen(node: Node, ctx: Context, lab: Laboratory) -> Reference:
+    """A collection as Specimen; the same specimen stated again is the same resource."""
+    node.templates  # noqa: B018 read
+    resource: Resource = {"resourceType": "Specimen"}
+    identifiers = actors.identifiers(node)
+    kinds: list[Resource] = []
+    collection: Resource = {}
+    for each in node.all("participant"):
+        role = each.one("participantRole")
+        if role is not None and each.attributes.get("typeCode") in ("PRD", "SPC", None):
+            each.get("typeCode")
+            identifiers += _material(role, kinds, collection)
+    if identifiers:
+        resource["identifier"] = identifiers
+    if kinds:
+        resource["type"] = kinds[0]
+    resource["subject"] = ctx.patient
+    received = _reception(node, resource, ctx)
+    if received:
+        resource["receivedTime"] = received
+    collection = {**_collection(node, ctx), **collection}
+    if collection:
+        resource["collection"] = collection
+    return _once(resource, node, ctx, lab)
+
+
+def _material(role: Node, kinds: list[Resource], collection: Resource) -> list[Resource]:
+    """Identifiers of what was taken; its kind and quantity go where they belong."""
+    if role.attributes.get("classCode") == "SPEC":
+        role.get("classCode")
+    entity = role.one("playingEntity")
+    if entity is not None:
+        entity.get("classCode")
+        kind = values.concept(entity.one("code"))
+        description = values.said(entity.one("desc")) or values.organization_name(entity.one("name"))
+        if description:
+            kind = {**(kind or {}), "text": description} if "text" not in (kind or {}) else kind
+        if kind:
+            kinds.append(kind)
+        quantity = values.quantity(entity.one("quantity"))
+        if quantity:
+            collection["quantity"] = quantity
+    return actors.identifiers(role)
+
+
+def _collection(node: Node, ctx: Context) -> Resource:
+    found: Resource = {}
+    for each in node.all("performer"):
+        who = actors.participant(each, ctx)
+        if who is not None and ctx.resource(who)["resourceType"] in ("Practitioner", "PractitionerRole"):
+            found.setdefault("collector", who)
+    found.update(values.when(node.one("effectiveTime"), "collected"))
+    method = values.concept(node.one("methodCode")) or values.concept(node.one("code"))
+    if method:
+        found["method"] = method
+    site = values.concept(node.one("targetSiteCode")) or values.concept(node.one("approachSiteCode"))
+    if site:
+        found["bodySite"] = site
+    return found
+
+
+def _reception(node: Node, resource: Resource, ctx: Context) -> str | None:
+    """When the specimen came to the laboratory; comments on the way go to `note`."""
+    received = None
+    values.code(node.one("statusCode"))
+    for relation in node.all("entryRelationship"):
+        act = relation.one("act")
+        if act is None:
+            continue
+        roots = [root for root, _ in act.templates]
+        code = act.one("code")
+        is_reception = any(root in RECEPTION for root in roots) or (
+            code is not None and code.attributes.get("code") == "SPRECEIVE"
+        )
+        if is_reception:
+            received = received or values.date_time(act.one("effectiveTime"))
+            values.coding(code)
+            values.code(act.one("statusCode"))
+        elif note := comment(act, ctx):
+            relation.get("typeCode")
+            relation.get("inversionInd")
+            resource.setdefault("note", []).append(note)
+    return received
+
+
+def isolate(node: Node, source: Reference | None, ctx: Context, lab: Laboratory) -> tuple[Reference, Resource | None]:
+    """The Specimen of a microorganism that was isolated (`specimen` of an organizer), and what it is."""
+    node.get("typeCode")
+    role = node.one("specimenRole")
+    kinds: list[Resource] = []
+    identifiers = _material(role, kinds, {}) if role is not None else []
+    resource: Resource = {"resourceType": "Specimen"}
+    if identifiers:
+        resource["identifier"] = identifiers
+    resource["type"] = MICROORGANISM
+    resource["subject"] = ctx.patient
+    if source is not None:
+        resource["parent"] = [source]
+    return _once(resource, node, ctx, lab), kinds[0] if kinds else None
+
+
+def _once(resource: Resource, node: Node, ctx: Context, lab: Laboratory) -> Reference:
+    key = jsontext.dump(resource.get("identifier") or [node.xpath, resource]).decode()
+    known = lab.specimens.get(key)
+    if known is None:
+        known = lab.specimens[key] = ctx.add(resource, "derived", node)
+    else:
+        held = ctx.resource(known)
+        for name, value in resource.items():
+            held.setdefault(name, value)
+    return known
