@@ -1,0 +1,11 @@
+"""The corpus: every document of `examples/cda` by name."""
+
+from __future__ import annotations
+
+from tools.cda import level1
+from tools.cda.header import written
+
+
+def documents() -> dict[str, bytes]:
+    """Name to file, the same bytes each time."""
+    return {name: written(document) for name, document in level1.DOCUMENTS.items()}
