@@ -56,7 +56,7 @@ def observation(node: Node, ctx: Context) -> list[Reference]:
     lab = laboratory(node, ctx)
     level = narrowed(node, ctx, lab.level)
     resource, reference = _begun(node, ctx, level)
-    _value(node, resource, ctx)
+    observed(node, resource, ctx)
     found = [each for each in map(interpretation, node.all("interpretationCode")) if each]
     if found:
         resource["interpretation"] = found
@@ -151,11 +151,11 @@ def _begun(node: Node, ctx: Context, level: Level) -> tuple[Resource, Reference]
     resource["code"] = values.required(node.one("code"))
     resource["subject"] = ctx.patient
     resource.update(level.effective or {})
-    _text(node, resource)
+    wording(node, resource)
     return resource, ctx.add(resource, "derived", node)
 
 
-def _text(node: Node, resource: Resource) -> None:
+def wording(node: Node, resource: Resource) -> None:
     """`text` mostly refers to the narrative of the section, which Composition keeps; words of its own are a note."""
     text = node.one("text")
     if text is None:
@@ -169,7 +169,7 @@ def _text(node: Node, resource: Resource) -> None:
         reference.get("value")
 
 
-def _value(node: Node, resource: Resource, ctx: Context) -> None:
+def observed(node: Node, resource: Resource, ctx: Context) -> None:
     """`value[x]`; a second amount of the same is a translation into another unit. Without value: why."""
     listed = node.all("value")
     for each in listed:
