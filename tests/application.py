@@ -10,6 +10,7 @@ import json
 import uuid
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,13 +26,13 @@ from fhirserver.access import Requester
 from fhirserver.app import create_app, create_services
 from fhirserver.auth import DEVELOPMENT_ISSUER, SigningKey, development_claims, sign
 from fhirserver.rest.guides import Guides
+from fhirserver.rest.jobs.background import Background
 from fhirserver.settings import Settings
 from fhirserver.store import Store
 from tests.database import embedded_uri
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
-    from datetime import datetime
 
     from flask import Flask
 
@@ -210,6 +211,16 @@ class Application:
         return Application(replace(self.services, settings=replace(self.services.settings, **settings)))
 
     def counts(self) -> dict[str, int]:
+    def work(self, minutes: int = 1) -> int:
+        """Carries out what goes on after the answers, as the background thread of a worker does some time later.
+
+        How many jobs it was."""
+        return Background(self.app, self.services).work(datetime.now(UTC) + timedelta(minutes=minutes))
+
+    def purge(self) -> None:
+        """Throws away what is not kept any longer, as the background thread does."""
+        Background(self.app, self.services).purge()
+
         """Documents by collection of resources: equal before and after what stores nothing."""
         with MongoClient[dict[str, Any]](self.services.settings.mongo) as client:
             database = client[self.services.settings.database]

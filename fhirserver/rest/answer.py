@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fhirserver import jsontext
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from fhirserver.audit import Event
@@ -17,12 +18,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Answer:
-    """Status, body as JSON bytes (none: no body), headers, and the trace still to be stored (none: stored already)."""
+    """Status, body as JSON bytes (none: no body), headers, and the trace still to be stored (none: stored already).
+
+    `parts` are a body of another kind, which goes out as it comes; the headers then have its `Content-Type`.
+    """
 
     status: int
     body: bytes | None = None
     headers: dict[str, str] = field(default_factory=dict)
     event: Event | None = None
+    parts: Iterable[bytes] | None = None
 
 
 def of_value(status: int, value: Any, event: Event | None = None) -> Answer:

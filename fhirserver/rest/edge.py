@@ -15,6 +15,7 @@ from fhirserver.outcome import Issue, outcome
 from fhirserver.rest import inner, negotiate
 from fhirserver.rest.answer import Answer
 from fhirserver.rest.exchange import Exchange
+from fhirserver.rest.jobs import deferring
 from fhirserver.rest.negotiate import FHIR_XML, Wanted
 from fhirserver.rest.routes import ROUTES, Route
 
@@ -86,7 +87,8 @@ def _view(route: Route) -> Callable[..., Response]:
             exchange = Exchange(services(), request)
             exchange.inner = inner
             inner.check_path(exchange, path)
-            answer: Answer = route.handler(exchange, **path)
+            deferred = deferring.begun(exchange, route.name) if exchange.prefer.asynchronous else None
+            answer: Answer = deferred or route.handler(exchange, **path)
         except FhirError as error:
             answer = inner.refusal(route, error, path)
         return _traced(exchange, answer)
@@ -113,6 +115,8 @@ def _wanted() -> Wanted:
 
 def _respond(answer: Answer, wanted: Wanted | None = None) -> Response:
     """The answer in the form that is wanted; without one, as the request says if it can be done, else JSON."""
+    if answer.parts is not None:
+        return _private(Response(answer.parts, answer.status, dict(answer.headers)))
     if wanted is None:
         try:
             wanted = _wanted()
@@ -127,7 +131,11 @@ def _respond(answer: Answer, wanted: Wanted | None = None) -> Response:
         del response.headers["Content-Type"]
     else:
         response.headers["Content-Type"] = f"{wanted.media}; charset=utf-8"
-    response.headers["Cache-Control"] = "no-store" if answer.status != 304 else "private"
+    return _private(response)
+
+
+def _private(response: Response) -> Response:
+    response.headers["Cache-Control"] = "no-store" if response.status_code != 304 else "private"
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from flask import Request
 
+    from fhirserver.access import Requester
     from fhirserver.rest.answer import Answer
     from fhirserver.rest.services import Services
     from fhirserver.store import View
@@ -50,15 +51,16 @@ class Inner(Protocol):
 class Exchange:
     """A request by an authenticated requester. Raises Unauthenticated or NotAcceptable when it is made.
 
+    `requester` is who asks when that is known already: the request was taken before, to be carried out later.
     `inner` carries out requests within this one (`rest.inner`): the edge gives it to those that come from outside.
     """
 
     inner: Inner
 
-    def __init__(self, services: Services, request: Request) -> None:
+    def __init__(self, services: Services, request: Request, requester: Requester | None = None) -> None:
         self.services = services
         self.request = request
-        requester = services.verifier.requester(request.headers.get("Authorization"))
+        requester = requester or services.verifier.requester(request.headers.get("Authorization"))
         self.access = Access.of(requester, services.clock())
         media = negotiate.answer_type(request.headers.get("Accept"), self._general("_format"))
         self.wanted = negotiate.Wanted(media, self._general("_pretty") == "true")
@@ -67,7 +69,8 @@ class Exchange:
     def within(self, request: Request, view: View | None = None) -> Exchange:
         """A request of the same requester at the same moment, through `view` when it is given; answered in JSON."""
         made = copy(self)
-        made.__dict__.pop("_fields", None)
+        for name in ("_fields", "_taken"):
+            made.__dict__.pop(name, None)
         made.request, made.wanted = request, negotiate.Wanted()
         if view is not None:
             made.__dict__["view"] = view
@@ -126,6 +129,9 @@ class Exchange:
 
     def _content(self, limit: int) -> bytes:
         """The body to its end; one that ends before its announced length is not taken for whole."""
+        taken: bytes | None = self.__dict__.get("_taken")
+        if taken is not None:
+            return taken
         announced = self.request.content_length or 0
         parts, size = [], 0
         while announced <= limit >= size and (part := self.request.stream.read(limit + 1 - size)):
@@ -135,4 +141,5 @@ class Exchange:
             raise TooLarge(f"The body is larger than {limit} bytes, the most that is taken here.")
         if size < announced:
             raise BadRequest(f"The body ended after {size} of {announced} bytes.", code="structure")
-        return b"".join(parts)
+        self._taken = b"".join(parts)
+        return self._taken

@@ -40,6 +40,7 @@ class Prefer(NamedTuple):
 
     returns: str | None = None
     lenient: bool = False
+    asynchronous: bool = False
 
 
 @lru_cache(maxsize=256)
@@ -76,7 +77,7 @@ def body_type(content_type: str | None) -> str:
 
 def prefer(header: str | None) -> Prefer:
     """The preferences among those that FHIR defines; the first of each kind counts."""
-    returns, lenient = None, None
+    returns, lenient, asynchronous = None, None, False
     for part in re.split(r"[,;]", header or ""):
         name, _, value = part.strip().partition("=")
         value = value.strip().strip('"')
@@ -84,7 +85,8 @@ def prefer(header: str | None) -> Prefer:
             returns = value
         if name.strip().lower() == "handling" and lenient is None:
             lenient = value == "lenient"
-    return Prefer(returns, bool(lenient))
+        asynchronous = asynchronous or name.strip().lower() == "respond-async"
+    return Prefer(returns, bool(lenient), asynchronous)
 
 
 def if_match(header: str | None) -> int | None:

@@ -9,6 +9,7 @@ from fhirserver.rest.bundle import process
 from fhirserver.rest.create import create
 from fhirserver.rest.delete import delete, delete_where
 from fhirserver.rest.history import history_instance, history_system, history_type
+from fhirserver.rest.jobs.status import job_cancel, job_file, job_status
 from fhirserver.rest.metadata import metadata
 from fhirserver.rest.operations.table import OPERATIONS
 from fhirserver.rest.operations.versions import versions
@@ -84,3 +85,6 @@ ROUTES: Final = (
         for name, method, path in each.paths()
     ),
 )
+    _route("job-status", "GET", "/$job-status", job_status, "operation", "How asynchronous work stands, or its result"),
+    _route("job-cancel", "DELETE", "/$job-status", job_cancel, "operation", "End asynchronous work, delete its result"),
+    _route("job-file", "GET", "/$job-file", job_file, "operation", "A file of an export"),

@@ -65,10 +65,13 @@ def worker() -> Gate:
     """The application of one worker process, behind its gate."""
     die_with_parent(signal.SIGKILL)
     from fhirserver.app import create_app, create_services
+    from fhirserver.rest.jobs.background import Background
     from fhirserver.serving.gate import Gate
 
     settings = settings_.load()
-    app = create_app(create_services(settings))
+    services = create_services(settings)
+    app = create_app(services)
+    Background(app, services).start()
     return Gate(
         app,
         working=settings.threads,

@@ -126,7 +126,9 @@ def test_other_bodies_are_not(content_type: str | None) -> None:
     ],
 )
 def test_preferences(header: str | None, returns: str | None, lenient: bool) -> None:
-    assert negotiate.prefer(header) == (returns, lenient)
+    found = negotiate.prefer(header)
+    assert (found.returns, found.lenient) == (returns, lenient)
+    assert found.asynchronous == ("respond-async" in (header or ""))
 
 
 def test_if_match_names_one_version() -> None:

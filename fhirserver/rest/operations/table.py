@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from fhirserver.rest.jobs.export import export
 from fhirserver.rest.operations.document import document
 from fhirserver.rest.operations.everything import everything
 from fhirserver.rest.operations.expand import expand
@@ -58,7 +59,12 @@ def _own(name: str, type: str, handler: Callable[..., Any], summary: str, **leve
     return Operation(name, type, handler, f"{OWN_DEFINITIONS}{name}", summary, **({"methods": (), **levels}))
 
 
+_BULK: Final = "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/"
+
 OPERATIONS: Final = (
+    Operation("export", "", export, f"{_BULK}export", "A copy in bulk of all", (), (), _BOTH),
+    Operation("export", "Patient", export, f"{_BULK}patient-export", "A copy in bulk of all records", _BOTH, ()),
+    Operation("export", "Group", export, f"{_BULK}group-export", "A copy in bulk of the records of a group", (), _BOTH),
     _operation("expand", "ValueSet", expand, "The codes of a value set"),
     _operation("validate-code", "ValueSet", validate_code, "Whether a code is in a value set"),
     _operation("lookup", "CodeSystem", lookup, "What is known of a code", instance=()),

@@ -1,0 +1,76 @@
+"""How a job stands, what came of it, and its files (Bulk Data Access 2.0, "Bulk Data Status Request", "Output File
+Request"; https://hl7.org/fhir/R4/async.html)."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from fhirserver.audit import Event
+from fhirserver.errors import BadRequest
+from fhirserver.rest.answer import Answer, http_date
+from fhirserver.rest.jobs.asking import FILE, RETRY_AFTER, own, unknown
+
+if TYPE_CHECKING:
+    from fhirserver.rest.exchange import Exchange
+    from fhirserver.store import Job
+
+
+def job_status(exchange: Exchange) -> Answer:
+    """`GET $job-status?id=`: 202 with `X-Progress` while it goes on, then what came of it."""
+    job = own(exchange, _id(exchange))
+    if job.state == "open":
+        return Answer(202, None, {"X-Progress": job.told[:100], "Retry-After": RETRY_AFTER})
+    headers = {"Expires": http_date(job.kept)} if job.kept else {}
+    if job.state == "failed":
+        return Answer(int(job.result["status"]), json.dumps(job.result["outcome"]).encode(), headers)
+    if job.kind == "export":
+        content = json.dumps(_manifest(exchange, job)).encode()
+        media = {"Content-Type": "application/json", "Content-Length": str(len(content))}
+        return Answer(200, None, {**headers, **media}, parts=[content])
+    content = b"".join(exchange.services.store.files.read(job.result["file"]))
+    return Answer(200, content, headers)
+
+
+def job_cancel(exchange: Exchange) -> Answer:
+    """`DELETE $job-status?id=`: the job ends, what came of it is deleted; from now on it is unknown."""
+    job = own(exchange, _id(exchange))
+    if not exchange.services.store.jobs.cancel(job.id):
+        raise unknown()
+    return Answer(202)
+
+
+def job_file(exchange: Exchange) -> Answer:
+    """`GET $job-file?id=`: one file of an export, as it was written; whose data it tells is traced."""
+    file = exchange.services.store.files.find(_id(exchange))
+    if file is None or file.owner is None:
+        raise unknown()
+    job = own(exchange, file.owner)
+    listed = {each["id"]: each for each in job.result.get("files", ())}
+    if file.id not in listed:
+        raise unknown()
+    query = f"{FILE}?id={file.id} ({listed[file.id]['type']})"
+    event = Event("operation", 200, query=query, patients=tuple(file.facts.get("patients", ())))
+    headers = {"Content-Type": file.media, "Content-Length": str(file.length)}
+    return Answer(200, None, headers, event, parts=exchange.services.store.files.read(file.id))
+
+
+def _manifest(exchange: Exchange, job: Job) -> dict[str, Any]:
+    base = exchange.services.base
+    return {
+        "transactionTime": job.result["at"],
+        "request": job.asked["request"],
+        "requiresAccessToken": True,
+        "output": [
+            {"type": each["type"], "url": f"{base}/{FILE}?id={each['id']}", "count": each["count"]}
+            for each in job.result["files"]
+        ],
+        "error": [],
+    }
+
+
+def _id(exchange: Exchange) -> str:
+    ids = [value for name, value in exchange.params if name == "id"]
+    if len(ids) != 1 or len(exchange.params) > 1:
+        raise BadRequest("Say which by the one parameter id.")
+    return ids[0]

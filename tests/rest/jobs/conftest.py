@@ -1,0 +1,3 @@
+from tests.application import application, applications, embedded_uri
+
+__all__ = ["application", "applications", "embedded_uri"]
