@@ -29,14 +29,18 @@ _DUPLICATE: Final = 11000
 def touch(locks: Collection[dict[str, Any]], keys: Iterable[str], session: ClientSession) -> None:
     """Writes the documents of the keys. Raises what makes the transaction run again when another one is at them."""
     numbers = sorted({_bucket(key) for key in keys})
-    if not numbers:
+    write(locks, [UpdateOne({"_id": number}, {"$inc": {"n": 1}}, upsert=True) for number in numbers], session)
+
+
+def write(collection: Collection[dict[str, Any]], updates: list[UpdateOne], session: ClientSession) -> None:
+    """Sends updates of documents that transactions meet at, each by its `_id`; raises as `touch` does."""
+    if not updates:
         return
-    updates = [UpdateOne({"_id": number}, {"$inc": {"n": 1}}, upsert=True) for number in numbers]
     try:
-        locks.bulk_write(updates, session=session)
+        collection.bulk_write(updates, ordered=False, session=session)
     except BulkWriteError as error:
         if {fault.get("code") for fault in error.details.get("writeErrors", ())} <= {_DUPLICATE, WRITE_CONFLICT}:
-            raise OperationFailure("another transaction looks for the same", WRITE_CONFLICT) from error
+            raise OperationFailure("another transaction is at the same document", WRITE_CONFLICT) from error
         raise
 
 

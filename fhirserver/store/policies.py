@@ -6,26 +6,30 @@ policy increments one of the `links` documents of each such reference, who write
 so that the two conflict and one of them runs again; two rebuilds conflict seldom.
 
 What was compiled is kept by the policy's stamp, never by time: a policy that was rebuilt, or whose transaction was
-undone, has another. Every request reads the stamps, so a Consent is in force on the very next request of every worker.
+undone, has another. Every request reads the stamps, or across patients those of `actors`, so a Consent is in force on
+the very next request of every worker.
 """
 
 from __future__ import annotations
 
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
-from zlib import crc32
 
 from bson import ObjectId
 from pymongo import ASCENDING, IndexModel, UpdateOne
-from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure
+from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from fhirserver import jsontext
-from fhirserver.access import Access, Part, Policy, Requester, build, compose, part, scopes, settled
+from fhirserver.access import Access, Part, Policy, Requester, build, compose, part, reach, scopes, settled
 from fhirserver.access import keys as actor_keys
 from fhirserver.errors import Unprocessable
-from fhirserver.store import bodies
+from fhirserver.store import bodies, locks
+from fhirserver.store.across import Across, Stamped, holds
+from fhirserver.store.actors import BATCH, POLICIES, SHARDS, Actors, shard
+from fhirserver.predicate import FALSE, all_of
 from fhirserver.store.envelope import unpacked
 from fhirserver.store.errors import WRITE_CONFLICT
+from fhirserver.store.kept import Kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -34,6 +38,7 @@ if TYPE_CHECKING:
     from pymongo.client_session import ClientSession
     from pymongo.database import Database
 
+    from fhirserver.access.scopes import Search
     from fhirserver.predicate import Predicate
 
 Row = dict[str, Any]
@@ -47,27 +52,33 @@ WATCHED: Final = frozenset({
 """Types of which a write calls for `refresh` with their reference: policies may depend on what they say."""
 
 _ACTORS: Final = frozenset({"Practitioner", "PractitionerRole", "Organization"})
-_SHARDS: Final = 4
-_KEPT: Final = 100_000
-_BATCH: Final = 1000
+_POLICIES_KEPT: Final = 20_000
+"""Policies, one of many Consents counting as so many."""
+_PARTS_KEPT: Final = 20_000
 _DEPTH: Final = 5
 
 
-class _Kept(NamedTuple):
+class _Part(NamedTuple):
+    stamp: ObjectId
     since: datetime
     part: Part
 
 
 class Policies:
-    """The policies of one database, for one process: what the store asks who may see what."""
+    """The policies of one database, for one process: what the store asks who may see what.
 
-    def __init__(self, database: Database[Row]) -> None:
-        self._database = database
-        self._policies = database["policy"]
+    `search` understands the search parts of scopes.
+    """
+
+    def __init__(self, database: Database[Row], search: Search = scopes.unsearched) -> None:
+        self._database, self._search = database, search
+        self._policies = database[POLICIES]
         self._links = database["links"]
         self._made = False
-        self._known: dict[str, tuple[ObjectId, Policy]] = {}
-        self._parts: dict[tuple[Requester, str, ObjectId, bool], _Kept] = {}
+        self._known: Kept[str, Stamped] = Kept(_POLICIES_KEPT)
+        self._parts: Kept[tuple[Requester, str, str], _Part] = Kept(_PARTS_KEPT)
+        self._actors = Actors(database)
+        self._across = Across(self._actors, self._loaded)
 
     def predicate(
         self,
@@ -77,21 +88,31 @@ class Policies:
         session: ClientSession | None = None,
     ) -> Predicate:
         """What the requester may see of a type. `patients`: the ids that the request is limited to, if it is."""
+        reached = reach(access, resource_type, access.letters, self._search)
+        if reached == FALSE:
+            return FALSE
+        return all_of((self._ruled(access, resource_type, patients, session), reached))
+
+    def _ruled(
+        self, access: Access, resource_type: str, patients: frozenset[str] | None, session: ClientSession | None
+    ) -> Predicate:
+        """What the rules let him see, whatever his scopes reach."""
         if (certain := settled(access, resource_type)) is not None:
             return certain
         who, represented = access.requester, None
-        stamps = self._concerned(who, resource_type, patients, session)
-        policies = self._loaded(stamps, session)
         if who.kind == "representative" and who.patient is not None:
             represented = next(iter(self.load([who.patient], session)), None)
-        parts = [
-            (each.patient, self._part(access, resource_type, each, stamps[each.patient], patients)) for each in policies
-        ]
+        if who.kind in ("patient", "representative") and scopes.levels(who, resource_type, "rs") == {"patient"}:
+            return compose(access, resource_type, (), represented, patients).predicate
+        if patients is None:
+            return self._across.predicate(access, resource_type, represented, session)
+        found = self._loaded(self._stamps(_among(patients), session), session)
+        parts = [(each, self._part(access, resource_type, policy, stamp)) for each, (stamp, policy) in found.items()]
         return compose(access, resource_type, parts, represented, patients).predicate
 
     def load(self, patients: Iterable[str], session: ClientSession | None = None) -> list[Policy]:
         """The policies of these patients, of those that have one."""
-        return self._loaded(self._stamps(_among(patients), session), session)
+        return [policy for _, policy in self._loaded(self._stamps(_among(patients), session), session).values()]
 
     def refresh(
         self,
@@ -107,14 +128,14 @@ class Policies:
         """
         self._make()
         written = frozenset(references)
-        self._touch([(name, shard) for name in sorted(written) for shard in range(_SHARDS)], session)
+        self._touch([(name, each) for name in sorted(written) for each in range(SHARDS)], session)
         concerned = set(patients)
         for name in written:
             concerned.update(row["_id"] for row in self._policies.find({"refs": name}, {"_id": 1}, session=session))
         known = {each.patient: each.derived for each in self.load(derived, session)} if derived else {}
         concerned.update(each for each, types in derived.items() if not known.get(each, frozenset()).issuperset(types))
-        for patient in sorted(concerned):
-            self._rebuild(patient, session, derived.get(patient, ()))
+        changed = {each: self._rebuild(each, session, derived.get(each, ())) for each in sorted(concerned)}
+        self._actors.touch(changed, session)
 
     def identifiers(
         self, references: Iterable[str], session: ClientSession | None = None
@@ -122,13 +143,14 @@ class Policies:
         """National actor keys by local reference, of those that are here and have any; a role's are those of both."""
         return self._resolve(references, session)[0]
 
-    def _rebuild(self, patient: str, session: ClientSession, derived: Iterable[str]) -> None:
+    def _rebuild(self, patient: str, session: ClientSession, derived: Iterable[str]) -> set[str]:
+        """The actor keys to whom the policy is another now: those that it names, or named before."""
         previous = self._policies.find_one({"_id": patient}, session=session)
         resource = self._resources("Patient", {"_id": patient}, session).get(f"Patient/{patient}")
         if resource is None and previous is None:
             if derived:
                 raise Unprocessable("The patient of the document has no record here.")
-            return
+            return set()
         consents = self._resources("Consent", {"pat": patient}, session)
         teams = self._resources("CareTeam", {"pat": patient}, session)
         self._follow_teams(consents, teams, session)
@@ -140,17 +162,17 @@ class Policies:
         )
         built["refs"] = sorted({*built["refs"], *(hop for name in built["refs"] for hop in hops.get(name, ()))})
         built["derived"] = sorted({*(previous or {}).get("derived", ()), *derived})
-        shard = crc32(patient.encode()) % _SHARDS
-        links = [(name, shard) for name in built["refs"] if name.partition("/")[0] in WATCHED]
+        links = [(name, shard(patient)) for name in built["refs"] if name.partition("/")[0] in WATCHED]
         self._touch(links, session)
         if previous is not None and {**previous, **built} == previous:
-            return
+            return set()
         epoch = previous["epoch"] + 1 if previous else 1
         whole = built | {"epoch": epoch, "stamp": ObjectId()}
         try:
             self._policies.replace_one({"_id": patient}, whole, upsert=True, session=session)
         except DuplicateKeyError as error:
-            raise _again() from error
+            raise OperationFailure("write conflict", WRITE_CONFLICT) from error
+        return {*built["actors"], *(previous["actors"] if previous else ())}
 
     def _follow_teams(
         self, consents: Mapping[str, Resource], teams: dict[str, Resource], session: ClientSession
@@ -223,57 +245,36 @@ class Policies:
         return {f"{type_}/{row['_id']}": jsontext.parse(unpacked(row)) for row in rows}
 
     def _touch(self, links: list[tuple[str, int]], session: ClientSession) -> None:
-        if not links:
-            return
-        updates = [UpdateOne({"_id": f"{name}#{shard}"}, {"$inc": {"n": 1}}, upsert=True) for name, shard in links]
-        try:
-            self._links.bulk_write(updates, ordered=False, session=session)
-        except BulkWriteError as error:
-            codes = {fault.get("code") for fault in error.details.get("writeErrors", ())}
-            if codes <= {11000, WRITE_CONFLICT}:
-                raise _again() from error
-            raise
-
-    def _concerned(
-        self, who: Requester, resource_type: str, patients: frozenset[str] | None, session: ClientSession | None
-    ) -> dict[str, ObjectId]:
-        """Stamps by patient: of those the request is limited to, or of all that name the requester."""
-        if who.kind in ("patient", "representative") and scopes.levels(who, resource_type, "rs") == {"patient"}:
-            return {}
-        if patients is not None:
-            return self._stamps(_among(patients), session)
-        found: dict[str, ObjectId] = {}
-        for key in sorted(who.named):
-            found |= self._stamps({"actors": key}, session)
-        return found
+        updates = [UpdateOne({"_id": f"{name}#{place}"}, {"$inc": {"n": 1}}, upsert=True) for name, place in links]
+        locks.write(self._links, updates, session)
 
     def _stamps(self, where: Row, session: ClientSession | None) -> dict[str, ObjectId]:
-        rows = self._policies.find(where, {"stamp": 1}, session=session, batch_size=10 * _BATCH)
-        return {row["_id"]: row["stamp"] for row in rows}
+        return {row["_id"]: row["stamp"] for row in self._policies.find(where, {"stamp": 1}, session=session)}
 
-    def _loaded(self, stamps: Mapping[str, ObjectId], session: ClientSession | None) -> list[Policy]:
-        missing = [each for each, stamp in stamps.items() if self._known.get(each, (None,))[0] != stamp]
-        found: dict[str, Policy] = {}
-        if len(self._known) > _KEPT:
-            self._known.clear()
-            missing = list(stamps)
-        for start in range(0, len(missing), _BATCH):
-            for row in self._policies.find({"_id": {"$in": missing[start : start + _BATCH]}}, session=session):
-                found[row["_id"]] = policy = Policy.of(row)
-                self._known[row["_id"]] = (row["stamp"], policy)
-        return [found.get(each) or self._known[each][1] for each in stamps]
+    def _loaded(self, stamps: Mapping[str, ObjectId], session: ClientSession | None) -> dict[str, Stamped]:
+        """Policies by patient, each with its stamp: those asked for, or newer ones."""
+        found: dict[str, Stamped] = {}
+        missing: list[str] = []
+        for patient, stamp in stamps.items():
+            kept = self._known.get(patient)
+            if kept is not None and kept[0] == stamp:
+                found[patient] = kept
+            else:
+                missing.append(patient)
+        for start in range(0, len(missing), BATCH):
+            for row in self._policies.find(_among(missing[start : start + BATCH]), session=session):
+                found[row["_id"]] = made = row["stamp"], Policy.of(row)
+                self._known.put(row["_id"], made, 1 + len(row["rules"]) + len(row["team"]))
+        return found
 
-    def _part(
-        self, access: Access, type_: str, policy: Policy, stamp: ObjectId, patients: frozenset[str] | None
-    ) -> Part:
-        key = (access.requester, type_, stamp, patients is not None)
+    def _part(self, access: Access, type_: str, policy: Policy, stamp: ObjectId) -> Part:
+        """What the policy of a patient whom the request is limited to gives."""
+        key = access.requester, type_, policy.patient
         kept = self._parts.get(key)
-        if kept is not None and kept.since <= access.now and (not kept.part.until or access.now < kept.part.until):
+        if kept is not None and kept.stamp == stamp and holds(kept.since, kept.part.until, access.now):
             return kept.part
-        made = part(access, type_, policy, patients)
-        if len(self._parts) > _KEPT:
-            self._parts.clear()
-        self._parts[key] = _Kept(access.now, made)
+        made = part(access, type_, policy, frozenset({policy.patient}))
+        self._parts.put(key, _Part(stamp, access.now, made))
         return made
 
     def _make(self) -> None:
@@ -291,8 +292,3 @@ def _among(patients: Iterable[str]) -> Row:
     """By id; one alone without `$in`, which is slower."""
     ids = sorted(patients)
     return {"_id": ids[0]} if len(ids) == 1 else {"_id": {"$in": ids}}
-
-
-def _again() -> OperationFailure:
-    """Two transactions made the same document: the store runs this one again."""
-    return OperationFailure("write conflict", WRITE_CONFLICT)

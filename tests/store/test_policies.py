@@ -15,7 +15,7 @@ from fhirserver.store import Store
 from fhirserver.store.policies import Policies
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 RPPS = "https://rpps.esante.gouv.fr"
@@ -51,15 +51,15 @@ def consent(id_: str, patient: str, type_: str, actor: str | None, **provision: 
 
 
 class House:
-    """A store with a practitioner, an organisation, two patients and an observation each."""
+    """A store with a practitioner, an organisation, patients and an observation each."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, patients: Iterable[str] = ("p", "q")) -> None:
         self.store = store
         self.put({"resourceType": "Practitioner", "id": "alice", "identifier": [{"system": RPPS, "value": ALICE}]})
         self.put(
             {"resourceType": "Organization", "id": "hospital", "identifier": [{"system": FINESS, "value": "750000001"}]}
         )
-        for patient in ("p", "q"):
+        for patient in patients:
             self.put({"resourceType": "Patient", "id": patient, "active": True})
             self.put(
                 {"resourceType": "Observation", "id": f"o-{patient}", "subject": {"reference": f"Patient/{patient}"}}
