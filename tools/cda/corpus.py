@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tools.cda import level1
+from tools.cda import level1, reports
 from tools.cda.header import written
 
 
 def documents() -> dict[str, bytes]:
     """Name to file, the same bytes each time."""
-    return {name: written(document) for name, document in level1.DOCUMENTS.items()}
+    return {name: written(document) for name, document in {**level1.DOCUMENTS, **reports.DOCUMENTS}.items()}
