@@ -20,7 +20,9 @@ ROLES: Final = (
     "assignedAuthor", "assignedEntity", "associatedEntity", "relatedEntity", "intendedRecipient", "assignedCustodian",
     "participantRole", "encounterParticipant", "relatedSubject", "responsibleEntity",
 )  # fmt: skip
-_PERSONS: Final = ("assignedPerson", "associatedPerson", "relatedPerson", "informationRecipient", "guardianPerson")
+_PERSONS: Final = (
+    "assignedPerson", "associatedPerson", "relatedPerson", "informationRecipient", "guardianPerson", "playingEntity",
+)  # fmt: skip
 _ORGANIZATIONS: Final = (
     "representedOrganization", "scopingOrganization", "receivedOrganization", "representedCustodianOrganization",
     "guardianOrganization", "serviceProviderOrganization", "manufacturerOrganization", "providerOrganization",

@@ -51,7 +51,7 @@ def _material(role: Node, kinds: list[Resource], collection: Resource) -> list[R
     """Identifiers of what was taken; its kind and quantity go where they belong."""
     if role.attributes.get("classCode") == "SPEC":
         role.get("classCode")
-    entity = role.one("playingEntity")
+    entity = role.one("playingEntity") or role.one("specimenPlayingEntity")
     if entity is not None:
         entity.get("classCode")
         kind = values.concept(entity.one("code"))
