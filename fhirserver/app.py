@@ -62,6 +62,7 @@ def create_services(settings: Settings) -> Services:
             issuer=issuer,
             audience=settings.audience or issuer,
             development=settings.environment != "production",
+            emergency=settings.emergency_seconds,
         ),
         chains=Chains(),
         seal=PageSeal(key.derive("page-links")),

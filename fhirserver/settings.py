@@ -78,6 +78,7 @@ class Settings:
     job_lease: int = _setting(20, "seconds after which another worker goes on with the work of one that says nothing")
     issuer: str = _setting("", "issuer of accepted tokens; empty: the public base without /fhir")
     audience: str = _setting("", "audience of accepted tokens; empty: the FHIR base")
+    emergency_seconds: int = _setting(3600, "seconds for which the token of an emergency gives access, from its issue")
     key_file: str = _setting("", "PEM private key that signs tokens and derives the key of page links")
     sync_on_commit: bool = _setting(True, "embedded database: flush each commit to disk")
 

@@ -196,6 +196,7 @@ class Application:
                 organization=organization,
                 purpose=purpose,
                 scopes=scopes,
+                reason="unconscious" if purpose == "BTG" else None,
             )
         )
 

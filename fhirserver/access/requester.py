@@ -18,7 +18,8 @@ class Requester:
 
     `patient` is the holder (for a patient), the person represented, or the patient that an app was launched for.
     `rpps` 11 digits; `profession` a TRE_G15 code, `G15_10` or `G15_10/SM26`; `organization` a FINESS number;
-    `purpose` a code of v3-PurposeOfUse; `scopes` as in SMART App Launch 2.
+    `purpose` a code of v3-PurposeOfUse; `scopes` as in SMART App Launch 2. `reason`: why the glass is broken; `issued`:
+    when the token of an emergency was (seconds since 1970).
     """
 
     kind: str
@@ -31,6 +32,8 @@ class Requester:
     purpose: str = "TREAT"
     scopes: tuple[str, ...] = ()
     name: str | None = None
+    reason: str | None = None
+    issued: int | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:

@@ -1,6 +1,7 @@
-"""The trace: what is recorded of every access and refusal, and the chain that shows a removal."""
+"""The trace: what is recorded of every access and refusal, the chain that shows a removal, and the notices."""
 
 from fhirserver.audit.chain import Chains, Fault, Place, verify
-from fhirserver.audit.record import Entity, Event
+from fhirserver.audit.notices import Notices
+from fhirserver.audit.record import Entity, Event, Shown, shown
 
-__all__ = ["Chains", "Entity", "Event", "Fault", "Place", "verify"]
+__all__ = ["Chains", "Entity", "Event", "Fault", "Notices", "Place", "Shown", "shown", "verify"]

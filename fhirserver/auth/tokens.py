@@ -2,6 +2,8 @@
 
 Claims beyond the registered ones: `scope` (SMART scopes), `purpose_of_use` (v3-PurposeOfUse), and `requester`:
 `{"kind": …, "patient": …, "rpps": …, "profession": …, "organization": …, "client": …}`.
+Who breaks the glass (`BTG`) says why in `purpose_of_use_reason` (Pro Santé Connect: Mode_Acces_Raison); the token of an
+emergency is good for a while only.
 """
 
 from __future__ import annotations
@@ -10,13 +12,14 @@ import hashlib
 import threading
 import time
 import uuid
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from joserfc import jwt
 from joserfc.errors import JoseError
 
-from fhirserver.access import Requester
-from fhirserver.errors import Unauthenticated
+from fhirserver.access import Requester, tables
+from fhirserver.errors import Forbidden, Unauthenticated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +29,9 @@ if TYPE_CHECKING:
 ALGORITHM: Final = "RS256"
 DEVELOPMENT_ISSUER: Final = "urn:fhirserver:development"
 LEEWAY_SECONDS: Final = 5
+EMERGENCY_SECONDS: Final = 3600
+REGULATION: Final = "ETREAT"
+"""The purpose of a SAMU's regulating physician, whose call is reason enough."""
 
 DEFAULT_SCOPES: Final[Mapping[str, tuple[str, ...]]] = {
     "patient": ("patient/*.cruds", "user/*.cruds"),
@@ -43,6 +49,7 @@ _FIELDS: Final = ("patient", "rpps", "profession", "organization", "client", "na
 class _Known(NamedTuple):
     requester: Requester
     expires: float
+    ended: str
 
 
 def sign(claims: Mapping[str, Any], key: SigningKey) -> str:
@@ -66,6 +73,7 @@ def development_claims(
         "scope": " ".join(requester.scopes or DEFAULT_SCOPES[requester.kind]),
         "purpose_of_use": requester.purpose,
         "requester": {"kind": requester.kind, **described},
+        **({"purpose_of_use_reason": requester.reason} if requester.reason else {}),
         "development": True,
     }
 
@@ -76,11 +84,20 @@ class TokenVerifier:
     Token time is real time, whatever `FHIRSERVER_CLOCK` says: the test clock moves the law, not the keys.
     """
 
-    def __init__(self, key: SigningKey, *, issuer: str, audience: str, development: bool) -> None:
+    def __init__(
+        self,
+        key: SigningKey,
+        *,
+        issuer: str,
+        audience: str,
+        development: bool,
+        emergency: float = EMERGENCY_SECONDS,
+    ) -> None:
         self._key = key
         self.issuer = issuer
         self._audience = audience
         self._development = development
+        self._emergency = emergency
         self._known: dict[bytes, _Known] = {}
         self._lock = threading.Lock()
 
@@ -105,7 +122,7 @@ class TokenVerifier:
                     self._known.clear()
                 self._known[digest] = known
         if known.expires + LEEWAY_SECONDS <= time.time():
-            raise _refused("The token has expired.")
+            raise _refused(known.ended)
         return known.requester
 
     def _verify(self, token: str) -> _Known:
@@ -125,7 +142,26 @@ class TokenVerifier:
             raise _refused("The token has no valid time span (exp, nbf).")
         if not_before - LEEWAY_SECONDS > time.time():
             raise _refused("The token is not yet valid.")
-        return _Known(_requester(claims), float(expires))
+        return self._limited(_requester(claims), float(expires), claims)
+
+    def _limited(self, requester: Requester, expires: float, claims: Mapping[str, Any]) -> _Known:
+        """An emergency gives access for a while from the token's issue; breaking the glass takes a reason."""
+        if requester.kind != "practitioner" or tables.purpose(requester.purpose).family != "emergency":
+            return _Known(requester, expires, "The token has expired.")
+        issued, reason = claims.get("iat"), claims.get("purpose_of_use_reason")
+        if not isinstance(issued, int | float):
+            raise _refused("The token of an emergency must say when it was issued (iat).")
+        if reason is not None and not isinstance(reason, str):
+            raise _refused("A claim of the token is not text.")
+        reason = (reason or "").strip() or None
+        if reason is None and requester.purpose != REGULATION:
+            raise Forbidden(
+                "Breaking the glass takes a reason: the claim purpose_of_use_reason of the token. The person and the "
+                "médecin traitant are told of it."
+            )
+        limited = replace(requester, reason=reason, issued=int(issued))
+        text = f"The emergency has ended: it gives access for {self._emergency:g} seconds from the token's issue."
+        return _Known(limited, min(expires, issued + self._emergency), text)
 
 
 def _requester(claims: Mapping[str, Any]) -> Requester:

@@ -30,6 +30,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--organization", metavar="FINESS", help="of a practitioner or system")
     parser.add_argument("--scope", help="SMART scopes, space separated; default: all that this kind may hold")
     parser.add_argument("--purpose", default="TREAT", help="purpose of use (v3-PurposeOfUse), default TREAT")
+    parser.add_argument("--reason", help="why the glass is broken: --purpose BTG needs it")
     parser.add_argument("--lifetime", type=int, default=3600, metavar="SECONDS", help="default 3600")
     parser.add_argument("--issuer", metavar="URL", help="issuer that a server on --mongo is set to accept")
 
@@ -61,7 +62,9 @@ def _requester(options: argparse.Namespace) -> Requester:
     if organization is not None and not _FINESS.fullmatch(organization):
         raise Problem("--organization is a FINESS number: 9 characters.")
     scopes = tuple((options.scope or "").split())
-    common: dict[str, Any] = {"purpose": options.purpose, "scopes": scopes}
+    common: dict[str, Any] = {"purpose": options.purpose, "scopes": scopes, "reason": options.reason}
+    if options.purpose == "BTG" and options.practitioner and not (options.reason or "").strip():
+        raise Problem("--purpose BTG needs --reason: the person and the médecin traitant are told of it.")
     if options.operator:
         return Requester(kind="operator", id="operator", **common)
     if options.patient:

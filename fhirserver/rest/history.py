@@ -83,7 +83,7 @@ def _answer(exchange: Exchange, asked: _Asked, page: Page, interaction: str, not
     if page.after is not None:
         key = PageKey(asked.target, tuple(asked.params), page.after)
         links["next"] = f"{url}?{PARAMETER}={exchange.services.seal.seal(key, exchange.access.requester)}"
-    entities = tuple(Entity(each.type, each.id, each.version, each.pat) for each in page.matches)
+    entities = tuple(Entity.of(each) for each in page.matches)
     bundle = bundles.history(exchange.services.base, page.matches, page.total, links)
     target = None if interaction == "history-instance" else f"{asked.target}?{query}".rstrip("?")
     return of_value(200, bundle, Event(interaction, 200, entities or nothing, query=target))

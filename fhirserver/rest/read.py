@@ -49,7 +49,7 @@ def unknown(type: str, id: str) -> FhirError:
 def _version(exchange: Exchange, interaction: str, stored: Stored, subset: Subset | None) -> Answer:
     headers = version_headers(stored)
     status = 304 if _has_it(exchange, stored) else 200
-    event = Event(interaction, status, (Entity(stored.type, stored.id, stored.version, stored.pat),))
+    event = Event(interaction, status, (Entity.of(stored),))
     (part,) = subsets.cut(exchange.services.definitions, [stored], subset) if status == 200 else (stored,)
     return Answer(status, part.body if status == 200 else None, headers, event)
 

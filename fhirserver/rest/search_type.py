@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 
 from werkzeug.http import parse_options_header
 
-from fhirserver.audit import Event
+from fhirserver.audit import Event, shown
 from fhirserver.errors import BadRequest, UnsupportedMediaType
 from fhirserver.rest import bundles, subsets
 from fhirserver.rest.answer import Answer, of_value
@@ -72,7 +72,8 @@ def search(
     )
     named = query.patients or frozenset(each.patient for each in query.joins if isinstance(each, Member))
     patients = tuple({stored.pat for stored in (*page.matches, *page.included) if stored.pat} | named)
-    event = Event("search-type", 200, query=f"{path}?{_encoded(query.params)}", patients=patients)
+    found = shown((*page.matches, *page.included))
+    event = Event("search-type", 200, query=f"{path}?{_encoded(query.params)}", patients=patients, found=found)
     return of_value(200, bundle, event)
 
 

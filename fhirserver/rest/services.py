@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from fhirserver.audit import Notices
 
 if TYPE_CHECKING:
     from fhirserver.access import Access
@@ -45,7 +49,15 @@ class Services:
     def terminology(self) -> Terminology:
         return self.guides.current.terminology
 
+    @cached_property
+    def notices(self) -> Notices:
+        return Notices(self.store, self.definitions, ZoneInfo(self.settings.timezone))
+
     def trace(self, access: Access, event: Event) -> None:
-        """Stores the trace of an access; returns when it is safe. Raises Unavailable."""
+        """Stores the trace of an access, and what the person is told of it; returns when both are safe.
+
+        Raises Unavailable.
+        """
+        self.notices.tell(access, (event,))
         with self.chains.place() as place:
             self.store.trace(place.link(event.record(access.requester, access.now)))

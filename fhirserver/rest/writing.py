@@ -101,7 +101,8 @@ def commit(
     def traced(tx: Transaction) -> list[Stored]:
         done = work(tx)
         reads = tuple(read())
-        touched = [Entity(stored.type, stored.id, stored.version, stored.pat) for stored in done]
+        exchange.services.notices.tell(access, reads)
+        touched = [Entity.of(stored) for stored in done]
         touched += [entity for each in reads for entity in each.entities]
         event = Event(
             interaction,

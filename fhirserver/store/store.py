@@ -12,7 +12,7 @@ from pymongo.errors import AutoReconnect, DuplicateKeyError, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from fhirserver.store import connection
+from fhirserver.store import claims, connection
 from fhirserver.store.collections import Collections
 from fhirserver.store.errors import StoreError, is_transient, translated, unclear
 from fhirserver.store.files import Files
@@ -22,7 +22,7 @@ from fhirserver.store.transaction import TRACES, Room, Rules, Transaction
 from fhirserver.store.view import View
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from pymongo.client_session import ClientSession
     from pymongo.database import Database
@@ -100,6 +100,11 @@ class Store:
         """What the rules read of that which `access` may see."""
         room = self._bound().room
         return Insight(room.collections, room.rules, access)
+
+    def claimed(self, keys: Iterable[str]) -> frozenset[str]:
+        """Those of the keys that some transaction has claimed."""
+        with translated():
+            return claims.known(self._bound().database[claims.COLLECTION], frozenset(keys))
 
     def transact(self, access: Access, work: Callable[[Transaction], T]) -> T:
         """Runs `work` in one transaction and returns what it returns, once a majority holds the writes.

@@ -14,7 +14,7 @@ from pymongo.errors import BulkWriteError, OperationFailure
 
 from fhirserver.access import DOCUMENT
 from fhirserver.errors import Conflict, NotFound, PreconditionFailed
-from fhirserver.store import bodies, locks
+from fhirserver.store import bodies, claims, locks
 from fhirserver.store.derived import Derived
 from fhirserver.store.envelope import (
     Stored,
@@ -112,6 +112,10 @@ class Transaction:
     def lock(self, keys: Iterable[str]) -> None:
         """Of two transactions that lock the same key, one comes wholly after the other. To be called before reading."""
         locks.touch(self._collection(locks.COLLECTION), keys, self._session)
+
+    def claim(self, keys: Iterable[str]) -> frozenset[str]:
+        """Those of the keys that nobody claimed before: what they stand for is this transaction's to do, once."""
+        return claims.take(self._collection(claims.COLLECTION), frozenset(keys), self._session)
 
     def identifiers(self, references: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
         """National keys of the local actors, such as `Practitioner/abc`, that are here and have some."""

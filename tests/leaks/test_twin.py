@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fhirserver.audit import notices
 from fhirserver.rest import writing
 from tests.leaks.world import ABSENT, HIDDEN, NOW, World
 from tests.records import ask, document, observation, post, put
@@ -44,7 +45,7 @@ class Twins:
         """One request of each; ids that the servers make up are the same in both."""
         answers = []
         for world in self.pair:
-            writing.new_id = _counting(self._made)
+            writing.new_id, notices.new_id = _counting(self._made), _counting(self._made, "told")
             answers.append(look(world.alice))
         self._made += 10
         return answers[0], answers[1]
@@ -61,9 +62,9 @@ class Twins:
                     world.operator.delete(f"{type}/{id}")
 
 
-def _counting(start: int) -> Callable[[], str]:
+def _counting(start: int, name: str = "made") -> Callable[[], str]:
     numbers = iter(range(start, start + 1000))
-    return lambda: f"made-{next(numbers):06}"
+    return lambda: f"{name}-{next(numbers):06}"
 
 
 @pytest.fixture(scope="module")
@@ -75,12 +76,15 @@ def twins(applications: Callable[..., Any]) -> Iterator[Twins]:
         place = f"{resource['resourceType']}/{id}"
         return not (place in hidden or id in NEVER_STORED or id.startswith(("hidden-q", "hidden-r")))
 
-    made = writing.new_id
+    made, told = writing.new_id, notices.new_id
     with applications() as first, applications() as second:
         shared = replace(second.services, instance=first.services.instance, seal=first.services.seal)
         bare = type(second)(shared)
-        yield Twins(World(first), World(bare, known))
-        writing.new_id = made
+        found = Twins(World(first), World(bare, known))
+        for id in ("patient-p", "patient-s"):  # of her first access the person is told: in both alike
+            found.ask(lambda who, id=id: who.get(f"Patient/{id}"))  # type: ignore[misc]
+        yield found
+        writing.new_id, notices.new_id = made, told
 
 
 def same(first: Answer, second: Answer) -> None:

@@ -50,7 +50,7 @@ def subject(
 def stored_subject(exchange: Exchange, type: str, id: str) -> Subject:
     """The instance that an operation is called on. Raises NotFound or Gone."""
     stored = instance(exchange, type, id)
-    return Subject(type, resource(stored).resource, (Entity(type, id, stored.version, stored.pat),))
+    return Subject(type, resource(stored).resource, (Entity.of(stored),))
 
 
 def codings(inputs: Inputs, system: str | None, version: str | None) -> list[dict[str, Any]]:

@@ -43,7 +43,7 @@ def document(exchange: Exchange, type: str, id: str) -> Answer:
             for each in parts
         ],
     }
-    entities = tuple(Entity(each.type, each.id, each.version, each.pat) for each in parts)
+    entities = tuple(Entity.of(each) for each in parts)
     return of_value(200, bundle, Event("operation", 200, entities, query=f"{type}/$document"))
 
 

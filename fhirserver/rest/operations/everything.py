@@ -62,7 +62,7 @@ def everything(exchange: Exchange, type: str, id: str) -> Answer:
         sealed = exchange.services.seal.seal(PageKey(target, asked.params, last), exchange.access.requester)
         links["next"] = f"{url}?{PARAMETER}={sealed}"
     page = Page(matches, None, None)._replace(included=_supporting(exchange, matches, asked))
-    entities = tuple(Entity(each.type, each.id, each.version, each.pat) for each in (*matches, *page.included))
+    entities = tuple(Entity.of(each) for each in (*matches, *page.included))
     event = Event("operation", 200, entities, query=target, patients=(id,))
     return of_value(200, bundles.searchset(exchange.services.base, page, links), event)
 

@@ -56,7 +56,7 @@ def lastn(exchange: Exchange, type: str) -> Answer:
     for stored in _found(exchange, query):
         _sort_in(kinds, stored, limit)
     matches = [stored for _, listed in kinds for stored in listed]
-    entities = tuple(Entity(each.type, each.id, each.version, each.pat) for each in matches)
+    entities = tuple(Entity.of(each) for each in matches)
     event = Event("operation", 200, entities, query=f"{type}/$lastn", patients=tuple(query.patients or ()))
     bundle = bundles.searchset(
         base,

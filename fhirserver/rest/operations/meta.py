@@ -31,7 +31,7 @@ def meta(exchange: Exchange, type: str, id: str) -> Answer:
     """The resource's `meta`. Absent and hidden: 404; deleted: 410."""
     received(exchange, "Resource-meta")
     stored = instance(exchange, type, id)
-    entity = Entity(type, id, stored.version, stored.pat)
+    entity = Entity.of(stored)
     return of_value(200, _parameters(stored), Event("operation", 200, (entity,), query=f"{type}/$meta"))
 
 

@@ -63,4 +63,4 @@ def _findings(exchange: Exchange, resource: dict[str, Any], profile: str | None)
 
 
 def _entity(stored: Stored) -> Entity:
-    return Entity(stored.type, stored.id, stored.version, stored.pat)
+    return Entity.of(stored)

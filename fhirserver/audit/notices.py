@@ -1,0 +1,175 @@
+"""What the person is told of who looked: a Communication in the record, once, before the answer leaves.
+
+first       a professional or an organisation reads the record for the first time
+emergency   the glass was broken, or a SAMU regulates: each time anew; the médecin traitant is told too (CSP R.1111-48)
+
+Professionals do not read it (`MASQUE_PS`), but the médecin traitant does. Of what a minor keeps from the
+representatives the notice bears the label too. A first access is claimed (`store.claims`) in the transaction that
+stores the notice, so that of several workers one tells of it; what is known to have been told is kept in memory.
+"""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from fhirserver import jsontext
+from fhirserver.access import Access, keys, tables
+from fhirserver.access.acl import HIDDEN_FROM_REPRESENTATIVES, MASKED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+    from fhirserver.access import Requester
+    from fhirserver.audit.record import Event, Shown
+    from fhirserver.spec import Definitions
+    from fhirserver.store import Store, Transaction
+
+_KEPT: Final = 100_000
+_AT_ONCE: Final = 50
+"""Records that one transaction tells."""
+_PROFESSIONS: Final = "https://mos.esante.gouv.fr/NOS/TRE_G15-ProfessionSante/FHIR/TRE-G15-ProfessionSante"
+_VISIBILITY: Final = (
+    "https://mos.esante.gouv.fr/NOS/TRE_A07-StatutVisibiliteDocument/FHIR/TRE-A07-StatutVisibiliteDocument"
+)
+_CATEGORY: Final = "http://terminology.hl7.org/CodeSystem/communication-category"
+_REASON: Final = "http://terminology.hl7.org/CodeSystem/v3-ActReason"
+_TEXTS: Final = {
+    "first": "Le {when}, {who} a consulté votre dossier pour la première fois.",
+    "emergency": "Le {when}, {who} a consulté votre dossier en urgence, sans autorisation préalable. Motif : {reason}",
+    "regulation": "Le {when}, {who} a consulté votre dossier pour la régulation médicale (SAMU-Centre 15).",
+}
+
+
+def new_id() -> str:
+    """A logical id that tells nothing."""
+    return str(uuid.uuid4())
+
+
+class _Due(NamedTuple):
+    """Of one record: the keys that must be claimed, and those that make each needless; the same where it is itself."""
+
+    patient: str
+    claims: tuple[tuple[str, str], ...]
+    secret: bool
+
+    def left(self, known: frozenset[str] | set[str]) -> tuple[str, ...]:
+        return tuple(key for key, cover in self.claims if key not in known and cover not in known)
+
+
+class Notices:
+    """Tells of accesses, for one process. `zone` is that of the times in the texts."""
+
+    def __init__(self, store: Store, definitions: Definitions, zone: ZoneInfo) -> None:
+        self._store, self._definitions, self._zone = store, definitions, zone
+        self._known: set[str] = set()
+        self._lock = threading.Lock()
+
+    def tell(self, access: Access, events: Iterable[Event]) -> None:
+        """Stores what is still to be told of these; returns when it is safe. Raises Unavailable."""
+        if access.requester.kind not in ("practitioner", "system"):
+            return
+        due = [_due(access.requester, each) for event in events for each in event.shown]
+        if not (due := [each for each in due if each.left(self._known)]):
+            return
+        asked = {key for each in due for claim in each.claims for key in claim}
+        self._remember(self._store.claimed(asked))
+        due = [each for each in due if each.left(self._known)]
+        for start in range(0, len(due), _AT_ONCE):
+            self._told(access, due[start : start + _AT_ONCE])
+
+    def _told(self, access: Access, due: Sequence[_Due]) -> None:
+        def work(tx: Transaction) -> None:
+            for each in due:
+                if tx.claim(each.left(self._known)):
+                    self._write(tx, access, each)
+
+        self._store.transact(Access.system("notice", access.now), work)
+        self._remember(frozenset(key for each in due for key, _ in each.claims))
+
+    def _write(self, tx: Transaction, access: Access, due: _Due) -> None:
+        """Nobody is told of a record whose Patient is not here."""
+        found = tx.view.read("Patient", due.patient)
+        if found is None or found.deleted:
+            return
+        text = self._text(access)
+        notice = _communication(jsontext.parse_object(found.body), due, access, text)
+        tx.create(notice, new_id(), fresh=True)
+
+    def _text(self, access: Access) -> str:
+        who = access.requester
+        when = access.now.astimezone(self._zone)
+        text = _TEXTS[_kind(who)]
+        return text.format(when=_date(when), who=self._who(who), reason=who.reason)
+
+    def _who(self, who: Requester) -> str:
+        place = f"l’établissement FINESS {who.organization}" if who.organization else "un établissement"
+        if who.kind == "system":
+            return place
+        known = [self._profession(who.profession), f"RPPS {who.rpps}" if who.rpps else None]
+        name = who.name or "un professionnel de santé"
+        told = f"{name} ({', '.join(each for each in known if each)})"
+        return f"{told}, pour {place}," if who.organization else told
+
+    def _profession(self, code: str | None) -> str | None:
+        base = (code or "").partition("/")[0].removeprefix("G15_")
+        system = self._definitions.code_system(_PROFESSIONS) or {}
+        return next((str(each["display"]) for each in system.get("concept", ()) if each["code"] == base), None)
+
+    def _remember(self, told: frozenset[str]) -> None:
+        with self._lock:
+            if len(self._known) > _KEPT:
+                self._known = set()
+            self._known |= told
+
+
+def _kind(who: Requester) -> str:
+    if who.kind != "practitioner" or tables.purpose(who.purpose).family != "emergency":
+        return "first"
+    return "emergency" if who.reason else "regulation"
+
+
+def _due(who: Requester, shown: Shown) -> _Due:
+    actors = [each for each in sorted(who.own) if keys.kind(each) != "client"]
+    plain = [f"{shown.patient}|{each}" for each in actors]
+    if _kind(who) != "first":
+        plain.insert(0, f"{shown.patient}|{who.id}|{who.purpose}|{who.issued}")
+    return _Due(shown.patient, tuple((f"{key}|secret" if shown.secret else key, key) for key in plain), shown.secret)
+
+
+def _communication(patient: dict[str, Any], due: _Due, access: Access, text: str) -> dict[str, Any]:
+    subject = {"reference": f"Patient/{due.patient}"}
+    emergency = _kind(access.requester) != "first"
+    labels = [MASKED[0], *([HIDDEN_FROM_REPRESENTATIVES] if due.secret else [])]
+    made = {
+        "resourceType": "Communication",
+        "meta": {"security": [{"system": _VISIBILITY, "code": label} for label in labels]},
+        "status": "completed",
+        "category": [{"coding": [{"system": _CATEGORY, "code": "notification"}]}],
+        "subject": subject,
+        "recipient": [subject, *(_traitants(patient) if emergency else [])],
+        "sent": access.now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "payload": [{"contentString": text}],
+    }
+    if emergency:
+        made["priority"] = "urgent"
+        made["reasonCode"] = [{"coding": [{"system": _REASON, "code": access.requester.purpose}]}]
+    return made
+
+
+def _traitants(patient: dict[str, Any]) -> list[dict[str, Any]]:
+    """Persons among the general practitioners, as the Patient names them."""
+    found = [each for each in patient.get("generalPractitioner", ()) if isinstance(each, dict)]
+    return [
+        {name: each[name] for name in ("reference", "type", "identifier", "display") if name in each}
+        for each in found
+        if not str(each.get("reference", "")).startswith(("Organization/", "#"))
+        and each.get("type") not in ("Organization",)
+    ]
+
+
+def _date(when: datetime) -> str:
+    return f"{when.day:02}/{when.month:02}/{when.year} à {when.hour:02} h {when.minute:02}"
