@@ -1,7 +1,7 @@
 """Who may see and do what: the law, the matrix and the person's Consents as pure functions (docs/access.md)."""
 
 from fhirserver.access.acl import acl, author_references
-from fhirserver.access.compile import Compiled, Part, compiled, compose, part, predicate, settled
+from fhirserver.access.compile import Compiled, Part, compiled, compose, part, predicate, reach, settled
 from fhirserver.access.policy import Policy, build, problems
 from fhirserver.access.requester import Access, Requester
 from fhirserver.access.rules import DOCUMENT, UNDERIVED
@@ -28,6 +28,7 @@ __all__ = [
     "permits",
     "predicate",
     "problems",
+    "reach",
     "require",
     "settled",
 ]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from fhirserver.access.policy import Policy
     from fhirserver.access.requester import Access
+    from fhirserver.access.scopes import Search
 
 
 class Compiled(NamedTuple):
@@ -38,26 +39,31 @@ class Part(NamedTuple):
 
 
 def predicate(
-    access: Access, resource_type: str, policies: Sequence[Policy], named: frozenset[str] | None = None
+    access: Access,
+    resource_type: str,
+    policies: Sequence[Policy],
+    named: frozenset[str] | None = None,
+    search: Search = scopes.unsearched,
 ) -> Predicate:
     """What the requester may see of a type.
 
     `policies` are those of the patients that the request is limited to, whose ids are `named`; or, with None, all whose
     `actors` hold a key of the requester (see `Requester.named`). A representative's patient is always among them.
     """
-    return compiled(access, resource_type, policies, named).predicate
+    seen = compiled(access, resource_type, policies, named).predicate
+    return all_of((seen, reach(access, resource_type, access.letters, search)))
 
 
 def compiled(
     access: Access, resource_type: str, policies: Sequence[Policy], named: frozenset[str] | None = None
 ) -> Compiled:
-    """The same, with the moment until which it is right."""
+    """The same whatever the scopes reach, with the moment until which it is right."""
     parts = [(each.patient, part(access, resource_type, each, named)) for each in policies]
     return compose(access, resource_type, parts, _represented(access, policies), named)
 
 
 def settled(access: Access, resource_type: str) -> Predicate | None:
-    """The predicate where it depends on no policy; else None."""
+    """The predicate where it depends on no policy, whatever the scopes reach of it; else None."""
     who = access.requester
     if not scopes.levels(who, resource_type, "rs"):
         return FALSE
@@ -90,15 +96,13 @@ def compose(
     """Parts by patient, made one: patients of whom the same is said share a branch."""
     if (certain := settled(access, resource_type)) is not None:
         return Compiled(certain, None)
-    who, levels, parts = access.requester, scopes.levels(access.requester, resource_type, "rs"), list(parts)
+    who, parts = access.requester, list(parts)
     until = soonest(each.until for _, each in parts)
     if who.kind in ("patient", "representative"):
         seen, change = rules.holder(access, resource_type, represented)
-        others = FALSE if levels == {"patient"} else _branches(parts)
-        seen, until = any_of((seen, others)), soonest((until, change))
+        seen, until = any_of((seen, _branches(parts))), soonest((until, change))
     else:
         seen = any_of((_own(access, resource_type, parts, named), _branches(parts)))
-        seen = all_of((seen, launched(access, resource_type)))
     if resource_type in tables.shared():
         seen = any_of((negate(Exists("pat")), seen))
     return Compiled(seen, until)
@@ -145,11 +149,33 @@ def _patients(ids: list[str]) -> Predicate:
     return Eq("pat", ids[0]) if len(ids) == 1 else In("pat", tuple(ids))
 
 
+def reach(access: Access, resource_type: str, letters: str, search: Search = scopes.unsearched) -> Predicate:
+    """What the token's scopes reach of a type, whoever may see it: one of `letters` (of `cruds`) is granted on it.
+
+    A `patient/` scope is for one patient: his own record and entries for a person, the one that the app was launched
+    for else; and for what is nobody's.
+    """
+    found = []
+    for level, conditions in scopes.granted(access.requester, resource_type, letters, search).items():
+        near = _near(access, resource_type) if level == "patient" else TRUE
+        found.append(all_of((near, any_of(conditions))))
+    return any_of(found)
+
+
 def launched(access: Access, resource_type: str) -> Predicate:
     """Under `patient/` scopes alone: the patient that the app was launched for, and what is nobody's."""
     if scopes.levels(access.requester, resource_type, "rs") != {"patient"}:
         return TRUE
-    patient = access.requester.patient
-    if patient is None:
+    return _near(access, resource_type)
+
+
+def _near(access: Access, resource_type: str) -> Predicate:
+    who = access.requester
+    if resource_type in tables.shared() and resource_type not in tables.compartment():
+        return TRUE
+    if who.patient is None:
         return FALSE
-    return any_of((Eq("pat", patient), Eq("patx", patient), negate(Exists("pat"))))
+    if who.kind in ("patient", "representative"):
+        mine = rules.compartment(who.patient, resource_type), rules.deposited(access, resource_type)
+        return any_of((negate(Exists("pat")), *mine))
+    return any_of((Eq("pat", who.patient), Eq("patx", who.patient), negate(Exists("pat"))))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Final
@@ -72,11 +72,19 @@ class Requester:
 
 @dataclass(frozen=True)
 class Access:
-    """A requester at a moment (aware, UTC): all that the rules need to know of a request."""
+    """A requester at a moment (aware, UTC): all that the rules need to know of a request.
+
+    `letters`: what he is about to do, of those that scopes grant: `r` by id, `s` a search; reading, if both.
+    """
 
     requester: Requester
     now: datetime
     reason: str | None = None
+    letters: str = "rs"
+
+    def to(self, letters: str) -> Access:
+        """The same, about to do something else."""
+        return self if letters == self.letters else replace(self, letters=letters)
 
     @classmethod
     def of(cls, requester: Requester, now: datetime) -> Access:

@@ -1,7 +1,8 @@
 """SMART scopes, versions 1 and 2: they narrow what the rules allow, never widen it.
 
-https://hl7.org/fhir/smart-app-launch/STU2/scopes-and-launch-context.html. A scope with a search part
-(`user/Observation.rs?category=laboratory`) grants nothing: what cannot be compiled fails closed.
+https://hl7.org/fhir/smart-app-launch/STU2/scopes-and-launch-context.html. The search part of a granular scope
+(`user/Observation.rs?category=laboratory`) is compiled by who knows searches (`Search`); where nobody does, or where it
+is not understood, the scope grants nothing.
 """
 
 from __future__ import annotations
@@ -11,11 +12,18 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from fhirserver.errors import Forbidden
+from fhirserver.predicate import FALSE, TRUE
 
 if TYPE_CHECKING:
-    from fhirserver.access.requester import Requester
+    from collections.abc import Callable
 
-_FORM: Final = re.compile(r"(patient|user|system)/(\*|[A-Z][A-Za-z]+)\.(\*|read|write|c?r?u?d?s?)(\?.*)?")
+    from fhirserver.access.requester import Requester
+    from fhirserver.predicate import Predicate
+
+    Search = Callable[[str, str], Predicate]
+    """What the search part of a scope (`category=laboratory`) finds of a type; FALSE where it is not understood."""
+
+_FORM: Final = re.compile(r"(patient|user|system)/(\*|[A-Z][A-Za-z]+)\.(\*|read|write|c?r?u?d?s?)(?:\?(.*))?")
 _VERSION_1: Final = {"read": "rs", "write": "cud", "*": "cruds"}
 _LEVELS: Final = {
     "operator": ("system", "user"),
@@ -27,7 +35,7 @@ _LEVELS: Final = {
 
 
 class Scope(NamedTuple):
-    """`level/type.letters`, letters among `cruds`; `query` is a search part, which is not supported."""
+    """`level/type.letters`, letters among `cruds`; `query` is the search part, without its question mark."""
 
     level: str
     type: str
@@ -58,20 +66,37 @@ def require(requester: Requester, resource_type: str, letter: str) -> None:
     """Raises Forbidden when the scopes do not let the requester do `letter` with the type."""
     if permits(requester, resource_type, letter):
         return
-    for text in requester.scopes:
-        scope = parse(text)
-        if scope and scope.query and scope.type in (resource_type, "*") and letter in scope.letters:
-            raise Forbidden(f"The scope {text!r} has a search part, which is not supported here: it grants nothing.")
     raise Forbidden(f"The token's scopes do not cover {resource_type} ({letter}).")
+
+
+def unsearched(_type: str, _query: str) -> Predicate:
+    """The Search of who knows none."""
+    return FALSE
+
+
+def granted(requester: Requester, resource_type: str, letters: str, search: Search) -> dict[str, list[Predicate]]:
+    """By level, what its scopes grant one of `letters` on; TRUE for all of the type."""
+    found: dict[str, list[Predicate]] = {}
+    for scope in _scopes(requester.scopes, requester.kind, resource_type, letters):
+        condition = TRUE if scope.query is None else search(resource_type, scope.query)
+        found.setdefault(scope.level, []).append(condition)
+    return found
 
 
 @lru_cache(maxsize=16384)
 def _levels(scopes: tuple[str, ...], kind: str, resource_type: str, letters: str) -> frozenset[str]:
-    found = set()
-    for text in scopes:
-        scope = parse(text)
-        if scope is None or scope.query or scope.level not in _LEVELS[kind]:
-            continue
-        if scope.type in ("*", resource_type) and any(letter in scope.letters for letter in letters):
-            found.add(scope.level)
-    return frozenset(found)
+    return frozenset(scope.level for scope in _scopes(scopes, kind, resource_type, letters))
+
+
+@lru_cache(maxsize=16384)
+def _scopes(scopes: tuple[str, ...], kind: str, resource_type: str, letters: str) -> tuple[Scope, ...]:
+    """Those of this kind of requester that grant one of the letters on the type."""
+    parsed = (parse(text) for text in scopes)
+    return tuple(
+        scope
+        for scope in parsed
+        if scope is not None
+        and scope.level in _LEVELS[kind]
+        and scope.type in ("*", resource_type)
+        and any(letter in scope.letters for letter in letters)
+    )

@@ -10,7 +10,7 @@ import uuid
 from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver import jsontext
-from fhirserver.access import author_references, judge_feeding, judge_write, problems, require
+from fhirserver.access import author_references, judge_feeding, judge_write, problems, reach, require
 from fhirserver.audit import Entity, Event
 from fhirserver.errors import (
     BadRequest,
@@ -21,11 +21,13 @@ from fhirserver.errors import (
     Unprocessable,
 )
 from fhirserver.outcome import Issue, outcome
+from fhirserver.predicate import TRUE, matches
 from fhirserver.rest import compartment, references
 from fhirserver.rest.answer import Answer, version_headers
+from fhirserver.search.scoped import scoped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from fhirserver.rest.exchange import Exchange
     from fhirserver.store import Stored, Transaction
@@ -143,6 +145,7 @@ def update(exchange: Exchange, tx: Transaction, resource: dict[str, Any], id: st
     identifiers = tx.identifiers(author_references(resource))
     _require_known_actors(exchange, tx, resource)
     pre = jsontext.parse_object(before.body)
+    _require_reach(exchange, type, "u", before.acl, (pre, before.pat), (resource, index.pat))
     for patient in {before.pat, index.pat}:
         decision = judge_write(
             exchange.access, "update", type, pre, resource, tx.policy(patient), acl=before.acl, identifiers=identifiers
@@ -162,6 +165,7 @@ def delete(exchange: Exchange, tx: Transaction, type: str, id: str, expected: in
     if expected is not None and before.version != expected:
         raise PreconditionFailed(f"{type}/{id} is no longer at version {expected}: read it again.")
     pre = jsontext.parse_object(before.body)
+    _require_reach(exchange, type, "d", before.acl, (pre, before.pat))
     decision = judge_write(exchange.access, "delete", type, pre, None, tx.policy(before.pat), acl=before.acl)
     if not decision.allowed:
         raise Forbidden(decision.words)
@@ -184,6 +188,7 @@ def _create(exchange: Exchange, tx: Transaction, resource: dict[str, Any], id: s
     require(exchange.access.requester, type, "c")
     resource = {**resource, "id": id}
     index = compartment.indexed(exchange, tx, resource)
+    _require_reach(exchange, type, "c", {"by": sorted(exchange.access.requester.own)}, (resource, index.pat))
     identifiers = tx.identifiers(author_references(resource))
     _require_known_actors(exchange, tx, resource)
     decision = judge_write(
@@ -197,6 +202,21 @@ def _create(exchange: Exchange, tx: Transaction, resource: dict[str, Any], id: s
         return tx.create(resource, id, fresh=not chosen, index=index, identifiers=identifiers)
     except Conflict:
         raise Conflict(f"{type}/{id} was stored meanwhile: read it again.") from None
+
+
+def _require_reach(
+    exchange: Exchange, type: str, letter: str, acl: Mapping[str, Any], *states: tuple[dict[str, Any], str | None]
+) -> None:
+    """The scopes must reach each state, a resource and its patient: one of another patient than the app was launched
+    for, or beside what a search part names, is not written. Raises Forbidden."""
+    reached = reach(exchange.access, type, letter, scoped(exchange.services.definitions))
+    if reached == TRUE:
+        return
+    for resource, patient in states:
+        index = exchange.services.indexer.index(resource)
+        known = {"pat": patient, "patx": list(index.patx), "t": list(index.t), "acl": acl}
+        if not matches(reached, {name: value for name, value in known.items() if value}):
+            raise Forbidden(f"The token's scopes do not cover this {type} ({letter}).")
 
 
 def _require_open(exchange: Exchange, tx: Transaction, type: str, patients: Iterable[str]) -> None:

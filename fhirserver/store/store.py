@@ -82,7 +82,7 @@ class Store:
         self.lease = lease
         self.index = index or _default_index(definitions)
         self.acl = acl or _default_acl()
-        self.make_rules = rules or _default_rules()
+        self.make_rules = rules or _default_rules(definitions)
         self._lock = threading.Lock()
         self._process: _Process | None = None
         try:
@@ -240,7 +240,8 @@ def _default_acl() -> Callable[..., dict[str, Any]]:
     return acl
 
 
-def _default_rules() -> Callable[[Database[dict[str, Any]]], Rules]:
+def _default_rules(definitions: Definitions) -> Callable[[Database[dict[str, Any]]], Rules]:
+    from fhirserver.search.scoped import scoped
     from fhirserver.store.policies import Policies
 
-    return Policies
+    return lambda database: Policies(database, scoped(definitions))

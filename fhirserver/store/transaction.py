@@ -331,7 +331,12 @@ class Transaction:
 
 
 class _TransactionView(View):
-    """The view of a transaction: sees its own writes, and keeps what it read for the writes that follow."""
+    """The view of a transaction: sees its own writes, and keeps what it read for the writes that follow.
+
+    What is to be written is read by whatever lets read.
+    """
+
+    _by_id: ClassVar[str] = "rs"
 
     _content: ClassVar[Row] = {"$project": {"s": 0}}
 

@@ -57,6 +57,9 @@ class Judge(Protocol):
 class View:
     """What `access` may see, at the moment of each call; within a transaction, as its snapshot has it."""
 
+    _by_id: ClassVar[str] = "r"
+    """The letters of scopes (SMART App Launch 2) one of which lets read by id, and by type: search, and its history."""
+    _by_type: ClassVar[str] = "s"
     _content: ClassVar[Row] = {"$project": {"t": 0, "d": 0, "s": 0, "doc": 0, "made": 0}}
 
     def __init__(
@@ -117,7 +120,7 @@ class View:
     def _line(self, type_: str, id_: str | None) -> Timeline:
         current, history = self._pair(type_)
         if id_ is None:
-            guard = {"$match": to_mongo(self._predicate(type_, None))}
+            guard = {"$match": to_mongo(self._predicate(type_, None, self._by_type))}
         else:
             now, past = [{"$match": {"_id": id_}}], [{"$match": {"id": id_}}]
             guard = self._guard(type_, self._located(current, now) | self._located(history, past))
@@ -156,26 +159,29 @@ class View:
     def _look(self, query: Query, named: frozenset[str], stages: Sequence[Row], *, bounded: bool = False) -> list[Row]:
         """What matches, of that which may be seen, and then the stages: the eyes of joins and includes."""
         collection = self._collections.current(query.type)
-        return self._run(collection, [*pipeline.matched(query, self._sight(query, named, bounded)), *stages])
+        return self._run(collection, [*pipeline.matched(query, self._sight(query, named, bounded, "rs")), *stages])
 
-    def _sight(self, query: Query, named: frozenset[str], bounded: bool = False) -> Predicate:
+    def _sight(
+        self, query: Query, named: frozenset[str], bounded: bool = False, letters: str | None = None
+    ) -> Predicate:
         """The access of a search.
 
         A request may see more of the patients whom it names than of others. Where the candidates are few and theirs,
-        or nobody's, nobody else's policy counts.
+        or nobody's, nobody else's policy counts. `letters`: what the scopes must grant one of, a search if not told.
         """
+        letters = letters or self._by_type
         if query.patients is not None:
-            return self._predicate(query.type, query.patients)
+            return self._predicate(query.type, query.patients, letters)
         if settled(self._access, query.type) is None and self._collections.of_patients(query.type) and bounded:
             candidates = [{"$match": to_mongo(each)} for each in query.where]
             located = self._located(self._collections.current(query.type), candidates)
             if located <= named:
-                return self._predicate(query.type, located or frozenset({NOBODY}))
-        seen = self._predicate(query.type, None)
-        return any_of((seen, self._predicate(query.type, named))) if named else seen
+                return self._predicate(query.type, located or frozenset({NOBODY}), letters)
+        seen = self._predicate(query.type, None, letters)
+        return any_of((seen, self._predicate(query.type, named, letters))) if named else seen
 
-    def _predicate(self, type_: str, patients: frozenset[str] | None) -> Predicate:
-        return self._judge.predicate(self._access, type_, patients, self._session)
+    def _predicate(self, type_: str, patients: frozenset[str] | None, letters: str) -> Predicate:
+        return self._judge.predicate(self._access.to(letters), type_, patients, self._session)
 
     def _matches(self, query: Query, after: tuple[Any, ...] | None) -> Page:
         query = joins.resolved(query, self._look)
@@ -268,7 +274,7 @@ class View:
     def _guard(self, type_: str, patients: frozenset[str]) -> Row:
         if not patients and self._collections.of_patients(type_):
             patients = frozenset({NOBODY})
-        return {"$match": to_mongo(self._judge.predicate(self._access, type_, patients, self._session))}
+        return {"$match": to_mongo(self._predicate(type_, patients, self._by_id))}
 
     def _run(self, collection: Collection[Row], stages: Iterable[Row]) -> list[Row]:
         return collection.aggregate(list(stages), self._session, maxTimeMS=self._collections.milliseconds).to_list()
