@@ -15,4 +15,4 @@ RESOURCE_INTERACTIONS: Final = (
     "create",
     "search-type",
 )
-SYSTEM_INTERACTIONS: Final = ("transaction", "batch", "history-system")
+SYSTEM_INTERACTIONS: Final = ("transaction", "batch", "history-system", "search-system")

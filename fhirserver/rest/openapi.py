@@ -45,6 +45,7 @@ _FURTHER: Final = {
     "transaction": (*_OF_BODIES, "409", "410", "412"),
     "operation": (*_OF_BODIES, "409", "410", "412"),
     "search-type": ("413", "415"),
+    "search-system": ("413", "415"),
     "read": ("410", "412"),
     "vread": ("410",),
 }
@@ -62,10 +63,12 @@ _HEADERS: Final = {
     "delete": ("If-Match",),
     "read": ("If-None-Match", "If-Modified-Since"),
     "search-type": ("Prefer",),
+    "search-system": ("Prefer",),
     "transaction": ("Prefer",),
 }
 _BODIES: Final = {"create": "Resource", "update": "Resource", "transaction": "Bundle", "operation": "Parameters"}
-_WITH_CRITERIA: Final = frozenset({"search", "compartment", "update-where", "delete-where", "patch-where"})
+_SEARCHES: Final = frozenset({"search", "compartment", "compartment-all", "search-system"})
+_WITH_CRITERIA: Final = _SEARCHES | {"update-where", "delete-where", "patch-where"}
 _OF_SEARCHES: Final = ("_id", "_lastUpdated", "_sort", "_include", "_revinclude", "_has", "_list", "_tag", "_profile")
 _FORMAT: Final = {"type": "string", "enum": ["json", "xml", FHIR_JSON, FHIR_XML]}
 _FREE: Final = {"type": "object", "additionalProperties": {"type": "string"}}
@@ -130,7 +133,7 @@ def _answers(route: Route) -> dict[str, Any]:
 
 
 def _body(route: Route) -> dict[str, Any] | None:
-    if route.name in ("search-post", "compartment-post"):
+    if route.path.endswith("/_search"):
         return {"content": {"application/x-www-form-urlencoded": {"schema": _FREE}}}
     if route.interaction == "patch":
         return {"required": True, "content": _content("Parameters") | _patches()}
@@ -150,14 +153,16 @@ def _query(route: Route) -> list[dict[str, Any]]:
         ]
     if route.name in _WITH_CRITERIA or (route.interaction == "operation" and route.method == "GET" and not route.open):
         found.append(_in("query", "criteria", _FREE) | {"style": "form", "explode": True})
-    if route.name in ("search", "compartment"):
+    if route.name in _SEARCHES:
         found += [_in("query", name, {"type": "string"}) for name in _OF_SEARCHES]
         found.append(_in("query", "_total", {"type": "string", "enum": ["none", "estimate", "accurate"]}))
-    if route.name in ("search", "compartment") or route.interaction.startswith("history"):
+    if route.interaction == "search-system" and route.method == "GET":
+        found.append(_in("query", "_type", {"type": "string"}))
+    if route.name in _SEARCHES or route.interaction.startswith("history"):
         found.append(_in("query", "_count", {"type": "integer", "minimum": 0}))
     if route.interaction.startswith("history"):
         found += [_in("query", name, {"type": "string"}) for name in ("_since", "_at")]
-    if route.interaction in ("read", "search-type") and route.method == "GET":
+    if route.interaction in ("read", "search-type", "search-system") and route.method == "GET":
         summary = {"type": "string", "enum": ["true", "text", "data", "count", "false"]}
         found += [_in("query", "_summary", summary), _in("query", "_elements", {"type": "string"})]
     return found

@@ -15,7 +15,13 @@ from fhirserver.rest.operations.table import OPERATIONS
 from fhirserver.rest.operations.versions import versions
 from fhirserver.rest.patch import patch, patch_where
 from fhirserver.rest.read import read, vread
-from fhirserver.rest.search_compartment import compartment_get, compartment_post
+from fhirserver.rest.search_compartment import (
+    compartment_all_get,
+    compartment_all_post,
+    compartment_get,
+    compartment_post,
+)
+from fhirserver.rest.search_system import system_get, system_post
 from fhirserver.rest.search_type import search_get, search_post
 from fhirserver.rest.smart import smart_configuration
 from fhirserver.rest.update import update, update_where
@@ -67,6 +73,26 @@ ROUTES: Final = (
         "search-type",
         "Search a compartment, parameters in the body",
     ),
+    _route(
+        "compartment-all", "GET", "/<owner>/<owner_id>/*", compartment_all_get, "search-system", "Search a compartment"
+    ),
+    _route(
+        "compartment-all-post",
+        "POST",
+        "/<owner>/<owner_id>/*/_search",
+        compartment_all_post,
+        "search-system",
+        "Search a compartment, parameters in the body",
+    ),
+    _route("search-system", "GET", "/", system_get, "search-system", "Search several types"),
+    _route(
+        "search-system-post",
+        "POST",
+        "/_search",
+        system_post,
+        "search-system",
+        "Search several types, parameters in the body",
+    ),
     _route("create", "POST", "/<type>", create, "create", "Create a resource; the server gives the id"),
     _route("update-where", "PUT", "/<type>", update_where, "update", "Store what criteria match, or create it"),
     _route("delete-where", "DELETE", "/<type>", delete_where, "delete", "Delete what criteria match"),
@@ -79,12 +105,12 @@ ROUTES: Final = (
     _route("history-type", "GET", "/<type>/_history", history_type, "history-type", "What happened to a type"),
     _route("history", "GET", "/<type>/<id>/_history", history_instance, "history-instance", "All versions"),
     _route("vread", "GET", "/<type>/<id>/_history/<version>", vread, "vread", "Read one version"),
+    _route("job-status", "GET", "/$job-status", job_status, "operation", "How asynchronous work stands, or its result"),
+    _route("job-cancel", "DELETE", "/$job-status", job_cancel, "operation", "End asynchronous work, delete its result"),
+    _route("job-file", "GET", "/$job-file", job_file, "operation", "A file of an export"),
     *(
         Route(name, method, path, each.handler, "operation", each.summary, type=each.type, definition=each.definition)
         for each in OPERATIONS
         for name, method, path in each.paths()
     ),
 )
-    _route("job-status", "GET", "/$job-status", job_status, "operation", "How asynchronous work stands, or its result"),
-    _route("job-cancel", "DELETE", "/$job-status", job_cancel, "operation", "End asynchronous work, delete its result"),
-    _route("job-file", "GET", "/$job-file", job_file, "operation", "A file of an export"),

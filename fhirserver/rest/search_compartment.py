@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from fhirserver.errors import BadRequest, NotFound
-from fhirserver.rest.search_type import form_params, search
+from fhirserver.rest.search_system import together
+from fhirserver.rest.search_type import search
+from fhirserver.rest.searching import form_params
 from fhirserver.search import terms
 
 if TYPE_CHECKING:
@@ -29,6 +31,24 @@ def compartment_post(exchange: Exchange, owner: str, owner_id: str, type: str) -
     """`POST [base]/[compartment]/[id]/[type]/_search`."""
     _check(exchange, owner, owner_id, type)
     return search(exchange, type, form_params(exchange), (owner, owner_id))
+
+
+def compartment_all_get(exchange: Exchange, owner: str, owner_id: str) -> Answer:
+    """`GET [base]/[compartment]/[id]/*?parameters`: over all its types, or those that `_type` names."""
+    return together(
+        exchange, f"{owner}/{owner_id}/*", exchange.params, _types(exchange, owner, owner_id), (owner, owner_id)
+    )
+
+
+def compartment_all_post(exchange: Exchange, owner: str, owner_id: str) -> Answer:
+    """`POST [base]/[compartment]/[id]/*/_search`."""
+    types = _types(exchange, owner, owner_id)
+    return together(exchange, f"{owner}/{owner_id}/*", form_params(exchange), types, (owner, owner_id))
+
+
+def _types(exchange: Exchange, owner: str, owner_id: str) -> list[str]:
+    _check(exchange, owner, owner_id, owner)
+    return sorted({owner, *exchange.services.definitions.compartment(owner)})
 
 
 def _check(exchange: Exchange, owner: str, owner_id: str, type: str) -> None:

@@ -54,6 +54,15 @@ def read(defs: Definitions, resource_type: str, name: str, value: str) -> Includ
     return Include(f"{name}={value}", MappingProxyType(paths), reverse, iterate)
 
 
+def fits(defs: Definitions, resource_type: str, name: str, value: str) -> bool:
+    """Whether an include may find something for a type."""
+    try:
+        read(defs, resource_type, name, value)
+    except BadRequest:
+        return False
+    return True
+
+
 def listed(defs: Definitions, resource_type: str) -> list[str]:
     """What `_include` takes for a type: `Type:parameter`, for the CapabilityStatement."""
     offered = catalogue(defs).of(resource_type).offered

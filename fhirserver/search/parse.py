@@ -38,14 +38,14 @@ LONGEST: Final = 20_000
 """Characters of all names and values together."""
 
 NOT_OFFERED: Final = {
-    "_filter": "filter expressions",
-    "_text": "search in the narrative",
-    "_content": "search in the whole content",
-    "_query": "named queries",
-    "_contained": "search in contained resources",
-    "_containedType": "search in contained resources",
-    "_type": "search over several types",
-    "_score": "scores",
+    "_filter": "filter expressions are not",
+    "_text": "search in the narrative is not",
+    "_content": "search in the whole content is not",
+    "_query": "named queries are not",
+    "_contained": "contained resources are found with what holds them",
+    "_containedType": "contained resources are found with what holds them",
+    "_type": "it is for searches over several types, GET [base]?_type=Observation,Condition",
+    "_score": "scores are not",
 }
 
 
@@ -214,7 +214,7 @@ def _criterion(parameters: Parameters, name: str, value: str) -> Criterion:
 
 def _unknown(parameters: Parameters, name: str, code: str) -> str:
     if code in NOT_OFFERED:
-        return f"The parameter {name} is not offered: {NOT_OFFERED[code]} are not."
+        return f"The parameter {name} is not offered: {NOT_OFFERED[code]}."
     if code in parameters.refused:
         return f"The parameter {name} is not offered: {parameters.refused[code]}."
     names = sorted({*parameters.offered, *results.NAMES, *includes.NAMES})

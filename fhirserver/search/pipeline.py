@@ -32,31 +32,31 @@ _REFERENCE: Final = 2
 _OTHER: Final = 5
 
 
-def page(query: Query, access: Predicate, after: Sequence[Any] | None = None) -> list[Stage]:
+def page(query: Query, access: Predicate, after: Sequence[Any] | None = None, *, at: bool = False) -> list[Stage]:
     """The stages of one page, of at most `query.count` + 1 documents: the last says that there is another page.
 
-    `after` is the `position` of the last row of the page before. Documents have what a stored resource needs, and the
-    sort keys.
+    `after` is the `position` of the last row of the page before; with `at`, the page begins at that position itself.
+    Documents have what a stored resource needs, and the sort keys.
     """
-    return matched(query, access) + _cut(query, after)
+    return matched(query, access) + _cut(query, after, at)
 
 
-def counted(query: Query, access: Predicate, after: Sequence[Any] | None = None) -> list[Stage]:
+def counted(query: Query, access: Predicate, after: Sequence[Any] | None = None, *, at: bool = False) -> list[Stage]:
     """The page and the total from one pass over the matches: one document `{"page": […], "n": [{"n": matches}]}`.
 
     For queries whose matches are few, as those of one record: it is one document, of 16 MB at most.
     """
-    return [*matched(query, access), {"$facet": {"page": _cut(query, after), "n": [{"$count": "n"}]}}]
+    return [*matched(query, access), {"$facet": {"page": _cut(query, after, at), "n": [{"$count": "n"}]}}]
 
 
-def _cut(query: Query, after: Sequence[Any] | None) -> list[Stage]:
+def _cut(query: Query, after: Sequence[Any] | None, at: bool) -> list[Stage]:
     """From all matches to the page: after the position, in order, no more than it needs."""
     stages: list[Stage] = []
     keys = [key for key in query.sort if key.field != "_id"]
     terms = ("t",) if query.includes else ()
     if after is not None:
-        stages.append({"$match": _after(query.sort, after)})
-    flags = {f"k{at}": _is_missing(key.field) for at, key in enumerate(keys) if _sorts_missing_first(key)}
+        stages.append({"$match": _after(query.sort, after, at)})
+    flags = {f"k{place}": _is_missing(key.field) for place, key in enumerate(keys) if _sorts_missing_first(key)}
     if flags:
         stages.append({"$set": flags})
     stages.append({"$sort": _order(query.sort)})
@@ -74,6 +74,39 @@ def position(query: Query, document: Mapping[str, Any]) -> Position:
     """Where a document of a page stands in the order, JSON-able: the value of each sort key, and `_id`."""
     values = [_value(document, key.field) for key in query.sort if key.field != "_id"]
     return (*(_written(value) for value in values), document["_id"])
+
+
+def place(query: Query, document: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What sorts documents of several types as the database does those of one, the type last."""
+    keys: list[Any] = []
+    for key in query.sort:
+        value = _value(document, key.field)
+        order = (value is None, *_compared(value))
+        keys.append(_Falling(order) if key.descending and value is not None else order)
+        if key.field == "_id":
+            return (*keys, query.type)
+    return (*keys, document["_id"], query.type)
+
+
+class _Falling(tuple[Any, ...]):
+    """A key in descending order; before any that is not there."""
+
+    __slots__ = ()
+
+    def __lt__(self, other: tuple[Any, ...]) -> bool:
+        return tuple.__lt__(other, self) if isinstance(other, _Falling) else True
+
+    def __gt__(self, other: tuple[Any, ...]) -> bool:
+        return tuple.__lt__(self, other) if isinstance(other, _Falling) else False
+
+
+def _compared(value: Any) -> tuple[int, Any]:
+    """A sort key as MongoDB compares it: numbers before texts before times."""
+    if isinstance(value, str):
+        return 1, value
+    if isinstance(value, datetime):
+        return 2, value
+    return 0, value.to_decimal() if hasattr(value, "to_decimal") else value
 
 
 def is_seeded(query: Query) -> bool:
@@ -147,8 +180,8 @@ def _order(sort: Sequence[SortKey]) -> dict[str, int]:
     return order | {"_id": 1}
 
 
-def _after(sort: Sequence[SortKey], position: Sequence[Any]) -> dict[str, Any]:
-    """The condition of coming later than a position, in the order of the keys, what lacks a key coming last."""
+def _after(sort: Sequence[SortKey], position: Sequence[Any], at: bool) -> dict[str, Any]:
+    """The condition of coming later than a position, or being `at` it, in the order of the keys; none comes last."""
     *values, identity = position
     equal: list[dict[str, Any]] = []
     later: list[dict[str, Any]] = []
@@ -162,11 +195,12 @@ def _after(sort: Sequence[SortKey], position: Sequence[Any]) -> dict[str, Any]:
         if value is None:
             equal.append({key.field: {"$exists": False}})
             continue
-        beyond = {key.field: {"$lt" if key.descending else "$gt": value}}
-        strictly = beyond if key.field == "lu" else {"$or": [beyond, {key.field: {"$exists": False}}]}
+        further = {key.field: {"$lt" if key.descending else "$gt": value}}
+        strictly = further if key.field == "lu" else {"$or": [further, {key.field: {"$exists": False}}]}
         later.append(_all([*equal, strictly]))
         equal.append({key.field: value})
-    later.append(_all([*equal, {"_id": {"$lt" if last_descending else "$gt": identity}}]))
+    beyond = ("$lt" if last_descending else "$gt") + ("e" if at else "")
+    later.append(_all([*equal, {"_id": {beyond: identity}}]))
     return later[0] if len(later) == 1 else {"$or": later}
 
 

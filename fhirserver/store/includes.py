@@ -27,23 +27,28 @@ _READ: Final[Row] = {"$project": {"d": 0, "s": 0, "doc": 0, "made": 0}}
 class Includes:
     """Gathers, for one page, what its directives lead to: nothing twice, and no match again."""
 
-    def __init__(self, query: Query, look: Look) -> None:
-        self._query, self._look = query, look
-        self._named = query.named | (query.patients or frozenset())
+    def __init__(self, queries: Iterable[Query], look: Look) -> None:
+        """Of searches of one type each, that make one page together."""
+        queries = list(queries)
+        self._directives = list({each.name: each for query in queries for each in query.includes}.values())
+        self._look = look
+        self._named = frozenset().union(*(query.named | (query.patients or frozenset()) for query in queries))
         self._known: set[tuple[str, str]] = set()
-        self._left = dict.fromkeys(range(len(query.includes)), MOST)
+        self._left = dict.fromkeys(range(len(self._directives)), MOST)
         self._room = MOST_TOGETHER
         self.truncated: set[int] = set()
 
-    def gather(self, rows: Sequence[Row]) -> list[Found]:
+    def gather(self, matches: Sequence[Found]) -> list[Found]:
         """Type and row of each, round after round for those that iterate."""
-        frontier: list[Found] = [(self._query.type, row) for row in rows]
+        if not self._directives:
+            return []
+        frontier = list(matches)
         self._known.update((type_, row["_id"]) for type_, row in frontier)
         found: list[Found] = []
         first = True
         while frontier:
             new: list[Found] = []
-            for place, include in enumerate(self._query.includes):
+            for place, include in enumerate(self._directives):
                 if first or include.iterate:
                     new += self._followed(place, include, frontier)
             found += new
@@ -53,7 +58,7 @@ class Includes:
     @property
     def names(self) -> tuple[str, ...]:
         """The directives of which there was more."""
-        return tuple(self._query.includes[place].name for place in sorted(self.truncated))
+        return tuple(self._directives[place].name for place in sorted(self.truncated))
 
     def _followed(self, place: int, include: Include, frontier: Iterable[Found]) -> list[Found]:
         by_type: dict[str, list[Row]] = {}

@@ -150,6 +150,12 @@ class View:
             rows = self._run(collection, [*between, *stages, self._content, {"$sort": {"_id": 1}}])
             return self._stored(query.type, rows), ids[-1] if len(ids) == size else None
 
+    def search_together(self, queries: Sequence[Query], after: tuple[Any, ...] | None = None) -> Page:
+        """One page of what searches of different types, alike in all else, find: by their sort keys, id and type."""
+        names = set(self._collections.database.list_collection_names())
+        with self._still() as still:
+            return still._together([query for query in queries if query.type in names], after)
+
     def count(self, query: Query) -> int:
         """How many resources match, of those that may be seen."""
         with self._still() as still:
@@ -191,22 +197,47 @@ class View:
         more = len(rows) > query.count > 0
         page = rows[: query.count]
         position = pipeline.position(query, page[-1]) if more else None
-        extra = includes.Includes(query, self._look)
-        found = extra.gather(page) if query.includes else []
+        extra = includes.Includes([query], self._look)
+        found = extra.gather([(query.type, row) for row in page])
         return Page(self._stored(query.type, page), total, position, self._several(found), extra.names)
 
+    def _together(self, queries: Sequence[Query], after: tuple[Any, ...] | None) -> Page:
+        queries = [joins.resolved(query, self._look) for query in queries]
+        found: list[tuple[Query, Row]] = []
+        totals: list[int | None] = []
+        for query in queries:
+            collection, access = self._collections.current(query.type), self._sight(query, query.named)
+            began = (after[:-1], query.type > after[-1]) if after is not None else (None, False)
+            rows, total = self._page(collection, query, access, *began)
+            found += [(query, row) for row in rows]
+            totals.append(total)
+        found.sort(key=lambda each: pipeline.place(*each))
+        count = queries[0].count if queries else 0
+        page = found[:count]
+        last = (*pipeline.position(*page[-1]), page[-1][0].type) if len(found) > count > 0 else None
+        extra = includes.Includes(queries, self._look)
+        matches = [(query.type, row) for query, row in page]
+        brought = self._several(extra.gather(matches))
+        whole = None if None in totals else sum(each or 0 for each in totals)
+        return Page(self._several(matches), whole, last, brought, extra.names)
+
     def _page(
-        self, collection: Collection[Row], query: Query, access: Predicate, after: tuple[Any, ...] | None
+        self,
+        collection: Collection[Row],
+        query: Query,
+        access: Predicate,
+        after: tuple[Any, ...] | None,
+        at: bool = False,
     ) -> tuple[list[Row], int | None]:
         """The rows of the page, one more when there is another, and the total when it is asked for."""
         if query.patients is not None and query.total != "none" and 0 < query.count <= _AT_ONCE:
             try:
-                (both,) = self._run(collection, pipeline.counted(query, access, after))
+                (both,) = self._run(collection, pipeline.counted(query, access, after, at=at))
                 return both["page"], _number(both["n"])
             except OperationFailure as error:
                 if error.code not in _TOO_LARGE:
                     raise
-        rows = self._run(collection, pipeline.page(query, access, after)) if query.count else []
+        rows = self._run(collection, pipeline.page(query, access, after, at=at)) if query.count else []
         if query.count and (query.total == "none" or (len(rows) <= query.count and after is None)):
             return rows, None if query.total == "none" else len(rows)
         return rows, _number(self._run(collection, pipeline.count(query, access)))

@@ -65,7 +65,9 @@ def test_every_listed_interaction_works(operator: Caller, statement: dict[str, A
     }
     (listed,) = (each for each in statement["rest"][0]["resource"] if each["type"] == "Basic")
     assert works == {each["code"]: True for each in listed["interaction"]}
-    assert [each["code"] for each in statement["rest"][0]["interaction"]] == ["transaction", "batch", "history-system"]
+    of_all = [each["code"] for each in statement["rest"][0]["interaction"]]
+    assert of_all == ["transaction", "batch", "history-system", "search-system"]
+    assert operator.get("?_type=Basic,Flag").status == 200
 
 
 def test_what_is_not_listed_does_not_work(operator: Caller) -> None:
