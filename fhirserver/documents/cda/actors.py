@@ -26,7 +26,7 @@ _PERSONS: Final = (
 _ORGANIZATIONS: Final = (
     "representedOrganization", "scopingOrganization", "receivedOrganization", "representedCustodianOrganization",
     "guardianOrganization", "serviceProviderOrganization", "manufacturerOrganization", "providerOrganization",
-    "wholeOrganization",
+    "wholeOrganization", "scopingEntity",
 )  # fmt: skip
 _DEVICES: Final = ("assignedAuthoringDevice", "playingDevice")
 _RELATIVES: Final = frozenset({"PRS", "NOK", "ECON", "GUARD", "CAREGIVER", "POLHOLD", "CIT", "QUAL"})
@@ -175,7 +175,7 @@ def organization(node: Node, ctx: Context) -> Reference | None:
     kind = values.concept(node.one("standardIndustryClassCode"))
     if kind:
         resource["type"] = [kind]
-    names = [name for kid in node.all("name") if (name := values.organization_name(kid))]
+    names = [name for kid in (*node.all("name"), *node.all("desc")) if (name := values.organization_name(kid))]
     if names:
         resource["name"] = names[0]
     if names[1:]:

@@ -104,11 +104,12 @@ def narrowed(node: Node, ctx: Context, level: Level) -> Level:
             own.append((function, who["reference"]))
     functions = {function for function, _ in own}
     performers = (*own, *(each for each in level.performers if each[0] not in functions)) if own else level.performers
-    return level._replace(
-        performers=performers,
-        devices=tuple(devices) or level.devices,
-        effective=values.when(node.one("effectiveTime")) or level.effective,
-    )
+    moment = node.one("effectiveTime")
+    effective = values.when(moment) or level.effective
+    if moment is not None and moment.attributes.get("nullFlavor"):
+        moment.get("nullFlavor")
+        effective = None
+    return level._replace(performers=performers, devices=tuple(devices) or level.devices, effective=effective)
 
 
 _FUNCTIONS: Final = frozenset({"AUTHEN", "RESP", "DEV", "PRF", "SPRF", "PPRF", "VRF", "ENT"})

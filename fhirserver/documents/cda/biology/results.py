@@ -9,7 +9,7 @@ from fhirserver.documents.cda.biology.comments import comment, is_comment
 from fhirserver.documents.cda.biology.laboratory import Laboratory, Level, laboratory, narrowed, performer
 from fhirserver.documents.cda.biology.media import media
 from fhirserver.documents.cda.biology.ranges import interpretation, reference_ranges
-from fhirserver.documents.cda.biology.specimens import MICROORGANISM, isolate, specimen
+from fhirserver.documents.cda.biology.specimens import MICROORGANISM, is_germ, isolate, specimen, stated
 
 if TYPE_CHECKING:
     from fhirserver.documents.cda.context import Context, Reference
@@ -54,7 +54,7 @@ class Contents(NamedTuple):
 def observation(node: Node, ctx: Context) -> list[Reference]:
     """A result, with what it holds."""
     lab = laboratory(node, ctx)
-    level = narrowed(node, ctx, lab.level)
+    level = _sampled(node, ctx, lab, narrowed(node, ctx, lab.level))
     resource, reference = _begun(node, ctx, level)
     observed(node, resource, ctx)
     found = [each for each in map(interpretation, node.all("interpretationCode")) if each]
@@ -77,12 +77,10 @@ def organizer(node: Node, ctx: Context) -> list[Reference]:
     level = narrowed(node, ctx, lab.level)
     resource, reference = _begun(node, ctx, level)
     node.get("classCode")
-    inner = level
+    inner = _sampled(node, ctx, lab, level)
     roots = {root for root, _ in node.templates}
     for each in node.all("specimen"):
-        entity = each.at("specimenRole/specimenPlayingEntity") or each.at("specimenRole/playingEntity")
-        germ = not roots.isdisjoint(ISOLATES) or (entity is not None and entity.attributes.get("classCode") == "MIC")
-        if germ:
+        if is_germ(each) or not roots.isdisjoint(ISOLATES):
             found, organism = isolate(each, level.specimen, ctx, lab)
             inner = inner._replace(specimen=found)
             if organism:
@@ -91,6 +89,13 @@ def organizer(node: Node, ctx: Context) -> list[Reference]:
                 resource["code"] = ISOLATE
     _filled(resource, contents(node, ctx, lab, inner), inner)
     return [reference]
+
+
+def _sampled(node: Node, ctx: Context, lab: Laboratory, level: Level) -> Level:
+    """The level with the specimen that a statement names itself, unless it is an isolate."""
+    roots = {root for root, _ in node.templates}
+    named = [] if not roots.isdisjoint(ISOLATES) else [each for each in node.all("specimen") if not is_germ(each)]
+    return level._replace(specimen=stated(named[0], ctx, lab)) if len(named) == 1 else level
 
 
 def contents(node: Node, ctx: Context, lab: Laboratory, level: Level) -> Contents:
@@ -117,7 +122,9 @@ def _content(relation: Node, node: Node, ctx: Context, found: Contents) -> None:
     if node.name == "observation":
         if relation.attributes.get("typeCode") == "REFR":
             relation.get("typeCode")
-            found.previous.extend(observation(node, ctx))
+            lab = laboratory(node, ctx)
+            with lab.within(lab.level._replace(performers=(), devices=(), effective=None, specimen=None)):
+                found.previous.extend(observation(node, ctx))
         else:
             found.members.extend(observation(node, ctx))
     elif node.name == "organizer":

@@ -106,6 +106,30 @@ def _reception(node: Node, resource: Resource, ctx: Context) -> str | None:
     return received
 
 
+def is_germ(node: Node) -> bool:
+    """Whether the `specimen` of a statement is a microorganism."""
+    entity = node.at("specimenRole/specimenPlayingEntity") or node.at("specimenRole/playingEntity")
+    return entity is not None and entity.attributes.get("classCode") == "MIC"
+
+
+def stated(node: Node, ctx: Context, lab: Laboratory) -> Reference:
+    """The Specimen that a statement names (`specimen`), without its collection."""
+    node.get("typeCode")
+    role = node.one("specimenRole")
+    kinds: list[Resource] = []
+    collection: Resource = {}
+    identifiers = _material(role, kinds, collection) if role is not None else []
+    resource: Resource = {"resourceType": "Specimen"}
+    if identifiers:
+        resource["identifier"] = identifiers
+    if kinds:
+        resource["type"] = kinds[0]
+    resource["subject"] = ctx.patient
+    if collection:
+        resource["collection"] = collection
+    return _once(resource, node, ctx, lab)
+
+
 def isolate(node: Node, source: Reference | None, ctx: Context, lab: Laboratory) -> tuple[Reference, Resource | None]:
     """The Specimen of a microorganism that was isolated (`specimen` of an organizer), and what it is."""
     node.get("typeCode")
@@ -123,7 +147,8 @@ def isolate(node: Node, source: Reference | None, ctx: Context, lab: Laboratory)
 
 
 def _once(resource: Resource, node: Node, ctx: Context, lab: Laboratory) -> Reference:
-    key = jsontext.dump(resource.get("identifier") or [node.xpath, resource]).decode()
+    """A specimen with the same identifiers, or the same in every word, is the same one."""
+    key = jsontext.dump(resource.get("identifier") or resource).decode()
     known = lab.specimens.get(key)
     if known is None:
         known = lab.specimens[key] = ctx.add(resource, "derived", node)
