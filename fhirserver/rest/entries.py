@@ -204,7 +204,8 @@ def _link(
 ) -> None:
     """Writes ids in place of full URLs, and placeholders in place of conditional references."""
     definitions = exchange.services.definitions
-    references.resolve(definitions, resource, known)
+    if known:
+        references.resolve(definitions, resource, known)
     for text in set(references.literal(definitions, resource)):
         if text.startswith(("urn:uuid:", "urn:oid:")):
             raise BadRequest(f"the reference {text} points to no entry of the Bundle.")
@@ -212,7 +213,8 @@ def _link(
         if mark and type in definitions.resource_types and text not in sought:
             condition = conditional.of_text(exchange, type, query, f"the reference {text}")
             sought[text] = Sought(place, condition, f"{type}/{writing.new_id()}")
-    references.resolve(definitions, resource, _Placeholders(sought))
+    if sought:
+        references.resolve(definitions, resource, _Placeholders(sought))
 
 
 class _Placeholders(Mapping[str, str]):

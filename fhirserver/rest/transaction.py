@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 
+from fhirserver.access import author_references
 from fhirserver.errors import NotFound
 from fhirserver.outcome import outcome
 from fhirserver.rest import conditional, writing
@@ -44,6 +45,7 @@ def transaction(exchange: Exchange, bundle: dict[str, Any]) -> Answer:
         done.clear()
         bounds = Bounds()
         targets = resolved(exchange, tx, known)
+        tx.identifiers({each for target in targets for each in author_references(target.entry.resource or {})})
         for target in sorted(targets, key=_turn):
             bounds.check()
             with at(target.entry.place):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from bson.codec_options import CodecOptions, TypeDecoder, TypeRegistry
@@ -30,7 +31,13 @@ _DECIMAL128: Final = create_decimal128_context()
 
 
 def _exact(value: Any) -> Any:
-    return Decimal128(_DECIMAL128.create_decimal(value)) if isinstance(value, Decimal) else value
+    return _decimal128(str(value)) if isinstance(value, Decimal) else value
+
+
+@lru_cache(maxsize=4096)
+def _decimal128(text: str) -> Decimal128:
+    """A number goes into several search entries of its resource."""
+    return Decimal128(_DECIMAL128.create_decimal(text))
 
 
 class _Decimals(TypeDecoder):

@@ -94,6 +94,8 @@ class Transaction:
         self._seen: dict[tuple[str, str], Row] = {}
         self._patients: set[str] = set()
         self._references: set[str] = set()
+        self._policies: dict[str, Policy | None] = {}
+        self._actors: dict[str, tuple[str, ...]] = {}
         self._derived = Derived(room.collections.database, session)
         self.mark: Mark | None = None
         self.view = _TransactionView(self, room.collections, room.rules, access, session)
@@ -103,11 +105,12 @@ class Transaction:
         return _TransactionView(self, self._room.collections, self._room.rules, access, self._session)
 
     def policy(self, patient: str | None) -> Policy | None:
-        """The policy of a patient as this transaction sees it; None for an unknown one."""
+        """The policy of a patient as this transaction sees it, which is from before its writes; None for none."""
         if patient is None:
             return None
-        self.flush()
-        return next(iter(self._room.rules.load([patient], self._session)), None)
+        if patient not in self._policies:
+            self._policies[patient] = next(iter(self._room.rules.load([patient], self._session)), None)
+        return self._policies[patient]
 
     def lock(self, keys: Iterable[str]) -> None:
         """Of two transactions that lock the same key, one comes wholly after the other. To be called before reading."""
@@ -120,10 +123,12 @@ class Transaction:
     def identifiers(self, references: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
         """National keys of the local actors, such as `Practitioner/abc`, that are here and have some."""
         asked = frozenset(references)
-        if not asked:
-            return {}
-        self.flush()
-        return self._room.rules.identifiers(asked, self._session)
+        if unknown := asked - self._actors.keys():
+            if self._inserts.keys() & WATCHED:
+                self.flush()
+            found = self._room.rules.identifiers(unknown, self._session)
+            self._actors.update({each: found.get(each, ()) for each in unknown})
+        return {each: keys for each in asked if (keys := self._actors[each])}
 
     def create(
         self,
@@ -318,6 +323,7 @@ class Transaction:
                 self._patients.add(envelope["pat"])
         if type_ in WATCHED:
             self._references.add(f"{type_}/{envelope['_id']}")
+            self._actors.clear()
 
     def _remember(self, type_: str, envelope: Row) -> None:
         self._seen[type_, envelope["_id"]] = envelope
