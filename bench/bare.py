@@ -117,16 +117,16 @@ def once(client: pymongo.MongoClient[dict[str, Any]], database: str, commands: l
     """Sends the commands, those of a transaction in one; what is inserted gets ids of its own."""
     fresh = uuid.uuid4().hex
     inside = [each for each in commands if each.in_transaction and each.name != "commitTransaction"]
-    for each in commands:
+    for place, each in enumerate(commands):
         if not each.in_transaction:
-            client[database].command(_again(each, fresh))
+            client[database].command(_again(each, f"{fresh}-{place}"))
     if inside:
         with (
             client.start_session() as session,
             session.start_transaction(ReadConcern("snapshot"), WriteConcern("majority")),
         ):
-            for each in inside:
-                client[database].command(_again(each, fresh), session=session)
+            for place, each in enumerate(inside):
+                client[database].command(_again(each, f"{fresh}-{place}"), session=session)
 
 
 def _again(command: Command, fresh: str) -> dict[str, Any]:

@@ -19,13 +19,14 @@ class Request(NamedTuple):
 
 
 class Latencies(NamedTuple):
-    """Requests a second over all clients; percentiles in milliseconds."""
+    """Requests a second over all clients; percentiles in milliseconds; `times` of each request in seconds."""
 
     rate: float
     p50: float
     p99: float
     requests: int
     failures: int
+    times: tuple[float, ...] = ()
 
 
 def run(
@@ -64,9 +65,9 @@ def measured(work: Callable[[int], None], times: list[list[float]], failures: li
 
 def summary(times: list[float], elapsed: float, failures: int) -> Latencies:
     if len(times) < 2:
-        return Latencies(0, 0, 0, len(times), failures)
+        return Latencies(0, 0, 0, len(times), failures, tuple(times))
     cuts = statistics.quantiles(times, n=100)
-    return Latencies(len(times) / elapsed, cuts[49] * 1000, cuts[98] * 1000, len(times), failures)
+    return Latencies(len(times) / elapsed, cuts[49] * 1000, cuts[98] * 1000, len(times), failures, tuple(times))
 
 
 def _written(request: Request, host: str, token: str) -> bytes:

@@ -15,10 +15,10 @@ import os
 import subprocess
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import psutil
 from pymongo import monitoring
 
 from bench import bare, clients, rooms, setting
@@ -63,9 +63,9 @@ def _report(made: Setting, seconds: float) -> None:
     print("".join(f"{each:>15}" if not place else f"{each:>10}" for place, each in enumerate(head)))
     recorder = bare.Recorder()
     monitoring.register(recorder)
-    app = made.application()
+    client = made.client(made.services())
     for case in _cases(made):
-        send = _sender(app, made, case.request)
+        send = partial(client, case.request)
         commands = recorder.record(send)
         for count in (1, 8):
             _line(case, count, made, commands, seconds)
@@ -75,13 +75,12 @@ def _report(made: Setting, seconds: float) -> None:
 
 
 def _line(case: Case, count: int, made: Setting, commands: list[bare.Command], seconds: float) -> None:
-    before = _cpu(made.server), _cpu(made.database)
+    before = made.cpu()
     found = clients.run(
         "127.0.0.1", made.port, made.token, lambda place: _requests(case, made, place), clients=count, seconds=seconds
     )
     server, database = (
-        (after - earlier) / max(found.requests, 1) * 1000
-        for after, earlier in zip((_cpu(made.server), _cpu(made.database)), before, strict=True)
+        (after - earlier) / max(found.requests, 1) * 1000 for after, earlier in zip(made.cpu(), before, strict=True)
     )
     loop = bare.replay(made.uri, made.name, commands, clients=count, seconds=seconds)
     figures = (found.rate, found.p50, found.p99, server, database, loop.rate, found.rate / max(loop.rate, 1e-9))
@@ -97,30 +96,6 @@ def _requests(case: Case, made: Setting, place: int) -> Iterator[Request]:
     if case.name == "patient search":
         return (Request("GET", made.search(each)) for each in itertools.cycle(made.patients[place % 3 :]))
     return itertools.repeat(case.request)
-
-
-def _sender(app: Any, made: Setting, request: Request) -> Any:
-    client = app.test_client()
-    headers = {"Authorization": f"Bearer {made.token}", "Content-Type": "application/fhir+json"}
-
-    def send() -> None:
-        answer = client.open(request.path, method=request.method, data=request.body or None, headers=headers)
-        if answer.status_code >= 300:
-            raise SystemExit(f"{request.method} {request.path}: {answer.status_code} {answer.get_data(as_text=True)}")
-
-    return send
-
-
-def _cpu(process: psutil.Process | None) -> float:
-    """CPU seconds of a process and all below it."""
-    if process is None:
-        return 0.0
-    found = 0.0
-    for each in (process, *process.children(recursive=True)):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            times = each.cpu_times()
-            found += times.user + times.system
-    return found
 
 
 if __name__ == "__main__":

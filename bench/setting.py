@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import psutil
+import pymongo
 
 from fhirserver import settings as settings_
 from fhirserver.access import Requester
@@ -22,10 +23,13 @@ from fhirserver.auth.keys import KEY_FILE
 from fhirserver.store import Embedded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from flask import Flask
+
+    from bench.clients import Request
+    from fhirserver.rest.services import Services
 
 RPPS = "10000000018"
 _PAGE = 20
@@ -40,6 +44,7 @@ class Setting:
     key_file: Path
     server: psutil.Process
     database: psutil.Process | None
+    profiles: str = "french"
     patients: list[str] = field(default_factory=list)
     observations: list[str] = field(default_factory=list)
 
@@ -63,12 +68,39 @@ class Setting:
         for patient in self.patients:
             self.observations += self._transaction([observation(patient, place) for place in range(observations)])
 
+    def services(self) -> Services:
+        """The same rooms in this process, on the same database."""
+        settings = settings_.load(
+            environ={},
+            mongo=self.uri,
+            database=self.name,
+            key_file=str(self.key_file),
+            port=self.port,
+            profiles=self.profiles,
+        )
+        return create_services(settings)
+
     def application(self) -> Flask:
         """The same application in this process, on the same database."""
-        settings = settings_.load(
-            environ={}, mongo=self.uri, database=self.name, key_file=str(self.key_file), port=self.port
-        )
-        return create_app(create_services(settings))
+        return create_app(self.services())
+
+    def client(self, services: Services) -> Callable[[Request], bytes]:
+        """Sends requests to the application in this process; they must succeed."""
+        client = create_app(services).test_client()
+        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/fhir+json"}
+
+        def send(request: Request) -> bytes:
+            answer = client.open(request.path, method=request.method, data=request.body or None, headers=headers)
+            content: bytes = answer.get_data()
+            if answer.status_code >= 300:
+                raise SystemExit(f"{request.method} {request.path}: {answer.status_code} {content.decode()}")
+            return content
+
+        return send
+
+    def cpu(self) -> tuple[float, float]:
+        """CPU seconds so far, of the server's processes and of the database's."""
+        return _cpu(self.server), _cpu(self.database)
 
     def _transaction(self, resources: list[dict[str, Any]]) -> list[str]:
         entries = [{"resource": each, "request": {"method": "POST", "url": each["resourceType"]}} for each in resources]
@@ -85,8 +117,8 @@ class Setting:
 
 
 @contextlib.contextmanager
-def running(folder: Path, mongo: str | None) -> Iterator[Setting]:
-    """The database, the server and its key, all ended at the end."""
+def running(folder: Path, mongo: str | None, profiles: str = "french") -> Iterator[Setting]:
+    """The database, the server and its key, all ended at the end; a database that was given loses what was stored."""
     with contextlib.ExitStack() as stack:
         uri, database = mongo, None
         if uri is None:
@@ -104,14 +136,34 @@ def running(folder: Path, mongo: str | None) -> Iterator[Setting]:
             "FHIRSERVER_KEY_FILE": str(folder / KEY_FILE),
             "FHIRSERVER_MONGO": uri,
             "FHIRSERVER_DATABASE": name,
+            "FHIRSERVER_PROFILES": profiles,
         }
+        if mongo is not None:
+            stack.callback(_dropped, mongo, name)
         command = [sys.executable, "-m", "fhirserver", "serve", "--port", str(port), "--workers", "2"]
         server = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE)
         stack.callback(server.wait)
         stack.callback(server.terminate)
         if server.stdout is None or not server.stdout.readline().startswith(b"ready"):
             raise SystemExit("the server did not start")
-        yield Setting(port, uri, name, key, folder / KEY_FILE, psutil.Process(server.pid), database)
+        yield Setting(port, uri, name, key, folder / KEY_FILE, psutil.Process(server.pid), database, profiles)
+
+
+def _dropped(uri: str, name: str) -> None:
+    with pymongo.MongoClient[dict[str, Any]](uri) as client:
+        client.drop_database(name)
+
+
+def _cpu(process: psutil.Process | None) -> float:
+    """CPU seconds of a process and all below it."""
+    if process is None:
+        return 0.0
+    found = 0.0
+    for each in (process, *process.children(recursive=True)):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            times = each.cpu_times()
+            found += times.user + times.system
+    return found
 
 
 def observation(patient: str, place: int) -> dict[str, Any]:
