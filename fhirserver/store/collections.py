@@ -33,6 +33,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pymongo import ASCENDING, IndexModel
 
+from fhirserver.store import planner
+
 if TYPE_CHECKING:
     from collections.abc import Collection as Names
     from collections.abc import Iterable
@@ -73,6 +75,7 @@ class Collections:
         self._types = frozenset(types)
         self._compartment = frozenset(compartment) | {"Patient", "Binary"}
         self._made: set[str] = set()
+        self._embedded: bool | None = None
         self._landmarks: dict[str, tuple[datetime, ...]] = {}
 
     def current(self, type_: str) -> Collection[dict[str, Any]]:
@@ -99,6 +102,12 @@ class Collections:
             known = self._landmarks.get(type_, ())
             if moment not in known:
                 self._landmarks[type_] = (moment, *known)[:_LANDMARKS]
+
+    def suited(self, stages: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The stages as the database at hand is quick with them; the same documents answer."""
+        if self._embedded is None:
+            self._embedded = planner.is_embedded(self.database)
+        return planner.for_embedded(stages) if self._embedded else list(stages)
 
     def make(self, type_: str) -> None:
         """Makes the collections of a type with their indexes, unless this process did already."""

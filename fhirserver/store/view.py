@@ -308,7 +308,8 @@ class View:
         return {"$match": to_mongo(self._predicate(type_, patients, self._by_id))}
 
     def _run(self, collection: Collection[Row], stages: Iterable[Row]) -> list[Row]:
-        return collection.aggregate(list(stages), self._session, maxTimeMS=self._collections.milliseconds).to_list()
+        suited = self._collections.suited(stages)
+        return collection.aggregate(suited, self._session, maxTimeMS=self._collections.milliseconds).to_list()
 
     def _count(self, collection: Collection[Row], stages: Iterable[Row]) -> int:
         return _number(self._run(collection, [*stages, {"$count": "n"}]))
