@@ -42,8 +42,6 @@ class Tables(NamedTuple):
     section: SectionHandler
     scope: Callable[[Node, Context], dict[str, Any]]
     """The fields of Scope that an element sets for all within."""
-    known: frozenset[str] = frozenset()
-    """Templates that say nothing by themselves."""
 
 
 class Scope(NamedTuple):
@@ -150,10 +148,11 @@ class Context:
 
         What no handler knows is left for the account; the references are those of the resources that stand for it.
         """
-        for root, _ in node.templates:
-            if root not in self.tables.entries and root not in self.tables.known:
+        handler = self._chosen(self.tables.entries, node)
+        if handler is None:
+            for root, _ in node.templates:
                 self._unknown_template(root, node)
-        handler = self._chosen(self.tables.entries, node) or self.tables.classes.get(node.name)
+            handler = self.tables.classes.get(node.name)
         if handler is None:
             self.leave(node, "class")
             return []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from fhirserver.documents.cda import body, header, origins, publication, reading, rules, templates
+from fhirserver.documents.cda.clinical import imaging, links
 from fhirserver.documents.cda.context import Context
 from fhirserver.documents.cda.conversion import Conversion
 from fhirserver.documents.cda.node import unread
@@ -35,6 +36,8 @@ def convert(data: bytes, *, mode: str = "strict", language: str = "en") -> Conve
         ctx.finding("stylesheet", None)
     parts = header.read(root, unique_id, ctx)
     sections, media_type = body.read(root, ctx)
+    links.settle(ctx)
+    imaging.of_header(root, parts, ctx)
     document, _ = publication.publish(root, data, parts, media_type, ctx)
     composition = publication.compose(root, parts, sections, ctx)
     origins.trace(root, document, composition, parts, ctx)

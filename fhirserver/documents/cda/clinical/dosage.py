@@ -1,0 +1,118 @@
+"""How a medication is taken (IHE PCC 6.3.4.16.9 to 13): Dosage, from the statement and its subordinate steps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fhirserver.documents.cda import values
+from fhirserver.documents.cda.clinical import links
+
+if TYPE_CHECKING:
+    from fhirserver.documents.cda.context import Context
+    from fhirserver.documents.cda.node import Node
+
+Resource = dict[str, Any]
+
+
+def timing(node: Node) -> Resource | None:
+    """The effectiveTimes of a statement as one Timing."""
+    times = node.all("effectiveTime")
+    for each in times:
+        each.get("operator")
+    return values.timing(times)
+
+
+def dosages(node: Node, when: Resource | None, found: links.Related, ctx: Context) -> list[Resource]:
+    """The dosage of the statement itself, then those of its steps."""
+    own = _dosage(node, when)
+    if found.instructions:
+        own["patientInstruction"] = "\n".join(found.instructions)
+    listed = [own] if own else []
+    steps = [inner for _, inner in found.statements if inner.name == "substanceAdministration"]
+    return [*listed, *(_step(step, number, ctx) for number, step in enumerate(steps, 1))]
+
+
+def _step(node: Node, number: int, ctx: Context) -> Resource:
+    """A subordinate administration: a dose of a taper, of alternating days, under a condition."""
+    node.templates  # noqa: B018 read
+    node.get("moodCode")
+    for each in node.all("id"):
+        values.identifier(each)
+    for each in node.all("statusCode"):
+        each.told()
+    made = _dosage(node, timing(node))
+    inner = links.related(node, ctx)
+    if inner.instructions:
+        made["patientInstruction"] = "\n".join(inner.instructions)
+    order = values.integer(node.parent.one("sequenceNumber")) if node.parent is not None else None
+    made["sequence"] = number if order is None else order
+    if consumable := node.one("consumable"):
+        consumable.told()
+    if code := node.one("code"):
+        code.told()
+    return made
+
+
+def _dosage(node: Node, when: Resource | None) -> Resource:
+    found: Resource = {}
+    if words := values.said(node.one("text")):
+        found["text"] = words
+    if when:
+        found["timing"] = when
+    for element, member in (("routeCode", "route"), ("approachSiteCode", "site")):
+        if concept := values.concept(node.one(element)):
+            found[member] = concept
+    amounts = {**_amount(node.one("doseQuantity"), "dose"), **_amount(node.one("rateQuantity"), "rate")}
+    _counted(amounts, values.concept(node.one("administrationUnitCode")))
+    if amounts:
+        found["doseAndRate"] = [amounts]
+    if most := values.ratio(node.one("maxDoseQuantity")):
+        found["maxDosePerPeriod"] = most
+    if conditions := [words for kid in node.all("precondition") if (words := _criterion(kid))]:
+        found["asNeededCodeableConcept"] = {"text": " ; ".join(conditions)}
+    return found
+
+
+def _amount(node: Node | None, member: str) -> Resource:
+    """A dose or rate: fixed, or between two limits; what is counted has its unit in words (translation)."""
+    if node is None:
+        return {}
+    limits = values.bounds(node)
+    for name, amount in limits.items():
+        bound = node.one(name)
+        for each in bound.all("translation") if bound is not None else ():
+            words = values.said(each.one("originalText"))
+            if words and amount.get("code") == "1":
+                amount.pop("system")
+                amount.pop("code")
+                amount["unit"] = words
+    if len(limits) == 2 and limits["low"] != limits["high"]:
+        return {f"{member}Range": limits}
+    if limits:
+        return {f"{member}Quantity": next(iter(limits.values()))}
+    quantity = values.quantity(node)
+    return {f"{member}Quantity": quantity} if quantity else {}
+
+
+def _counted(amounts: Resource, unit: Resource | None) -> None:
+    """administrationUnitCode is the unit of what is counted."""
+    if not unit:
+        return
+    coding: Resource = next(iter(unit.get("coding", ())), {})
+    words = coding.get("display") or unit.get("text") or coding.get("code") or "-"
+    quantities = [amounts.get("doseQuantity"), *amounts.get("doseRange", {}).values()]
+    for each in quantities:
+        if each and "unit" not in each:
+            each["unit"] = words
+            if "system" in coding and "code" in coding:
+                each.update(system=coding["system"], code=coding["code"])
+
+
+def _criterion(node: Node) -> str | None:
+    node.get("typeCode")
+    criterion = node.one("criterion")
+    if criterion is None:
+        return None
+    criterion.templates  # noqa: B018 read
+    words = values.said(criterion.one("text"))
+    return words or links.words(values.concept(criterion.one("code")))

@@ -1,0 +1,304 @@
+"""Problems and allergies (IHE PCC 6.3.4.11 to 6.3.4.15): concerns, and what they are about."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from fhirserver.documents.cda import values
+from fhirserver.documents.cda.clinical import links
+
+if TYPE_CHECKING:
+    from fhirserver.documents.cda.context import Context, Reference
+    from fhirserver.documents.cda.node import Node
+
+_THO: Final = "http://terminology.hl7.org/CodeSystem/"
+CLINICAL: Final = f"{_THO}condition-clinical"
+VERIFICATION: Final = f"{_THO}condition-ver-status"
+CATEGORIES: Final = f"{_THO}condition-category"
+ALLERGY_CLINICAL: Final = f"{_THO}allergyintolerance-clinical"
+ALLERGY_VERIFICATION: Final = f"{_THO}allergyintolerance-verification"
+
+CONCERN: Final = {"active": "active", "suspended": "inactive", "aborted": "inactive", "completed": "inactive"}
+"""statusCode of a concern to the clinical status of what it is about (IHE PCC 6.3.4.12.4)."""
+STATUSES: Final = {
+    "55561003": "active", "73425007": "inactive", "413322009": "resolved", "255227004": "recurrence",
+    "246455001": "recurrence", "277022003": "remission", "90734009": "active", "7087005": "active",
+    "active": "active", "inactive": "inactive", "resolved": "resolved", "remission": "remission", "relapse": "relapse",
+    "recurrence": "recurrence",
+}  # fmt: skip
+"""Clinical status by code (SNOMED CT, and HL7's own words)."""
+ALLERGY_STATUSES: Final = ("active", "inactive", "resolved")
+CERTAINTIES: Final = ("unconfirmed", "provisional", "differential", "confirmed", "refuted", "entered-in-error")
+KINDS: Final = {
+    "ALG": ("allergy", None), "DALG": ("allergy", "medication"), "FALG": ("allergy", "food"),
+    "EALG": ("allergy", "environment"), "OINT": (None, None), "DINT": (None, "medication"), "FINT": (None, "food"),
+    "EINT": (None, "environment"), "NAINT": ("intolerance", None), "DNAINT": ("intolerance", "medication"),
+    "FNAINT": ("intolerance", "food"), "ENAINT": ("intolerance", "environment"),
+}  # fmt: skip
+"""v3 ObservationIntoleranceType to AllergyIntolerance.type and category."""
+CRITICALITIES: Final = {
+    "low": "low", "high": "high", "unable-to-assess": "unable-to-assess", "CRITL": "low", "CRITH": "high",
+    "CRITU": "unable-to-assess",
+}  # fmt: skip
+SEVERITIES: Final = {
+    "L": "mild", "M": "moderate", "H": "severe", "255604002": "mild", "6736007": "moderate", "24484000": "severe",
+    "371923003": "moderate", "371924009": "severe", "399166001": "severe",
+}  # fmt: skip
+
+Resource = dict[str, Any]
+
+
+def concern(node: Node, ctx: Context) -> list[Reference]:
+    """A concern: what it is about takes over whether it is still one, and its comments."""
+    node.templates  # noqa: B018 read
+    code = node.one("code")
+    if code is not None:
+        code.told()
+    said = links.status(node, CONCERN, "")
+    period = values.period(node.one("effectiveTime"))
+    found = links.related(node, ctx)
+    references = [reference for _, reference in found.others]
+    for reference in references:
+        resource = ctx.resource(reference)
+        kind = resource["resourceType"]
+        if kind not in ("Condition", "AllergyIntolerance"):
+            continue
+        refuted = "verificationStatus" in resource and links.coded(resource["verificationStatus"]) in (
+            "refuted",
+            "entered-in-error",
+        )
+        if said and not refuted and "clinicalStatus" not in resource:
+            system = CLINICAL if kind == "Condition" else ALLERGY_CLINICAL
+            resource["clinicalStatus"] = {"coding": [{"system": system, "code": said}]}
+        _bounded(resource, kind, period)
+        if found.notes:
+            resource["note"] = links.note([*resource.get("note", ()), *found.notes])
+    for reference in references[:1]:
+        links.name(node, reference, ctx)
+    if references:
+        resource = ctx.resource(references[0])
+        for each in node.all("id"):
+            if (identifier := values.identifier(each)) and identifier not in resource.get("identifier", ()):
+                resource.setdefault("identifier", []).append(identifier)
+    return references
+
+
+def _bounded(resource: Resource, kind: str, period: Resource | None) -> None:
+    """The times of the concern stand in where the problem gives none."""
+    if not period:
+        return
+    if ("start" in period and kind == "Condition" and "recordedDate" not in resource) or (
+        "start" in period and "recordedDate" not in resource
+    ):
+        resource["recordedDate"] = period["start"]
+    if "end" in period and kind == "Condition" and "abatementDateTime" not in resource:
+        resource["abatementDateTime"] = period["end"]
+        if links.coded(resource.get("clinicalStatus", {})) in (None, "active"):
+            resource["clinicalStatus"] = {"coding": [{"system": CLINICAL, "code": "inactive"}]}
+
+
+def problem(node: Node, ctx: Context) -> list[Reference]:
+    """A problem, finding or diagnosis as Condition; its value says what it is, its code of which kind."""
+    resource: Resource = {"resourceType": "Condition", "subject": ctx.patient}
+    reference = links.begin(resource, node, ctx)
+    category = values.concept(node.one("code"))
+    if category:
+        resource["category"] = [category]
+    value = node.one("value")
+    code = values.concept(value) or (_text(value) if value is not None else None)
+    words = _own(node)
+    resource["code"] = code or ({"text": words} if words else values.absent_element(value))
+    period = values.period(node.one("effectiveTime"))
+    if period and "start" in period:
+        resource["onsetDateTime"] = period["start"]
+    if (period and "end" in period and period["end"] != period.get("start")) or (period and "start" not in period):
+        resource["abatementDateTime"] = period["end"]
+    if site := values.concept(node.one("targetSiteCode")):
+        resource["bodySite"] = [site]
+    found = links.related(node, ctx)
+    _judged(resource, node, found)
+    if ctx.scope.encounter:
+        resource["encounter"] = ctx.scope.encounter
+    if recorder := links.recorder(ctx, "Practitioner", "PractitionerRole", "Patient", "RelatedPerson"):
+        resource["recorder"] = recorder
+    if words and code:
+        resource["note"] = [{"text": words}]
+    if notes := links.note([*resource.get("note", ()), *found.notes]):
+        resource["note"] = notes
+    evidence = [{"detail": [each]} for each in found.of("MFST", "SPRT", "CAUS", "COMP")]
+    if evidence:
+        resource["evidence"] = evidence
+    return [reference, *found.of("REFR", "SUBJ", "RSON")]
+
+
+def _judged(resource: Resource, node: Node, found: links.Related) -> None:
+    """Verification, clinical status, severity."""
+    refused = node.get("negationInd") == "true"
+    certainty = links.coded(found.concept("certainty") or {})
+    verified = "refuted" if refused else certainty if certainty in CERTAINTIES else None
+    links.status(node, {"completed": "", "active": ""}, "")
+    if verified:
+        resource["verificationStatus"] = {"coding": [{"system": VERIFICATION, "code": verified}]}
+    concept = found.concept("status")
+    status = STATUSES.get(links.coded(concept or {}) or "")
+    if status and verified != "entered-in-error":
+        resource["clinicalStatus"] = {"coding": [{"system": CLINICAL, "code": status}], **_texted(concept)}
+    elif "abatementDateTime" in resource:
+        resource["clinicalStatus"] = {"coding": [{"system": CLINICAL, "code": "resolved"}]}
+    if "abatementDateTime" in resource and status in ("active", "recurrence", "relapse"):
+        resource["clinicalStatus"] = {"coding": [{"system": CLINICAL, "code": "inactive"}]}
+    if severity := found.concept("severity"):
+        resource["severity"] = severity
+
+
+def allergy(node: Node, ctx: Context) -> list[Reference]:
+    """An allergy or intolerance: the agent (participant CSM), the reactions, the severity."""
+    resource: Resource = {"resourceType": "AllergyIntolerance", "patient": ctx.patient}
+    reference = links.begin(resource, node, ctx)
+    links.status(node, {"completed": "", "active": ""}, "")
+    _kind(resource, node)
+    agents = _agents(node)
+    value = values.concept(node.one("value"))
+    known = agents[0] if agents else value
+    resource["code"] = known or values.absent_element(node.one("value"))
+    if agents and value:
+        _besides(resource, value, agents)
+    for extra in agents[1:]:
+        resource["code"].setdefault("coding", []).extend(extra.get("coding", ()))
+    period = values.period(node.one("effectiveTime"))
+    if period and "start" in period:
+        resource["onsetPeriod"] = period
+    elif period:
+        resource["lastOccurrence"] = period["end"]
+    found = links.related(node, ctx, lambda kind, inner: kind == "MFST" and inner.name == "observation")
+    _assessed(resource, node, found)
+    reactions = [_reaction(inner, ctx) for _, inner in found.statements]
+    _graded(reactions, found)
+    if reactions:
+        resource["reaction"] = reactions
+    if recorder := links.recorder(ctx, "Practitioner", "PractitionerRole", "Patient", "RelatedPerson"):
+        resource["recorder"] = recorder
+    if notes := links.note(found.notes):
+        resource["note"] = notes
+    return [reference, *(each for _, each in found.others)]
+
+
+def _kind(resource: Resource, node: Node) -> None:
+    code = node.one("code")
+    kind = code.attributes.get("code") if code is not None else None
+    if code is None or kind not in KINDS:
+        return
+    code.told()
+    type, category = KINDS[kind]
+    if type:
+        resource["type"] = type
+    if category:
+        resource["category"] = [category]
+
+
+def _agents(node: Node) -> list[Resource]:
+    found = []
+    for each in node.all("participant"):
+        if each.get("typeCode") != "CSM":
+            continue
+        each.templates  # noqa: B018 read
+        entity = each.at("participantRole/playingEntity")
+        if entity is None:
+            continue
+        code = values.concept(entity.one("code"))
+        name = values.organization_name(entity.one("name"))
+        if name:
+            code = {**(code or {}), "text": (code or {}).get("text", name)}
+        if code:
+            found.append(code)
+    return found
+
+
+def _besides(resource: Resource, value: Resource, agents: list[Resource]) -> None:
+    """A value beside the agent: the same in another code system, or the reaction as a whole."""
+    if value == agents[0]:
+        return
+    extra = [coding for coding in value.get("coding", ()) if coding not in agents[0].get("coding", ())]
+    words = value.get("text")
+    if extra:
+        resource["code"] = {**resource["code"], "coding": [*resource["code"].get("coding", ()), *extra]}
+    elif words and words != resource["code"].get("text"):
+        resource["note"] = [{"text": words}]
+
+
+def _assessed(resource: Resource, node: Node, found: links.Related) -> None:
+    refused = node.get("negationInd") == "true"
+    certainty = links.coded(found.concept("certainty") or {})
+    verified = "refuted" if refused else certainty if certainty in CERTAINTIES[:1] + CERTAINTIES[3:] else None
+    if verified:
+        resource["verificationStatus"] = {"coding": [{"system": ALLERGY_VERIFICATION, "code": verified}]}
+    concept = found.concept("status")
+    status = STATUSES.get(links.coded(concept or {}) or "")
+    if status in ALLERGY_STATUSES and verified != "entered-in-error":
+        resource["clinicalStatus"] = {"coding": [{"system": ALLERGY_CLINICAL, "code": status}], **_texted(concept)}
+    criticality = found.concept("criticality")
+    if criticality and (code := CRITICALITIES.get(links.coded(criticality) or "")):
+        resource["criticality"] = code
+
+
+def _graded(reactions: list[Resource], found: links.Related) -> None:
+    """The severity of the allergy as a whole is that of its one reaction; else a remark."""
+    severity = found.concept("severity")
+    level = SEVERITIES.get(links.coded(severity) or "")
+    if level and len(reactions) == 1 and "severity" not in reactions[0]:
+        reactions[0]["severity"] = level
+    elif severity:
+        found.notes.append({"text": links.words(severity) or "-"})
+
+
+def _reaction(node: Node, ctx: Context) -> Resource:
+    """A manifestation, with how severe it was and when."""
+    node.templates  # noqa: B018 read
+    for each in node.all("id"):
+        values.identifier(each)
+    code = node.one("code")
+    if code is not None:
+        code.told()
+    links.status(node, {"completed": "", "active": ""}, "")
+    value = node.one("value")
+    manifestation = values.concept(value) or (_text(value) if value is not None else None)
+    words = _own(node)
+    found: Resource = {"manifestation": [manifestation or ({"text": words} if words else values.absent_element(value))]}
+    period = values.period(node.one("effectiveTime"))
+    if period:
+        found["onset"] = period.get("start") or period["end"]
+    inner = links.related(node, ctx)
+    severity = inner.concept("severity")
+    level = SEVERITIES.get(links.coded(severity or {}) or "")
+    if level:
+        found["severity"] = level
+    if manifestation and words:
+        inner.notes.append({"text": words})
+    if notes := links.note(inner.notes):
+        found["note"] = notes
+    return found
+
+
+def _own(node: Node) -> str | None:
+    """Words of the statement's own; those of the narrative stand in the Composition."""
+    text = node.one("text")
+    if text is None:
+        return None
+    if (reference := text.one("reference")) is not None:
+        if text.resolve(reference.attributes.get("value")) is not None:
+            words = values.said(text)
+            value = node.one("value")
+            return words if value is None or value.attributes.get("nullFlavor") else None
+        return None
+    return values.said(text)
+
+
+def _text(node: Node) -> Resource | None:
+    words = values.said(node) if node.type in ("ST", "ED") else None
+    return {"text": words} if words else None
+
+
+def _texted(concept: Resource | None) -> Resource:
+    """What the document called it."""
+    words = links.words(concept)
+    return {"text": words} if words else {}

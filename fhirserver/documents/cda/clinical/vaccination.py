@@ -1,0 +1,140 @@
+"""Vaccinations given, refused or recommended (IHE PCC 6.3.4.17) as Immunization and ImmunizationRecommendation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from fhirserver.documents.cda import values
+from fhirserver.documents.cda.clinical import links
+from fhirserver.documents.cda.clinical.products import product
+
+if TYPE_CHECKING:
+    from fhirserver.documents.cda.context import Context, Reference
+    from fhirserver.documents.cda.node import Node
+
+STATUSES: Final = {
+    "completed": "completed",
+    "active": "completed",
+    "aborted": "not-done",
+    "cancelled": "not-done",
+    "nullified": "entered-in-error",
+}
+FORECAST: Final = "http://terminology.hl7.org/CodeSystem/immunization-recommendation-status"
+BASED_ON: Final = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Immunization.basedOn"
+
+Resource = dict[str, Any]
+
+
+def immunization(node: Node, ctx: Context) -> list[Reference]:
+    """A vaccination that was given or refused; one that is planned is an ImmunizationRecommendation."""
+    if links.mood(node) != "EVN":
+        return _recommendation(node, ctx)
+    refused = node.get("negationInd") == "true"
+    resource: Resource = {
+        "resourceType": "Immunization",
+        "status": "not-done" if refused else links.status(node, STATUSES, "completed"),
+        "patient": ctx.patient,
+    }
+    reference = links.begin(resource, node, ctx)
+    _vaccine(resource, node, ctx)
+    _given(resource, node, ctx)
+    found = links.related(node, ctx, lambda kind, inner: inner.name == "supply")
+    _protocol(resource, node, found)
+    _consequences(resource, found, ctx)
+    for _, supply in found.statements:
+        if requests := [
+            each for each in ctx.entry(supply) if ctx.resource(each)["resourceType"] == "MedicationRequest"
+        ]:
+            resource.setdefault("extension", []).append({"url": BASED_ON, "valueReference": requests[0]})
+    return [reference, *found.of("COMP", "REFR", "SUBJ")]
+
+
+def _vaccine(resource: Resource, node: Node, ctx: Context) -> None:
+    made = product(node.one("consumable"), ctx)
+    resource["vaccineCode"] = (made.code if made else None) or values.absent_element(None)
+    if made is None:
+        return
+    if made.lot:
+        resource["lotNumber"] = made.lot
+    if made.expires:
+        resource["expirationDate"] = made.expires
+    if made.manufacturer:
+        resource["manufacturer"] = made.manufacturer
+
+
+def _given(resource: Resource, node: Node, ctx: Context) -> None:
+    time = node.one("effectiveTime")
+    when = values.date_time(time) or (values.period(time) or {}).get("start")
+    if when:
+        resource["occurrenceDateTime"] = when
+    else:
+        resource["_occurrenceDateTime"] = values.absent_element(time)
+    for element, member in (("routeCode", "route"), ("approachSiteCode", "site")):
+        if concept := values.concept(node.one(element)):
+            resource[member] = concept
+    if dose := values.quantity(node.one("doseQuantity")):
+        resource["doseQuantity"] = dose
+    performers = [{"actor": each} for each in links.people(node, ctx)]
+    if performers:
+        resource["performer"] = performers
+
+
+def _protocol(resource: Resource, node: Node, found: links.Related) -> None:
+    """The rank of the dose, and whether it is a booster."""
+    series = node.one("code")
+    kind = values.concept(series)
+    rank = found.integer("rank")
+    if rank is None and kind is None:
+        return
+    protocol: Resource = {}
+    if kind:
+        coding: Resource = next(iter(kind.get("coding", ())), {})
+        protocol["series"] = coding.get("code") or kind.get("text") or "-"
+    if rank is not None and rank > 0:
+        protocol["doseNumberPositiveInt"] = rank
+    else:
+        protocol["_doseNumberPositiveInt"] = values.absent_element(None)
+    resource["protocolApplied"] = [protocol]
+
+
+def _consequences(resource: Resource, found: links.Related, ctx: Context) -> None:
+    """Comments, reasons, reactions."""
+    if notes := links.note(found.notes):
+        resource["note"] = notes
+    reasons = [each for each in found.of("RSON") if ctx.resource(each)["resourceType"] in ("Condition", "Observation")]
+    if reasons:
+        resource["reasonReference"] = reasons
+    reactions = [each for each in found.of("CAUS", "MFST") if ctx.resource(each)["resourceType"] == "Observation"]
+    if reactions:
+        resource["reaction"] = [{"detail": each} for each in reactions]
+    links.point(resource, "reasonReference", found, ctx, "RSON")
+
+
+def _recommendation(node: Node, ctx: Context) -> list[Reference]:
+    made = product(node.one("consumable"), ctx)
+    time = node.one("effectiveTime")
+    period = values.period(time) or {}
+    recommended: Resource = {
+        "vaccineCode": [(made.code if made else None) or values.absent_element(None)],
+        "forecastStatus": {"coding": [{"system": FORECAST, "code": "due"}]},
+    }
+    criteria = [
+        {"code": {"coding": [{"system": "http://loinc.org", "code": code}]}, "value": period[end]}
+        for end, code in (("start", "30981-5"), ("end", "59777-3"))
+        if end in period
+    ]
+    if criteria:
+        recommended["dateCriterion"] = criteria
+    resource: Resource = {"resourceType": "ImmunizationRecommendation", "patient": ctx.patient}
+    resource.update({"date": ctx.time} if ctx.time else {"_date": values.absent_element(None)})
+    reference = links.begin(resource, node, ctx)
+    found = links.related(node, ctx)
+    rank = found.integer("rank")
+    if rank is not None and rank > 0:
+        recommended["doseNumberPositiveInt"] = rank
+    if found.notes:
+        recommended["description"] = "\n\n".join(each["text"] for each in found.notes)
+    if series := values.concept(node.one("code")):
+        recommended["series"] = next((c["code"] for c in series.get("coding", ())), series.get("text", "-"))
+    resource["recommendation"] = [recommended]
+    return [reference, *found.of("COMP", "REFR", "RSON")]
