@@ -8,7 +8,7 @@ from fhirserver.documents.cda import actors, sections, values
 from fhirserver.documents.cda.biology.comments import is_comment
 from fhirserver.documents.cda.biology.laboratory import VALIDATED, Laboratory, Level, Report, laboratory, narrowed
 from fhirserver.documents.cda.biology.media import pdf_copy
-from fhirserver.documents.cda.biology.results import contents, observation, organizer
+from fhirserver.documents.cda.biology.results import collected, contents, observation, organizer, sampled
 
 if TYPE_CHECKING:
     from fhirserver.documents.cda.context import Context, Reference
@@ -138,11 +138,12 @@ def _processing(node: Node, ctx: Context, lab: Laboratory) -> list[Reference]:
         resource.setdefault("identifier", []).extend(each for each in identifiers)
     if level.effective and not any(name.startswith("effective") for name in resource):
         resource.update(level.effective)
-    found = contents(node, ctx, lab, level)
+    specimens = collected(node, ctx, lab)
+    found = contents(node, ctx, lab, sampled(level, specimens))
     _enlist(resource, "performer", [{"reference": url} for code, url in level.performers if code is None])
     validators = [{"reference": url} for code, url in level.performers if code == VALIDATED]
     _enlist(resource, "resultsInterpreter", validators)
-    _enlist(resource, "specimen", found.specimens)
+    _enlist(resource, "specimen", specimens)
     _enlist(resource, "result", found.members)
     _enlist(resource, "media", [{"link": each} for each in found.media])
     report.comments.extend(note["text"] for note in found.notes)

@@ -38,6 +38,8 @@ STATUSES: Final = {
 }
 """v3-ActStatus to Observation.status."""
 
+RELATIONS: Final = ("entryRelationship", "component")
+
 Resource = dict[str, Any]
 
 
@@ -47,7 +49,6 @@ class Contents(NamedTuple):
     members: list[Reference]
     previous: list[Reference]
     media: list[Reference]
-    specimens: list[Reference]
     notes: list[Resource]
 
 
@@ -74,10 +75,10 @@ def observation(node: Node, ctx: Context) -> list[Reference]:
 def organizer(node: Node, ctx: Context) -> list[Reference]:
     """A battery, or an isolate: an Observation with members."""
     lab = laboratory(node, ctx)
-    level = narrowed(node, ctx, lab.level)
+    level = _sampled(node, ctx, lab, narrowed(node, ctx, lab.level))
     resource, reference = _begun(node, ctx, level)
     node.get("classCode")
-    inner = _sampled(node, ctx, lab, level)
+    inner = level
     roots = {root for root, _ in node.templates}
     for each in node.all("specimen"):
         if is_germ(each) or not roots.isdisjoint(ISOLATES):
@@ -92,29 +93,43 @@ def organizer(node: Node, ctx: Context) -> list[Reference]:
 
 
 def _sampled(node: Node, ctx: Context, lab: Laboratory, level: Level) -> Level:
-    """The level with the specimen that a statement names itself, unless it is an isolate."""
+    """The level with the specimen that a statement names itself, unless that is an isolate, or that it holds."""
     roots = {root for root, _ in node.templates}
     named = [] if not roots.isdisjoint(ISOLATES) else [each for each in node.all("specimen") if not is_germ(each)]
-    return level._replace(specimen=stated(named[0], ctx, lab)) if len(named) == 1 else level
+    if len(named) == 1:
+        level = level._replace(specimen=stated(named[0], ctx, lab))
+    return sampled(level, collected(node, ctx, lab))
+
+
+def sampled(level: Level, specimens: list[Reference]) -> Level:
+    """The level within a statement that holds specimens: of several, none is that of all results."""
+    if not specimens:
+        return level
+    return level._replace(specimen=specimens[0] if len(specimens) == 1 else None)
+
+
+def collected(node: Node, ctx: Context, lab: Laboratory) -> list[Reference]:
+    """The specimens whose collection a statement holds."""
+    found: list[Reference] = []
+    for relation in node.kids:
+        procedure = relation.one("procedure") if relation.name in RELATIONS else None
+        if procedure is not None:
+            reference = specimen(procedure, ctx, lab)
+            if reference not in found:
+                found.append(reference)
+    return found
 
 
 def contents(node: Node, ctx: Context, lab: Laboratory, level: Level) -> Contents:
-    """All that lies within a statement; its own specimen is that of all the rest."""
-    relations = [kid for kid in node.kids if kid.name in ("entryRelationship", "component")]
-    found = Contents([], [], [], [], [])
-    for relation in relations:
-        procedure = relation.one("procedure")
-        if procedure is not None:
-            relation.templates  # noqa: B018 read
-            found.specimens.append(specimen(procedure, ctx, lab))
-    if found.specimens:
-        level = level._replace(specimen=found.specimens[0] if len(found.specimens) == 1 else None)
+    """All that lies within a statement besides specimens."""
+    found = Contents([], [], [], [])
     with lab.within(level):
-        for relation in relations:
-            relation.templates  # noqa: B018 read
-            for kid in relation.kids:
-                if kid.name not in ("procedure", "templateId"):
-                    _content(relation, kid, ctx, found)
+        for relation in node.kids:
+            if relation.name in RELATIONS:
+                relation.templates  # noqa: B018 read
+                for kid in relation.kids:
+                    if kid.name not in ("procedure", "templateId"):
+                        _content(relation, kid, ctx, found)
     return found
 
 
@@ -205,9 +220,8 @@ def _filled(resource: Resource, found: Contents, level: Level) -> None:
         resource["performer"] = listed
     if level.devices:
         resource["device"] = level.devices[0]
-    specimens = found.specimens or ([level.specimen] if level.specimen else [])
-    if len(specimens) == 1:
-        resource["specimen"] = specimens[0]
+    if level.specimen:
+        resource["specimen"] = level.specimen
     if found.notes:
         resource.setdefault("note", []).extend(found.notes)
     if found.members:
