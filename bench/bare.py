@@ -78,6 +78,17 @@ class Recorder(monitoring.CommandListener):
         return self.commands
 
 
+def apart(commands: list[Command]) -> list[Command]:
+    """The same with an insert for each document, as a plain loop over them sends."""
+    found: list[Command] = []
+    for each in commands:
+        content: dict[str, Any] = decode(each.content, codec_options=CODEC)
+        for document in content.get("documents", (None,)):
+            one = content if document is None else content | {"documents": [document]}
+            found.append(each._replace(content=encode(one, codec_options=CODEC)))
+    return found
+
+
 def replay(uri: str, database: str, commands: list[Command], *, clients: int, seconds: float) -> Latencies:
     """What `clients` threads reach, spread over processes as the server's workers are."""
     processes = max(1, clients // THREADS)

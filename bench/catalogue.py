@@ -81,6 +81,15 @@ def main() -> None:
         run.report(sizes)
 
 
+class _Loaded(NamedTuple):
+    """Transactions of several clients: of the server, of the same commands, and of a loop with an insert an entry."""
+
+    server: Latencies
+    same: Latencies
+    loop: Latencies
+    cpu: float
+
+
 class _Run:
     def __init__(self, made: Setting, seconds: float, only: str) -> None:
         self._made, self._seconds, self._only = made, seconds, only
@@ -92,7 +101,7 @@ class _Run:
         self._bare = client.get_database(made.name, CODEC)
         self._patients = 0
         self._found: dict[str, dict[int, Figures]] = {}
-        self._transactions: dict[int, tuple[Latencies, Latencies, float]] = {}
+        self._transactions: dict[int, _Loaded] = {}
 
     def fill(self, size: int) -> None:
         """Records up to `size` resources, through the store."""
@@ -193,8 +202,8 @@ class _Run:
             seconds=self._seconds,
         )
 
-    def _loaded(self) -> tuple[Latencies, Latencies, float]:
-        """Transactions of several clients, the bare loop of as many, and the server's CPU an entry in milliseconds."""
+    def _loaded(self) -> _Loaded:
+        """`cpu`: milliseconds of the server's an entry."""
         requests = [_transaction(number) for number in range(population.OWN)]
         case = Case("", lambda: itertools.cycle(requests))
         commands = self._recorder.record(lambda: self._client(requests[0]))
@@ -209,8 +218,11 @@ class _Run:
             seconds=seconds,
         )
         spent = (self._made.cpu()[0] - before) / max(found.requests, 1) / ENTRIES * 1000
-        loop = bare.replay(self._made.uri, self._made.name, commands, clients=CLIENTS, seconds=seconds)
-        return found, loop, spent
+        same, loop = (
+            bare.replay(self._made.uri, self._made.name, each, clients=CLIENTS, seconds=seconds)
+            for each in (commands, bare.apart(commands))
+        )
+        return _Loaded(found, same, loop, spent)
 
     def report(self, sizes: list[int]) -> None:
         columns = [f"{size // 1000}k p50 ms | p99 | server ms | db ms | bare ms | times" for size in sizes]
@@ -221,12 +233,12 @@ class _Run:
             if len(sizes) > 1:
                 cells.append(f"{by_size[sizes[-1]].p50 / by_size[sizes[0]].p50:.2f}")
             print(f"| {name} | " + " | ".join(cells) + " |")
-        for size, (found, loop, spent) in self._transactions.items():
-            ratio = found.rate / loop.rate if loop.rate else 0.0
+        for size, (found, same, loop, cpu) in self._transactions.items():
             print(
-                f"\n{size}: transactions of {ENTRIES}, {CLIENTS} clients: {found.rate:.1f}/s,"
-                f" bare loop {loop.rate:.1f}/s, ratio {ratio:.2f}, server CPU {spent:.2f} ms an entry,"
-                f" {found.failures} failures"
+                f"\n{size}: transactions of {ENTRIES}, {CLIENTS} clients: {found.rate:.1f}/s"
+                f" ({cpu:.2f} ms of server CPU an entry, {found.failures} failures);"
+                f" the same commands {same.rate:.1f}/s, ratio {found.rate / max(same.rate, 1e-9):.2f};"
+                f" an insert an entry {loop.rate:.1f}/s, ratio {found.rate / max(loop.rate, 1e-9):.2f}"
             )
 
 

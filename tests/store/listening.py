@@ -11,13 +11,25 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+_READS = {
+    "aggregate": ("aggregate", "pipeline", "cursor"),
+    "find": ("find", "filter", "sort", "limit"),
+    "count": ("count", "query"),
+    "distinct": ("distinct", "key", "query"),
+}
+"""Commands that read, with the members that decide how."""
+
+
 class Pipelines(monitoring.CommandListener):
-    """The aggregations of the clients that are made while it is `heard`."""
+    """The aggregations of the clients that are made while it is `heard`; `reads`: these and finds, as commands."""
 
     def __init__(self) -> None:
         self.seen: list[tuple[str, list[dict[str, Any]]]] = []
+        self.reads: list[dict[str, Any]] = []
 
     def started(self, event: monitoring.CommandStartedEvent) -> None:
+        if event.command_name in _READS:
+            self.reads.append({key: value for key, value in event.command.items() if key in _READS[event.command_name]})
         if event.command_name == "aggregate":
             self.seen.append((event.command["aggregate"], event.command["pipeline"]))
 
