@@ -6,10 +6,12 @@ from fhirserver.access.policy import Policy, build, problems
 from fhirserver.access.requester import Access, Requester
 from fhirserver.access.rules import DOCUMENT, UNDERIVED
 from fhirserver.access.scopes import permits, require
+from fhirserver.access.spaces import STATES as SPACES
 from fhirserver.access.writes import Decision, judge_feeding, judge_write
 
 __all__ = [
     "DOCUMENT",
+    "SPACES",
     "UNDERIVED",
     "Access",
     "Compiled",

@@ -48,7 +48,7 @@ def predicate(
     """What the requester may see of a type.
 
     `policies` are those of the patients that the request is limited to, whose ids are `named`; or, with None, all whose
-    `actors` hold a key of the requester (see `Requester.named`). A representative's patient is always among them.
+    `actors` hold a key of the requester (see `Requester.named`). The patient of a holder or representative is always among them.
     """
     seen = compiled(access, resource_type, policies, named).predicate
     return all_of((seen, reach(access, resource_type, access.letters, search)))
@@ -102,7 +102,7 @@ def compose(
         seen, change = rules.holder(access, resource_type, represented)
         seen, until = any_of((seen, _branches(parts))), soonest((until, change))
     else:
-        seen = any_of((_own(access, resource_type, parts, named), _branches(parts)))
+        seen = any_of((_branches(parts), _own(access, resource_type, parts, named)))
     if resource_type in tables.shared():
         seen = any_of((negate(Exists("pat")), seen))
     return Compiled(seen, until)

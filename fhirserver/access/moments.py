@@ -65,6 +65,23 @@ def month_before(now: datetime) -> datetime:
     return now.replace(year=year, month=month, day=min(now.day, monthrange(year, month)[1]))
 
 
+def month_after(moment: datetime) -> datetime:
+    """The first moment of which `month_before` is not before this one."""
+    year, month = (moment.year, moment.month + 1) if moment.month < 12 else (moment.year + 1, 1)
+    if moment.day <= monthrange(year, month)[1]:
+        return moment.replace(year=year, month=month)
+    year, month = (year, month + 1) if month < 12 else (year + 1, 1)
+    return datetime(year, month, 1, tzinfo=UTC)
+
+
+def years_after(moment: datetime, years: int) -> datetime:
+    """The same day and time so many years later; the first of March for a day that is not there."""
+    try:
+        return moment.replace(year=moment.year + years)
+    except ValueError:
+        return moment.replace(year=moment.year + years, month=3, day=1)
+
+
 def majority(birth: str | None) -> datetime | None:
     """The first moment (UTC) at which someone born then may be 18; None when the date cannot be read."""
     match = _DATE.fullmatch(birth or "")

@@ -1,12 +1,13 @@
 """The policy of one patient: what the Patient, the Consents and the CareTeams say, materialised as one document.
 
 _id       the Patient's id                     epoch    counts the rebuilds (kept by the store)
-open      whether the record may be consulted  birth    birthDate
+space     the states of the space (see `spaces`)  birth    birthDate
 traitant  keys of the médecin traitant         team     actors of the care teams: {groups, start, end}
 rules     {id, root} for each Consent in force (see `consent`)
 basis     keys that something here may give access     blocked  keys that a deny here may name
 derived   types of what documents of this patient brought along (kept by the store)
-actors    basis and blocked, and everyone when closed: by these the policies that concern a requester are found
+actors    basis and blocked, and everyone where the space is not open for good: by these the policies that concern a
+          requester are found
 refs      references that this outcome depends on      known    [[reference, [keys]], …] of the actors of Consents
 """
 
@@ -15,11 +16,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from fhirserver.access import keys
+from fhirserver.access import keys, spaces, tables
 from fhirserver.access.consent import Node, Reading, in_force, members, problems, tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from datetime import datetime
 
 __all__ = ["Policy", "build", "problems", "references"]
 
@@ -30,7 +32,7 @@ class Policy:
 
     patient: str
     epoch: int
-    open: bool
+    space: tuple[tuple[str, datetime | None], ...]
     birth: str | None
     traitant: frozenset[str]
     team: tuple[Node, ...]
@@ -46,7 +48,7 @@ class Policy:
         return cls(
             document["_id"],
             document.get("epoch", 0),
-            document["open"],
+            tuple((state, since) for state, since in document["space"]),
             document.get("birth"),
             frozenset(document["traitant"]),
             tuple(document["team"]),
@@ -55,6 +57,10 @@ class Policy:
             frozenset(document["actors"]),
             frozenset(document.get("derived", ())),
         )
+
+    def space_at(self, now: datetime) -> tables.Space:
+        """What the state of the person's space lets happen at a moment."""
+        return tables.spaces()[spaces.state(self.space, now)]
 
 
 def build(
@@ -66,11 +72,13 @@ def build(
     *,
     resources: Mapping[str, Mapping[str, Any]] | None = None,
     previous: Mapping[str, Any] | None = None,
+    space: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The policy document, without its epoch. Never raises for what a resource says.
 
     `identifiers` gives national keys by local reference, `resources` what a Consent's `data` refers to (by reference),
-    `previous` the document before: a deny keeps hold of the keys that its actor had. Without a Patient: closed.
+    `previous` the document before: a deny keeps hold of the keys that its actor had. `space`: the record that is kept
+    of the person's space. Without a Patient: closed.
     """
     teams = {f"CareTeam/{team['id']}": team for team in care_teams if isinstance(team.get("id"), str)}
     known = {name: list(found) for name, found in (previous or {}).get("known", ())}
@@ -85,17 +93,18 @@ def build(
     roots: list[Node] = [rule["root"] for rule in rules]
     basis = set(traitant).union(*(actor.person() for actor in team), *(_permitted(root) for root in roots))
     blocked: set[str] = set().union(*(_denied(root) for root in roots))
-    is_open = patient is not None and patient.get("active") is not False
+    states = spaces.timeline(patient, space)
+    shut = set() if spaces.always_open((state, since) for state, since in states) else {keys.EVERYONE}
     return {
         "_id": patient_id,
-        "open": is_open,
+        "space": states,
         "birth": (patient or {}).get("birthDate"),
         "traitant": traitant,
         "team": [actor.as_node() for actor in team],
         "rules": rules,
         "basis": sorted(basis),
         "blocked": sorted(blocked),
-        "actors": sorted(basis | blocked | (set() if is_open else {keys.EVERYONE})),
+        "actors": sorted(basis | blocked | shut),
         "refs": sorted(reading.refs),
         "known": [[name, found] for name, found in sorted(reading.found.items())],
     }

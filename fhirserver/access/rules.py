@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from fhirserver.access import tables
+from fhirserver.access import spaces, tables
 from fhirserver.access.acl import (
     HIDDEN_FROM_PATIENT,
     HIDDEN_FROM_REPRESENTATIVES,
@@ -74,7 +74,7 @@ class Case:
         """When a rule may answer otherwise, nothing having been written."""
         now = self.access.now
         spans = [Span(each["start"], each["end"]).change(now) for each in self.policy.team]
-        return soonest([*spans, self.consents.change])
+        return soonest([*spans, self.consents.change, spaces.change(self.policy.space, now)])
 
 
 class Rule(NamedTuple):
@@ -88,7 +88,7 @@ class Rule(NamedTuple):
 
 
 def closed(case: Case) -> Predicate:
-    return Always(not case.policy.open)
+    return Always(not case.policy.space_at(case.access.now).consults)
 
 
 def prohibited(case: Case) -> Predicate:
@@ -175,7 +175,7 @@ def open_to_family(case: Case) -> Predicate:
 
 
 RULES: Final[tuple[Rule, ...]] = (
-    Rule("closed", "hard", "The record is closed.", closed),
+    Rule("closed", "hard", "The space is closed, or not open.", closed),
     Rule("prohibited", "hard", "For this purpose nobody may read the record, even with consent.", prohibited),
     Rule("blocked", "hard", "The person denies this requester by name, or the organisation he acts for.", blocked),
     Rule("own", "grant", "The requester or his organisation wrote or deposited it.", own),
@@ -283,8 +283,8 @@ def holder(access: Access, resource_type: str, policy: Policy | None) -> tuple[P
 
 def _holder(access: Access, resource_type: str, policy: Policy | None) -> tuple[Predicate, datetime | None]:
     who = access.requester
-    if who.patient is None:
-        return FALSE, None
+    if who.patient is None or (policy is not None and not policy.space_at(access.now).reads):
+        return FALSE, access.now
     seen = all_of((compartment(who.patient, resource_type), announced(access), negate(In("acl.labels", (THROUGH,)))))
     if who.kind == "patient":
         return any_of((seen, deposited(access, resource_type))), access.now

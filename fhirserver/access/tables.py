@@ -43,6 +43,16 @@ class Purpose(NamedTuple):
     family: str
 
 
+class Space(NamedTuple):
+    """What a state of the space lets happen: the person (or representative) reads, and writes, professionals and who
+    deposited consult, professionals and systems feed."""
+
+    reads: bool
+    writes: bool
+    consults: bool
+    feeds: bool
+
+
 class Rights(NamedTuple):
     """What a profession may read of documents: all but `refused` when `every`, else only `granted`."""
 
@@ -68,6 +78,13 @@ def purposes() -> dict[str, Purpose]:
 def purpose(code: str) -> Purpose:
     """One that is not known is nobody's care."""
     return purposes().get(code) or Purpose(frozenset({code}), "other")
+
+
+@cache
+def spaces() -> dict[str, Space]:
+    """By state of the space."""
+    names = ("reads", "writes", "consults", "feeds")
+    return {row["state"]: Space(*(row[name] == "Y" for name in names)) for row in _rows("spaces.csv")}
 
 
 @cache

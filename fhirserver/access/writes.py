@@ -232,7 +232,7 @@ def _unfed(write: Write) -> Decision | None:
     """Why the record may not be fed: closed, opposed (a Consent that denies `collect`). Blocking is about reading."""
     if write.policy is None:
         return None
-    if not write.policy.open:
+    if not write.policy.space_at(write.access.now).feeds:
         return Decision(False, "closed")
     said = answer(write.policy.roots, question(write.access, write.type, "collect"))
     opposed = said.deny_named != FALSE or (said.deny != FALSE and said.permit_named != TRUE)
@@ -244,6 +244,9 @@ def _not_holder(write: Write) -> Decision | None:
     policy, who = write.policy, write.access.requester
     if policy is None or policy.patient != who.patient or write.kind not in ("patient", "representative"):
         return Decision(False, "not-holder")
+    space = policy.space_at(write.access.now)
+    if not space.writes and not (space.reads and write.type == "Patient"):
+        return Decision(False, "closed")
     if write.kind == "representative":
         of_age = majority(policy.birth)
         if of_age is None or of_age <= write.access.now:

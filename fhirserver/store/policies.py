@@ -23,10 +23,10 @@ from fhirserver import jsontext
 from fhirserver.access import Access, Part, Policy, Requester, build, compose, part, reach, scopes, settled
 from fhirserver.access import keys as actor_keys
 from fhirserver.errors import Unprocessable
-from fhirserver.store import bodies, locks
+from fhirserver.predicate import FALSE, all_of
+from fhirserver.store import bodies, locks, spaces
 from fhirserver.store.across import Across, Stamped, holds
 from fhirserver.store.actors import BATCH, POLICIES, SHARDS, Actors, shard
-from fhirserver.predicate import FALSE, all_of
 from fhirserver.store.envelope import unpacked
 from fhirserver.store.errors import WRITE_CONFLICT
 from fhirserver.store.kept import Kept
@@ -100,7 +100,7 @@ class Policies:
         if (certain := settled(access, resource_type)) is not None:
             return certain
         who, represented = access.requester, None
-        if who.kind == "representative" and who.patient is not None:
+        if who.kind in ("patient", "representative") and who.patient is not None:
             represented = next(iter(self.load([who.patient], session)), None)
         if who.kind in ("patient", "representative") and scopes.levels(who, resource_type, "rs") == {"patient"}:
             return compose(access, resource_type, (), represented, patients).predicate
@@ -158,7 +158,14 @@ class Policies:
         identifiers, hops = self._resolve(wanted, session)
         related = self._related(consents.values(), session)
         built = build(
-            patient, resource, consents.values(), teams.values(), identifiers, resources=related, previous=previous
+            patient,
+            resource,
+            consents.values(),
+            teams.values(),
+            identifiers,
+            resources=related,
+            previous=previous,
+            space=spaces.of(self._database, patient, session),
         )
         built["refs"] = sorted({*built["refs"], *(hop for name in built["refs"] for hop in hops.get(name, ()))})
         built["derived"] = sorted({*(previous or {}).get("derived", ()), *derived})

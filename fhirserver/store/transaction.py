@@ -14,7 +14,7 @@ from pymongo.errors import BulkWriteError, OperationFailure
 
 from fhirserver.access import DOCUMENT
 from fhirserver.errors import Conflict, NotFound, PreconditionFailed
-from fhirserver.store import bodies, claims, locks
+from fhirserver.store import bodies, claims, locks, spaces
 from fhirserver.store.derived import Derived
 from fhirserver.store.envelope import (
     Stored,
@@ -111,6 +111,15 @@ class Transaction:
         if patient not in self._policies:
             self._policies[patient] = next(iter(self._room.rules.load([patient], self._session)), None)
         return self._policies[patient]
+
+    def space(self, patient: str, state: str, since: datetime | None = None) -> None:
+        """Records that the person's space is in a state (`access.spaces`) from `since` on, now if it is not told.
+
+        What was recorded to follow later is void. Raises ValueError for what is no state.
+        """
+        moment = instant(since or self._access.now)
+        spaces.record(self._room.collections.database, patient, state, moment, self._session)
+        self._patients.add(patient)
 
     def lock(self, keys: Iterable[str]) -> None:
         """Of two transactions that lock the same key, one comes wholly after the other. To be called before reading."""

@@ -60,6 +60,7 @@ class Record:
     consents: list[dict[str, Any]] = field(default_factory=list)
     teams: list[dict[str, Any]] = field(default_factory=list)
     numbers: dict[str, set[str]] = field(default_factory=dict)
+    space: list[tuple[str, datetime]] = field(default_factory=list)
 
 
 @dataclass
@@ -88,7 +89,7 @@ def sees(who: Person, deposit: Deposit, record: Record, now: datetime) -> bool:
 def may_see(who: Person, deposit: Deposit, record: Record, now: datetime) -> bool:
     if who.kind in ("patient", "representative") and who.patient == record.patient["id"]:
         return holder_sees(who, deposit, record, now)
-    if record.patient.get("active") is False or who.purpose in NEVER:
+    if state(record, now) != "open" or who.purpose in NEVER:
         return False
     said = joint(who, deposit, record, now)
     if said == "named deny":
@@ -102,7 +103,27 @@ def may_see(who: Person, deposit: Deposit, record: Record, now: datetime) -> boo
     return professional_sees(who, deposit, record, now, said)
 
 
+def state(record: Record, now: datetime) -> str:
+    """The state of the space; whatever lets nobody do anything is `shut`."""
+    death = record.patient.get("deceasedDateTime")
+    if record.patient.get("deceasedBoolean") or (death and death <= now.strftime("%Y-%m-%d")):
+        return "shut"
+    if not record.space:
+        return "open" if record.patient.get("active", True) else "closed"
+    begun = [(since, name) for name, since in record.space if since <= now]
+    if not begun:
+        return "shut"
+    since, name = max(begun)
+    if name == "closed" and now >= since.replace(year=since.year + 10):
+        return "shut"
+    if name == "open":
+        return "open" if record.patient.get("active", True) else "closed"
+    return name if name == "closed" else "shut"
+
+
 def holder_sees(who: Person, deposit: Deposit, record: Record, now: datetime) -> bool:
+    if state(record, now) == "shut":
+        return False
     marks = labels(deposit.resource)
     if "INVISIBLE_PATIENT" in marks and deposit.at > a_month_before(now) and not who.keys & deposit.by:
         return False

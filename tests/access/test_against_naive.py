@@ -138,8 +138,11 @@ def test_across_patients_each_is_judged_by_his_own_policy(seed: int) -> None:
     if who.purpose in ("BTG", "ETREAT") or who.kind == "representative":
         return
     kind, envelope = deposit.resource["resourceType"], world.envelope(deposit)
-    across = predicate(world.access(who), kind, [each for each in policies if each.actors & who.named])
+    across = predicate(
+        world.access(who), kind, [each for each in policies if each.actors & who.named or each.patient == who.patient]
+    )
     for each in policies:
-        alone = predicate(world.access(who), kind, [each], frozenset({each.patient}))
+        whose = [each, *(other for other in policies if other.patient == who.patient != each.patient)]
+        alone = predicate(world.access(who), kind, whose, frozenset({each.patient}))
         there = {**envelope, "pat": each.patient}
         assert matches(across, there) == matches(alone, there), (who, deposit, each)

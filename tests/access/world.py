@@ -52,6 +52,16 @@ LABELS = [
     "INVISIBLE_REPRESENTANTS_LEGAUX",
 ]
 CONSENT_LABELS = ["L", "N", "R", "V", "HIV", "SUD"]
+SPACES = [
+    [("open", NOW)],
+    [("open", NOW.replace(year=2020))],
+    [("open", NOW.replace(year=2020)), ("closed", NOW)],
+    [("announced", NOW.replace(year=2020)), ("open", NOW.replace(second=1))],
+    [("closed", NOW.replace(year=2016))],
+    [("closed", NOW.replace(year=2016, second=1))],
+    [("open", NOW.replace(second=1))],
+    [("suspended", NOW.replace(year=2020)), ("open", NOW.replace(month=2))],
+]
 TYPES = ["Observation", "DocumentReference", "Encounter", "Condition"]
 ACT = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
 CONF = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
@@ -291,11 +301,15 @@ def records(draw: st.Draw, *, odd: bool = False) -> naive.Record:
     numbers = {name: set(found) for name, found in NUMBERS.items()}
     unique = {each["id"]: each for each in draw(st.lists(consents(odd=odd), min_size=1, max_size=3))}
     groups = {each["id"]: each for each in draw(st.lists(teams(), max_size=2))}
-    return naive.Record(patient, list(unique.values()), list(groups.values()), numbers)
+    patient |= draw(st.sampled_from([{}] * 12 + [{"deceasedBoolean": True}, {"deceasedDateTime": "2026-03-01"},
+                                                 {"deceasedDateTime": "2026-03-02"}]))  # fmt: skip
+    space = draw(st.sampled_from([[]] * 6 + SPACES))
+    return naive.Record(patient, list(unique.values()), list(groups.values()), numbers, space)
 
 
 def policy(record: naive.Record) -> Policy:
-    built = build(record.patient["id"], record.patient, record.consents, record.teams, NUMBERS)
+    space = {"states": [{"state": state, "since": since} for state, since in record.space]}
+    built = build(record.patient["id"], record.patient, record.consents, record.teams, NUMBERS, space=space)
     return Policy.of({**built, "derived": ["Binary", *TYPES]})
 
 

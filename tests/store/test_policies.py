@@ -215,3 +215,34 @@ def team(id_: str, patient: str, *members: str | None) -> dict[str, Any]:
         "subject": {"reference": f"Patient/{patient}"},
         "participant": [{"member": {"reference": member}} for member in members if member],
     }
+
+
+def test_the_state_of_the_space_is_in_force_at_once_and_changes_at_its_moment(house: House) -> None:
+    house.put(consent("c", "p", "permit", "Practitioner/alice"))
+    holder = Requester("patient", "p", patient="p", scopes=("patient/*.cruds",))
+    in_six_weeks = NOW + timedelta(weeks=6)
+
+    def told(state: str, since: datetime | None = None) -> None:
+        house.store.transact(OPERATOR, lambda tx: tx.space("p", state, since))
+
+    assert house.sees(physician(), "o-p")
+    told("announced")
+    assert not house.sees(physician(), "o-p")
+    assert not house.sees(holder, "o-p")
+    told("open", in_six_weeks)
+    assert [house.sees(physician(), "o-p", in_six_weeks + timedelta(seconds=each)) for each in (-1, 0)] == [False, True]
+    assert [house.sees(holder, "o-p", in_six_weeks + timedelta(seconds=each)) for each in (-1, 0)] == [False, True]
+    told("opposed")
+    assert not house.sees(physician(), "o-p", in_six_weeks)
+    assert house.sees(physician(), "o-q") is False
+    told("open")
+    assert house.sees(holder, "o-p")
+    with pytest.raises(ValueError, match="expired"):
+        told("expired")
+
+
+def test_a_space_is_told_of_before_the_patient_is_here(house: House) -> None:
+    house.store.transact(OPERATOR, lambda tx: tx.space("new", "suspended"))
+    house.put({"resourceType": "Patient", "id": "new", "active": True})
+    house.put({"resourceType": "Observation", "id": "o-new", "subject": {"reference": "Patient/new"}})
+    assert not house.sees(Requester("patient", "new", patient="new", scopes=("patient/*.cruds",)), "o-new")

@@ -1,0 +1,77 @@
+"""The states of a person's space, dated, and what each lets happen (`spaces.csv`, Code de la santé publique).
+
+A policy keeps them as `[[state, since], …]`, oldest first, `since` None from ever. They come from the record that the
+store keeps of the space (`Transaction.space`), of which the Patient can only take away: `active` false closes, a death
+closes for good. Without that record a Patient that is not closed counts as open.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from fhirserver.access import moments, tables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    State = tuple[str, datetime | None]
+
+OPEN: Final = "open"
+DEFAULT: Final = "announced"
+"""Before the first state that a record tells."""
+STATES: Final = frozenset(tables.spaces()) - {"expired"}
+"""What may be recorded."""
+KEPT: Final = frozenset({"closed", "archived", "deceased"})
+YEARS: Final = 10
+"""For so long what was closed is kept."""
+
+
+def timeline(patient: Mapping[str, Any] | None, space: Mapping[str, Any] | None) -> list[list[Any]]:
+    """The states, by the Patient and by the record of the space (`states`: `{state, since}`). Never raises."""
+    told = sorted((space or {}).get("states", ()), key=lambda each: each["since"])
+    found: list[State] = [(each["state"], each["since"]) for each in told] or [(OPEN, None)]
+    if patient is None or patient.get("active") is False:
+        found = [("closed" if state == OPEN else state, since) for state, since in found]
+    death = _death(patient or {})
+    if death is not None:
+        found = [each for each in found if death.start is not None and (each[1] is None or each[1] < death.start)]
+        found.append(("deceased", death.start))
+    return [list(each) for each in found]
+
+
+def state(states: Sequence[State], now: datetime) -> str:
+    """The state at a moment; `expired` ten years after the person's space was closed."""
+    held = [(each, since) for each, since in states if since is None or since <= now]
+    if not held:
+        return DEFAULT
+    name, since = held[-1]
+    if name in KEPT and (until := _expiry(since)) is not None and until <= now:
+        return "expired"
+    return name if name in tables.spaces() else "suspended"
+
+
+def change(states: Sequence[State], now: datetime) -> datetime | None:
+    """When it may be another, nothing having been written."""
+    expiries = (_expiry(since) for name, since in states if name in KEPT)
+    ahead = (each for each in (*(since for _, since in states), *expiries) if each is not None and each > now)
+    return moments.soonest(ahead)
+
+
+def always_open(states: Iterable[State]) -> bool:
+    """Whether professionals may consult, whatever the moment."""
+    return all(name == OPEN and since is None for name, since in states)
+
+
+def _expiry(since: datetime | None) -> datetime | None:
+    return None if since is None else moments.years_after(since, YEARS)
+
+
+def _death(patient: Mapping[str, Any]) -> moments.Span | None:
+    """From the first moment of the death as it is written; from ever where that cannot be read."""
+    if patient.get("deceasedBoolean") is True:
+        return moments.ALWAYS
+    if "deceasedDateTime" not in patient:
+        return None
+    found = moments.span({"start": patient["deceasedDateTime"]})
+    return found if found.sure else moments.ALWAYS
