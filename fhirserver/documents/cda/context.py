@@ -148,7 +148,7 @@ class Context:
 
         What no handler knows is left for the account; the references are those of the resources that stand for it.
         """
-        handler = self._chosen(self.tables.entries, node)
+        handler: Handler | None = self._chosen(self.tables.entries, node)
         if handler is None:
             for root, _ in node.templates:
                 self._unknown_template(root, node)

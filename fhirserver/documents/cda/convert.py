@@ -8,7 +8,7 @@ from fhirserver.documents.cda import body, header, origins, publication, reading
 from fhirserver.documents.cda.clinical import imaging, links
 from fhirserver.documents.cda.context import Context
 from fhirserver.documents.cda.conversion import Conversion
-from fhirserver.documents.cda.node import unread
+from fhirserver.documents.cda.node import SYNTAX, Unread, unread
 from fhirserver.documents.cda.values import uri
 from fhirserver.errors import BadRequest, Unprocessable
 
@@ -42,7 +42,7 @@ def convert(data: bytes, *, mode: str = "strict", language: str = "en") -> Conve
     composition = publication.compose(root, parts, sections, ctx)
     origins.trace(root, document, composition, parts, ctx)
     for each in unread(root):
-        ctx.leave(each.node, "null" if each.part == "@nullFlavor" else "unread", each.part)
+        ctx.leave(each.node, "null" if _null(each) else "unread", each.part)
     return Conversion(
         document=parts.header,
         level=3 if media_type is None else 1,
@@ -52,6 +52,14 @@ def convert(data: bytes, *, mode: str = "strict", language: str = "en") -> Conve
         findings=tuple(ctx.findings),
         left=tuple(ctx.left),
     )
+
+
+def _null(unread: Unread) -> bool:
+    """Whether all that was not read is a nullFlavor."""
+    if unread.part is not None:
+        return unread.part == "@nullFlavor"
+    stated = [name for node in unread.node.walk() for name in node.attributes if name not in SYNTAX]
+    return bool(stated) and set(stated) == {"nullFlavor"} and not unread.node.said
 
 
 def _unique_id(root: Node) -> str:

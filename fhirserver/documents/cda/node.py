@@ -178,6 +178,11 @@ class Node:
         """The element whose ID a reference such as `#a1` names."""
         return self.tree.ids.get(reference.removeprefix("#")) if reference else None
 
+    @property
+    def said(self) -> str:
+        """All text within, without counting it as read."""
+        return "".join(self._pieces()).strip()
+
     def told(self) -> None:
         """Count all that is in this element as read: its content went somewhere as a whole, or states nothing."""
         self._told = True

@@ -86,6 +86,19 @@ def begin(resource: Resource, node: Node, ctx: Context) -> Reference:
     return reference
 
 
+def narrated(node: Node) -> str | None:
+    """The words of a statement's `text`; None when it only refers to the narrative, which the Composition keeps."""
+    text = node.one("text")
+    if text is None:
+        return None
+    reference = text.one("reference")
+    if reference is None:
+        return values.said(text)
+    if text.resolve(reference.attributes.get("value")) is not None:
+        reference.get("value")
+    return None
+
+
 def name(node: Node, reference: Reference, ctx: Context) -> None:
     """Let internal references to a statement's ids mean this reference."""
     named = ctx.shared.setdefault("named", {})

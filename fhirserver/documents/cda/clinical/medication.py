@@ -39,9 +39,10 @@ def administration(node: Node, ctx: Context) -> list[Reference]:
 
 def _statement(node: Node, ctx: Context) -> list[Reference]:
     refused = node.get("negationInd") == "true"
+    status = links.status(node, STATEMENTS, "unknown")
     resource: Resource = {
         "resourceType": "MedicationStatement",
-        "status": "not-taken" if refused else links.status(node, STATEMENTS, "unknown"),
+        "status": "not-taken" if refused else status,
         "subject": ctx.patient,
     }
     reference = links.begin(resource, node, ctx)
@@ -50,6 +51,10 @@ def _statement(node: Node, ctx: Context) -> list[Reference]:
     bounds = (when or {}).get("repeat", {}).pop("boundsPeriod", None)
     if bounds:
         resource["effectivePeriod"] = bounds
+    if when and not when.get("repeat", True):
+        del when["repeat"]
+    if category := values.concept(node.one("code")):
+        resource["category"] = category
     found = links.related(node, ctx, _parts)
     taken = dosages(node, when, found, ctx)
     if taken:

@@ -178,7 +178,9 @@ def allergy(node: Node, ctx: Context) -> list[Reference]:
         resource["reaction"] = reactions
     if recorder := links.recorder(ctx, "Practitioner", "PractitionerRole", "Patient", "RelatedPerson"):
         resource["recorder"] = recorder
-    if notes := links.note(found.notes):
+    if words := links.narrated(node):
+        found.notes.append({"text": words})
+    if notes := links.note([*resource.get("note", ()), *found.notes]):
         resource["note"] = notes
     return [reference, *(each for _, each in found.others)]
 
@@ -281,16 +283,10 @@ def _reaction(node: Node, ctx: Context) -> Resource:
 
 def _own(node: Node) -> str | None:
     """Words of the statement's own; those of the narrative stand in the Composition."""
-    text = node.one("text")
-    if text is None:
-        return None
-    if (reference := text.one("reference")) is not None:
-        if text.resolve(reference.attributes.get("value")) is not None:
-            words = values.said(text)
-            value = node.one("value")
-            return words if value is None or value.attributes.get("nullFlavor") else None
-        return None
-    return values.said(text)
+    value = node.one("value")
+    if value is None or value.attributes.get("nullFlavor"):
+        return values.said(node.one("text"))
+    return links.narrated(node)
 
 
 def _text(node: Node) -> Resource | None:

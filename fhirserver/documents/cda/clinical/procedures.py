@@ -52,9 +52,10 @@ def procedure(node: Node, ctx: Context) -> list[Reference]:
     if mood in INTENTS:
         return requested(node, mood, ctx)
     refused = node.get("negationInd") == "true"
+    status = links.status(node, PROCEDURE_STATUS, "completed")
     resource: Resource = {
         "resourceType": "Procedure",
-        "status": "not-done" if refused else links.status(node, PROCEDURE_STATUS, "completed"),
+        "status": "not-done" if refused else status,
         "subject": ctx.patient,
     }
     reference = links.begin(resource, node, ctx)

@@ -30,9 +30,10 @@ def immunization(node: Node, ctx: Context) -> list[Reference]:
     if links.mood(node) != "EVN":
         return _recommendation(node, ctx)
     refused = node.get("negationInd") == "true"
+    status = links.status(node, STATUSES, "completed")
     resource: Resource = {
         "resourceType": "Immunization",
-        "status": "not-done" if refused else links.status(node, STATUSES, "completed"),
+        "status": "not-done" if refused else status,
         "patient": ctx.patient,
     }
     reference = links.begin(resource, node, ctx)
@@ -40,6 +41,8 @@ def immunization(node: Node, ctx: Context) -> list[Reference]:
     _given(resource, node, ctx)
     found = links.related(node, ctx, lambda kind, inner: inner.name == "supply")
     _protocol(resource, node, found)
+    if words := links.narrated(node):
+        found.notes.insert(0, {"text": words})
     _consequences(resource, found, ctx)
     for _, supply in found.statements:
         if requests := [
@@ -132,6 +135,8 @@ def _recommendation(node: Node, ctx: Context) -> list[Reference]:
     rank = found.integer("rank")
     if rank is not None and rank > 0:
         recommended["doseNumberPositiveInt"] = rank
+    if words := links.narrated(node):
+        found.notes.insert(0, {"text": words})
     if found.notes:
         recommended["description"] = "\n\n".join(each["text"] for each in found.notes)
     if series := values.concept(node.one("code")):
