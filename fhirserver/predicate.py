@@ -65,6 +65,17 @@ class Contains:
 
 
 @dataclass(frozen=True, slots=True)
+class Ends:
+    """The text field, or one element of it, starts with `prefix`; in what follows, up to the first `stop` or the end,
+    `text` comes last."""
+
+    field: str
+    prefix: str
+    text: str
+    stop: str
+
+
+@dataclass(frozen=True, slots=True)
 class Elem:
     """One element of the array field of documents meets all `conditions` (each over the element's own fields)."""
 
@@ -94,7 +105,7 @@ class Not:
     item: Predicate
 
 
-Predicate = Always | Eq | In | Cmp | Prefix | Contains | Elem | Exists | And | Or | Not
+Predicate = Always | Eq | In | Cmp | Prefix | Contains | Ends | Elem | Exists | And | Or | Not
 
 TRUE: Final = Always(True)
 FALSE: Final = Always(False)
@@ -146,6 +157,25 @@ def within(predicate: Predicate, field: str) -> Predicate:
             return replace(predicate, field=f"{field}.{predicate.field}")
 
 
+def knowing(predicate: Predicate, field: str, value: Any) -> Predicate:
+    """What is left to decide of documents whose scalar `field` is known to equal `value`."""
+    match predicate:
+        case Eq(name, other) if name == field:
+            return Always(other == value)
+        case In(name, values) if name == field:
+            return Always(value in values)
+        case Exists(name) if name == field:
+            return TRUE
+        case And(items):
+            return all_of(knowing(item, field, value) for item in items)
+        case Or(items):
+            return any_of(knowing(item, field, value) for item in items)
+        case Not(item):
+            return negate(knowing(item, field, value))
+        case _:
+            return predicate
+
+
 def to_mongo(predicate: Predicate) -> dict[str, Any]:
     """The predicate as a MongoDB filter document."""
     match predicate:
@@ -157,20 +187,18 @@ def to_mongo(predicate: Predicate) -> dict[str, Any]:
             return {field: {"$in": list(values)}}
         case Cmp(field, op, value):
             return {field: {op: value}}
-        case Prefix(field, text):
-            return {field: {"$regex": f"^{_literal(text)}"}}
-        case Contains(field, prefix, text):
-            return {field: {"$regex": f"^{_literal(prefix)}.*{_literal(text)}", "$options": "s"}}
+        case Prefix() | Contains() | Ends():
+            return {predicate.field: _pattern(predicate)}
         case Elem(field, conditions):
             return {field: {"$elemMatch": _merged(conditions)}}
         case Exists(field):
             return {field: {"$exists": True}}
         case And(items):
-            return {"$and": [to_mongo(item) for item in items]}
+            return _together([to_mongo(item) for item in items])
         case Or(items):
             return {"$or": [to_mongo(item) for item in items]}
         case Not(item):
-            return {"$nor": [to_mongo(item)]}
+            return _complement(item)
 
 
 def matches(predicate: Predicate, document: Mapping[str, Any]) -> bool:
@@ -184,10 +212,10 @@ def matches(predicate: Predicate, document: Mapping[str, Any]) -> bool:
             return any(found in values for found in _values(document, field))
         case Cmp(field, op, value):
             return any(_compare(found, op, value) for found in _values(document, field))
-        case Prefix(field, text):
-            return any(isinstance(found, str) and found.startswith(text) for found in _values(document, field))
-        case Contains(field, prefix, text):
-            return any(_contains(found, prefix, text) for found in _values(document, field))
+        case Prefix() | Contains() | Ends():
+            return any(
+                isinstance(found, str) and _fits(predicate, found) for found in _values(document, predicate.field)
+            )
         case Elem(field, conditions):
             return any(
                 all(matches(condition, element) for condition in conditions)
@@ -229,8 +257,43 @@ def _compare(found: Any, op: str, value: Any) -> bool:
     return bool(found > value) if op == "$gt" else bool(found >= value)
 
 
-def _contains(found: Any, prefix: str, text: str) -> bool:
-    return isinstance(found, str) and found.startswith(prefix) and text in found[len(prefix) :]
+def _fits(predicate: Prefix | Contains | Ends, found: str) -> bool:
+    match predicate:
+        case Prefix(_, text):
+            return found.startswith(text)
+        case Contains(_, prefix, text):
+            return found.startswith(prefix) and text in found[len(prefix) :]
+        case Ends(_, prefix, text, stop):
+            return found.startswith(prefix) and found[len(prefix) :].partition(stop)[0].endswith(text)
+
+
+def _pattern(predicate: Prefix | Contains | Ends) -> dict[str, str]:
+    match predicate:
+        case Prefix(_, text):
+            return {"$regex": f"^{_literal(text)}"}
+        case Contains(_, prefix, text):
+            return {"$regex": f"^{_literal(prefix)}.*{_literal(text)}", "$options": "s"}
+        case Ends(_, prefix, text, stop):
+            sign = _literal(stop)
+            return {"$regex": f"^{_literal(prefix)}[^{sign}]*{_literal(text)}({sign}|$)"}
+
+
+def _complement(item: Predicate) -> dict[str, Any]:
+    match item:
+        case Exists(field):
+            return {field: {"$exists": False}}
+        case In(field, values):
+            return {field: {"$nin": list(values)}}
+        case _:
+            return {"$nor": [to_mongo(item)]}
+
+
+def _together(clauses: list[dict[str, Any]]) -> dict[str, Any]:
+    """One filter of several: flat, as planners like it, where no field occurs twice."""
+    names = [name for each in clauses for name in each]
+    if len(set(names)) < len(names):
+        return {"$and": clauses}
+    return {name: value for each in clauses for name, value in each.items()}
 
 
 def _merged(conditions: Iterable[Cmp | Eq]) -> dict[str, Any]:

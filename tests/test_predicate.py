@@ -17,6 +17,7 @@ from fhirserver.predicate import (
     Cmp,
     Contains,
     Elem,
+    Ends,
     Eq,
     Exists,
     In,
@@ -26,6 +27,7 @@ from fhirserver.predicate import (
     Prefix,
     all_of,
     any_of,
+    knowing,
     matches,
     negate,
     to_mongo,
@@ -80,6 +82,7 @@ LEAVES: st.SearchStrategy[Predicate] = st.one_of(
     st.builds(Cmp, st.sampled_from(["pat", "acl.at", "acl.conf"]), OPS, SCALARS),
     st.builds(Prefix, st.sampled_from(["pat", "t", "acl.by"]), st.sampled_from(TEXTS)),
     st.builds(Contains, st.sampled_from(["pat", "t"]), st.sampled_from(TEXTS), st.sampled_from(TEXTS)),
+    st.builds(Ends, st.sampled_from(["pat", "t"]), *[st.sampled_from(TEXTS)] * 2, st.sampled_from(["|", "^", "*"])),
     st.builds(Elem, st.just("d.date"), st.lists(BOUNDS, min_size=1, max_size=2, unique_by=str).map(tuple)),
     st.builds(Exists, st.sampled_from([*FIELDS, "acl", "d"])),
 )
@@ -124,3 +127,14 @@ def test_simplification_changes_nothing(predicates: list[Predicate], document: d
 def test_two_bounds_of_one_kind_on_one_element_both_hold() -> None:
     bounds = Elem("d.date", (Cmp("lo", "$lt", 1), Cmp("lo", "$lt", 3)))
     assert to_mongo(bounds) == {"d.date": {"$elemMatch": {"lo": {"$lt": 1}, "$and": [{"lo": {"$lt": 3}}]}}}
+
+
+@given(PREDICATES, DOCUMENTS)
+def test_what_is_known_of_a_field_need_not_be_asked(predicate: Predicate, document: dict[str, Any]) -> None:
+    known = {**document, "pat": "a|1"}
+    assert matches(knowing(predicate, "pat", "a|1"), known) == matches(predicate, known)
+
+
+def test_conditions_on_different_fields_make_one_flat_filter() -> None:
+    predicate = And((Eq("pat", "p"), Not(Exists("doc")), Not(In("acl.labels", ("a",)))))
+    assert to_mongo(predicate) == {"pat": "p", "doc": {"$exists": False}, "acl.labels": {"$nin": ["a"]}}

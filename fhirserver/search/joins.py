@@ -25,7 +25,7 @@ from fhirserver.search.patients import names_the_patient
 from fhirserver.search.query import Chain, Member, Query, Reverse, Target
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from fhirserver.search.asked import Asker
     from fhirserver.search.parameters import Parameter, Parameters
@@ -54,11 +54,12 @@ def read(defs: Definitions, parameters: Parameters, name: str, value: str, read_
     if name == _LIST:
         return _list(parameters, value)
     if name.startswith(HAS):
-        return _has(defs, parameters, name, value, read_)
+        return has(defs, parameters, name, lambda type_, rest: read_(type_, rest, value))
     found = _CHAIN.fullmatch(name)
     if found is None:
         raise BadRequest(f"The parameter {name} cannot be read as a chain.")
-    return _chain(defs, parameters, name, value, found, read_)
+    code, kind, rest = found.group("code", "type", "rest")
+    return chain(defs, parameters, name, (code, kind, rest), lambda type_: read_(type_, rest, value))
 
 
 def within(defs: Definitions, parameters: Parameters, query: Query, owner: str, id_: str, asker: Asker) -> Query:
@@ -75,10 +76,16 @@ def within(defs: Definitions, parameters: Parameters, query: Query, owner: str, 
     return replace(query, where=(merged(conditions), *query.where))
 
 
-def _chain(
-    defs: Definitions, parameters: Parameters, name: str, value: str, found: re.Match[str], read_: Reading
+def chain(
+    defs: Definitions,
+    parameters: Parameters,
+    name: str,
+    step: tuple[str, str | None, str],
+    read_: Callable[[str], Query],
 ) -> Chain:
-    code, kind, rest = found.group("code", "type", "rest")
+    """A step forward: the reference parameter, the type it is limited to, and what is asked of that, which `read_`
+    reads as a search of a type; `name` is for complaints."""
+    code, kind, rest = step
     parameter = _reference(parameters, name, code)
     reached: Sequence[str] = possible(defs, parameter)
     if kind is not None:
@@ -94,7 +101,7 @@ def _chain(
         if not codes:
             continue
         try:
-            query = read_(target, rest, value)
+            query = read_(target)
         except UnknownParameter as error:
             errors.append(error)
         except BadRequest as error:
@@ -111,7 +118,8 @@ def _chain(
     raise errors[0] if errors else UnknownParameter(f"The parameter {name} is not offered: {code} leads nowhere.")
 
 
-def _has(defs: Definitions, parameters: Parameters, name: str, value: str, read_: Reading) -> Reverse:
+def has(defs: Definitions, parameters: Parameters, name: str, read_: Callable[[str, str], Query]) -> Reverse:
+    """A step backward, `_has:Type:reference:rest`; `read_` reads the rest as a search of the type."""
     kind, _, rest = name.removeprefix(HAS).partition(":")
     code, _, rest = rest.partition(":")
     if not kind or not code or not rest:
@@ -124,7 +132,7 @@ def _has(defs: Definitions, parameters: Parameters, name: str, value: str, read_
     if not codes or parameters.type not in possible(defs, parameter):
         raise BadRequest(f"The parameter {name}: {code} of {kind} never leads to {parameters.type}.")
     pins = parameters.type == "Patient" and names_the_patient(referring, code)
-    return Reverse(name, codes, read_(kind, rest, value), pins, parameter.canonical_only)
+    return Reverse(name, codes, read_(kind, rest), pins, parameter.canonical_only)
 
 
 def _list(parameters: Parameters, value: str) -> Reverse:

@@ -6,13 +6,13 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import TYPE_CHECKING, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from fhirserver.errors import BadRequest, UnknownParameter
 from fhirserver.predicate import FALSE, Eq
-from fhirserver.search import dates, extract, includes, joins, results
+from fhirserver.search import dates, extract, filtering, includes, joins, results
 from fhirserver.search.asked import Asker
 from fhirserver.search.criteria import Criterion, compile_criterion
 from fhirserver.search.index import own_bases
@@ -34,11 +34,11 @@ MOST_VALUES: Final = 500
 MOST_CRITERIA: Final = 50
 MOST_SEARCHES: Final = 100
 """Searches of other types that the chains of a search may lead to."""
+FILTER: Final = "_filter"
 LONGEST: Final = 20_000
 """Characters of all names and values together."""
 
 NOT_OFFERED: Final = {
-    "_filter": "filter expressions are not",
     "_text": "search in the narrative is not",
     "_content": "search in the whole content is not",
     "_query": "named queries are not",
@@ -118,9 +118,12 @@ class _Reader:
         parameters = catalogue(self._defs).of(resource_type)
         criteria: list[Criterion] = []
         found: list[Join] = []
+        filtered: list[Query] = []
         for name, value in params:
             try:
-                if joins.is_join(name):
+                if name == FILTER:
+                    filtered.append(self._filtered(resource_type, value))
+                elif joins.is_join(name):
                     found.append(self._join(parameters, name, value))
                 else:
                     criteria.append(_criterion(parameters, name, value))
@@ -129,7 +132,18 @@ class _Reader:
                     raise
                 ignored.append(name)
         where, patients, chosen = _conditions(parameters, criteria, self._asker)
-        return Query(resource_type, tuple(where), patients, joins=(*found, *chosen))
+        query = Query(resource_type, tuple(where), patients, joins=(*found, *chosen))
+        return reduce(filtering.both, filtered, query)
+
+    def _filtered(self, resource_type: str, value: str) -> Query:
+        if not value:
+            raise BadRequest(f"The parameter {FILTER} has an empty value.")
+        try:
+            return filtering.Filtering(self._defs, self._asker, self._inner).query(resource_type, value)
+        except BadRequest as error:
+            if FILTER in error.text:
+                raise
+            raise type(error)(f"The parameter {FILTER}: {error.text}", code=error.issues[0].code) from None
 
     def _join(self, parameters: Parameters, name: str, value: str) -> Join:
         try:

@@ -70,7 +70,6 @@ def test_a_composite_cannot_be_sorted_on() -> None:
         ("subject.name", "no reference parameter"),
         ("_has:Observation:patient:colour", "colour"),
         ("_revinclude:again", "iterate"),
-        ("_filter", "filter"),
         ("_text", "narrative"),
         ("_content", "content"),
         ("phonetic", "phonetic"),
