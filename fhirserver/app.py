@@ -14,9 +14,9 @@ from fhirserver.auth import DEVELOPMENT_ISSUER, SigningKey, TokenVerifier
 from fhirserver.clock import parse_clock
 from fhirserver.rest import edge, health, openapi
 from fhirserver.rest.guides import Guides
+from fhirserver.rest.inforce import InForce
 from fhirserver.rest.pages import PageSeal
 from fhirserver.rest.services import Services
-from fhirserver.search import Indexer
 from fhirserver.serving.supervisor import INSTANCE, base_of
 from fhirserver.settings import SettingsError
 from fhirserver.spec import Definitions
@@ -34,13 +34,23 @@ def create_services(settings: Settings) -> Services:
     definitions = Definitions.french()
     key = SigningKey.open(Path(settings.key_file))
     base = base_of(settings)
-    indexer = Indexer(definitions, timezone=settings.timezone, base_url=base)
+    in_force = InForce(definitions, timezone=settings.timezone, base_url=base)
+    store = Store(
+        settings.mongo,
+        database=settings.database,
+        definitions=definitions,
+        index=in_force.index,
+        operation=settings.query_seconds,
+        lease=settings.job_lease,
+    )
+    in_force.bind(store)
     issuer = settings.issuer or DEVELOPMENT_ISSUER
     return Services(
         settings=settings,
         base=base,
         instance=os.environ.get(INSTANCE, uuid.uuid4().hex),
-        definitions=definitions,
+        published=definitions,
+        in_force=in_force,
         guides=Guides(
             settings.packages_folder,
             settings.profiles,
@@ -48,15 +58,7 @@ def create_services(settings: Settings) -> Services:
             ins.Rules(settings.ins_key, settings.ins_consistency, settings.genuine_ins),
             settings.terminology_server,
         ),
-        indexer=indexer,
-        store=Store(
-            settings.mongo,
-            database=settings.database,
-            definitions=definitions,
-            index=indexer.index,
-            operation=settings.query_seconds,
-            lease=settings.job_lease,
-        ),
+        store=store,
         verifier=TokenVerifier(
             key,
             issuer=issuer,

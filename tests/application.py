@@ -26,6 +26,7 @@ from fhirserver.access import Requester
 from fhirserver.app import create_app, create_services
 from fhirserver.auth import DEVELOPMENT_ISSUER, SigningKey, development_claims, sign
 from fhirserver.rest.guides import Guides
+from fhirserver.rest.inforce import InForce
 from fhirserver.rest.jobs.background import Background
 from fhirserver.settings import Settings
 from fhirserver.store import Store
@@ -233,12 +234,12 @@ class Application:
 def opened(uri: str, database: str, profiles: str = "core", **settings: Any) -> Iterator[Application]:
     """A server on a database of that name, which is dropped afterwards."""
     template = _template(uri, profiles)
-    store = Store(
-        uri, database, definitions=template.definitions, index=template.indexer.index, **settings.pop("store", {})
-    )
+    in_force = InForce(template.published, base_url=BASE, timezone=template.settings.timezone)
+    store = Store(uri, database, definitions=template.published, index=in_force.index, **settings.pop("store", {}))
+    in_force.bind(store)
     changed = replace(template.settings, mongo=uri, database=database, profiles=profiles, **settings)
     try:
-        yield Application(replace(template, store=store, settings=changed))
+        yield Application(replace(template, store=store, in_force=in_force, settings=changed))
     finally:
         store.close()
         with MongoClient[dict[str, Any]](uri) as client:
@@ -272,7 +273,7 @@ def _template(uri: str, profiles: str) -> Services:
     """Services whose rooms are shared by all applications; their own store is not used."""
     if profiles != "core":
         core = _template(uri, "core")
-        return replace(core, guides=Guides(None, profiles, core.definitions))
+        return replace(core, guides=Guides(None, profiles, core.published))
     with TemporaryDirectory() as folder:
         file = Path(folder) / "key.pem"
         file.write_bytes(_key().jwk.as_pem(private=True))

@@ -38,16 +38,32 @@ def indexed(exchange: Exchange, tx: Transaction, resource: dict[str, Any]) -> In
         raise Unprocessable(text, code="too-costly")
     if index.pat is not None or exchange.access.requester.kind not in FEEDERS:
         return index
+    name = None if index.patx else _named_by_ins(resource)
+    if name is None:
+        return index
+    identifier = resource[name]["identifier"]
+    patient = _by_ins(exchange, tx, str(identifier.get("value", "")), identifier["system"], name)
+    return exchange.services.indexer.index(_about(resource, name, patient))
+
+
+def as_about(resource: dict[str, Any], patient: str) -> dict[str, Any] | None:
+    """The resource as if it named the Patient whom it names by INS; None when it does not."""
+    name = _named_by_ins(resource)
+    return None if name is None else _about(resource, name, patient)
+
+
+def _named_by_ins(resource: dict[str, Any]) -> str | None:
+    """The element that names the patient by INS."""
     for name in _SUBJECTS:
         subject = resource.get(name)
-        if not isinstance(subject, dict) or index.patx:
-            continue
-        identifier = subject.get("identifier")
+        identifier = subject.get("identifier") if isinstance(subject, dict) else None
         if isinstance(identifier, dict) and identifier.get("system") in INS_SYSTEMS:
-            patient = _by_ins(exchange, tx, str(identifier.get("value", "")), identifier["system"], name)
-            known = {**resource, name: {**subject, "reference": f"Patient/{patient}"}}
-            return exchange.services.indexer.index(known)
-    return index
+            return name
+    return None
+
+
+def _about(resource: dict[str, Any], name: str, patient: str) -> dict[str, Any]:
+    return {**resource, name: {**resource[name], "reference": f"Patient/{patient}"}}
 
 
 def _by_ins(exchange: Exchange, tx: Transaction, value: str, system: str, name: str) -> str:

@@ -54,7 +54,7 @@ def of_params(exchange: Exchange, type: str, params: Iterable[tuple[str, str]]) 
     require(exchange.access.requester, type, "s")
     settings = exchange.services.settings
     query = parse(
-        exchange.services.definitions,
+        exchange.services.in_force.to_search,
         type,
         given,
         timezone=settings.timezone,

@@ -49,7 +49,7 @@ def position(exchange: Exchange, path: str, params: Params) -> tuple[Params, tup
 def read(exchange: Exchange, type: str, params: Params, owner: Owner | None, *, lenient: bool) -> Query:
     """The query of the search of a type, of all its resources or of those in a compartment."""
     return parse(
-        exchange.services.definitions,
+        exchange.services.in_force.to_search,
         type,
         params,
         lenient=lenient,

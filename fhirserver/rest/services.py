@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from fhirserver.auth import TokenVerifier
     from fhirserver.clock import Clock
     from fhirserver.rest.guides import Guides
+    from fhirserver.rest.inforce import InForce
     from fhirserver.rest.pages import PageSeal
-    from fhirserver.search import Indexer
     from fhirserver.settings import Settings
     from fhirserver.spec import Definitions
     from fhirserver.store import Store
@@ -31,15 +31,25 @@ class Services:
     """The public FHIR base, without a trailing slash."""
     instance: str
     """Names this running server, so that a readiness check knows it from another on the same port."""
-    definitions: Definitions
-    """What is searched, indexed and written as XML: it stays while the server runs."""
+    published: Definitions
+    """What ships: it stays while the server runs."""
+    in_force: InForce
     guides: Guides
-    indexer: Indexer
     store: Store
     verifier: TokenVerifier
     chains: Chains
     seal: PageSeal
     clock: Clock
+
+    @property
+    def definitions(self) -> Definitions:
+        """What is searched and written as XML: what ships, with the search parameters that were added."""
+        return self.in_force.current.definitions
+
+    @property
+    def indexer(self) -> InForce:
+        """Indexes what is written."""
+        return self.in_force
 
     @property
     def validator(self) -> Validator:

@@ -22,7 +22,7 @@ from fhirserver.errors import (
 )
 from fhirserver.outcome import Issue, outcome
 from fhirserver.predicate import TRUE, matches
-from fhirserver.rest import compartment, references
+from fhirserver.rest import compartment, defining, references
 from fhirserver.rest.answer import Answer, version_headers
 from fhirserver.search.scoped import scoped
 
@@ -102,6 +102,7 @@ def commit(
 
     def traced(tx: Transaction) -> list[Stored]:
         done = work(tx)
+        defining.changed(exchange, tx, done)
         reads = tuple(read())
         exchange.services.notices.tell(access, reads)
         touched = [Entity.of(stored) for stored in done]
@@ -117,7 +118,10 @@ def commit(
         return done
 
     with exchange.services.chains.place() as place:
-        return exchange.services.store.transact(access, traced)
+        done = exchange.services.store.transact(access, traced)
+    if any(stored.type == defining.TYPE for stored in done):
+        exchange.services.in_force.refreshed()
+    return done
 
 
 def create(exchange: Exchange, tx: Transaction, resource: dict[str, Any], id: str) -> Stored:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
+from fhirserver.fhirpath import FhirPathError
 from fhirserver.search import composite, extract, paths, terms, text
 from fhirserver.search.extract import Context, Value
 from fhirserver.search.parameters import catalogue
@@ -65,7 +66,7 @@ def _values(parameter: Parameter, resource: dict[str, Any], members: Iterable[st
         if part.heads and part.heads.isdisjoint(members):
             continue
         if part.evaluate is not None:
-            for item in part.evaluate(resource):
+            for item in _evaluated(part, resource):
                 if item.value is not None:
                     found.append((part, extract.evaluated(item.type, item.value)))
             continue
@@ -73,6 +74,14 @@ def _values(parameter: Parameter, resource: dict[str, Any], members: Iterable[st
             for value in paths.walk(resource, slot.path):
                 found.append((part, Value(slot.type, slot.mode, value)))
     return found
+
+
+def _evaluated(part: Part, resource: dict[str, Any]) -> Iterable[Any]:
+    """What the expression gives; nothing of a resource that it cannot be asked of, such as one of a user may be."""
+    try:
+        return part.evaluate(resource) if part.evaluate is not None else ()
+    except FhirPathError:
+        return ()
 
 
 def _patients(parameters: Parameters, resource: dict[str, Any], found: dict[str, list[str]]) -> list[str]:

@@ -18,7 +18,7 @@ from fhirserver.search.paths import Leaf
 from fhirserver.spec.parameters import union
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from fhirserver.search.bindings import Mode
     from fhirserver.spec import Definitions, SearchParameter
@@ -153,8 +153,8 @@ def _compile(defs: Definitions, resource_type: str) -> Parameters:
     listed = defs.search_parameters(resource_type)
     types = {item.url: item.type for item in listed.values()}
     offered: dict[str, Parameter] = {}
-    refused: dict[str, str] = {}
-    repeats = _repeats(listed.values())
+    refused: dict[str, str] = {**defs.withheld(resource_type)}
+    repeats = _repeats(listed.values(), defs.added_codes(resource_type))
     for code, found in sorted(listed.items()):
         reason = _unfit(found)
         if reason is None:
@@ -211,8 +211,12 @@ def _operands(expression: str) -> list[tuple[str, str | None]]:
     return operands
 
 
-def _repeats(listed: Iterable[SearchParameter]) -> dict[str, tuple[Source, ...]]:
-    """The parameters that say no more than others of the same type do together, with those others."""
+def _repeats(listed: Iterable[SearchParameter], added: Collection[str]) -> dict[str, tuple[Source, ...]]:
+    """The parameters that say no more than others of the same type do together, with those others.
+
+    Those that were `added` may repeat others and are never repeated: where terms stand does not depend on what else
+    was added.
+    """
     operands: dict[str, frozenset[Any]] = {}
     targets: dict[str, str] = {}
     for found in listed:
@@ -226,11 +230,11 @@ def _repeats(listed: Iterable[SearchParameter]) -> dict[str, tuple[Source, ...]]
             )
     stored: list[str] = []
     repeats: dict[str, tuple[Source, ...]] = {}
-    for code in sorted(operands, key=lambda name: (len(operands[name]), name in targets, name)):
+    for code in sorted(operands, key=lambda name: (name in added, len(operands[name]), name in targets, name)):
         cover = _cover(operands, stored, operands[code])
         if cover and (code not in targets or len(cover) == 1):
             repeats[code] = tuple(Source(other, targets.get(code)) for other in cover)
-        elif code not in targets:
+        elif code not in targets and code not in added:
             stored.append(code)
     return repeats
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from contextvars import ContextVar
 from pathlib import Path
@@ -42,6 +43,8 @@ class Definitions:
         self._compartments: dict[str, Mapping[str, tuple[str, ...]]] = {}
         self._snapshots: dict[str, dict[str, Any]] = {}
         self._views: dict[int, Definitions] = {}
+        self._added: Mapping[str, tuple[SearchParameter, ...]] = {}
+        self._withheld: Mapping[str, Mapping[str, str]] = {}
         self.judge: Callable[[str, str, str], bool | None] | None = None
         """Tells of a value set, a system and a code what cannot be enumerated; set before the first question."""
         self._find = functools.lru_cache(CACHED)(self._look_up)
@@ -134,7 +137,42 @@ class Definitions:
         for package in reversed(self.packages):
             for base in dict.fromkeys((*bases, resource_type)):
                 joined |= {parameter.code: parameter for parameter in package.search_parameters(base)}
+        for base in dict.fromkeys((*bases, resource_type)):
+            for parameter in self._added.get(base, ()):
+                joined.setdefault(parameter.code, parameter)
         return MappingProxyType(joined)
+
+    def with_parameters(
+        self, added: Iterable[tuple[str, SearchParameter]], withheld: Iterable[tuple[str, str, str]] = ()
+    ) -> Definitions:
+        """The same definitions with further search parameters, each of a base type, after the packages' own.
+
+        `withheld`: base type, code and reason of those that are known but must not be searched by.
+        """
+        view = copy.copy(self)
+        groups: dict[str, list[SearchParameter]] = {}
+        for base, parameter in added:
+            groups.setdefault(base, []).append(parameter)
+        reasons: dict[str, dict[str, str]] = {}
+        for base, code, reason in withheld:
+            reasons.setdefault(base, {})[code] = reason
+        view._added = {base: tuple(found) for base, found in groups.items()}
+        view._withheld, view._search = reasons, {}
+        return view
+
+    def added_codes(self, resource_type: str) -> frozenset[str]:
+        """The codes of a type's search parameters that no package defines (`with_parameters`)."""
+        bases = (*parameters.ANCESTORS, resource_type)
+        added = {parameter for base in bases for parameter in self._added.get(base, ())}
+        listed = self.search_parameters(resource_type)
+        return frozenset(each.code for each in added if listed.get(each.code) == each)
+
+    def withheld(self, resource_type: str) -> Mapping[str, str]:
+        """Why search parameters of a type that are known must not be searched by, by code."""
+        found: dict[str, str] = {}
+        for base in (*parameters.ANCESTORS, resource_type):
+            found |= self._withheld.get(base, {})
+        return found
 
     def compartment(self, code: str) -> Mapping[str, tuple[str, ...]]:
         """The resource types of a compartment (`Patient`), with the parameters that confer membership."""

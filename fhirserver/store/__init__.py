@@ -1,5 +1,6 @@
 """MongoDB, and the only door to it: `Store.view` to read, `Store.transact` to write."""
 
+from fhirserver.store.definitions import Added
 from fhirserver.store.embedded import Embedded
 from fhirserver.store.envelope import Page, Stored
 from fhirserver.store.errors import StoreError
@@ -10,6 +11,7 @@ from fhirserver.store.transaction import Transaction
 from fhirserver.store.view import View
 
 __all__ = [
+    "Added",
     "Embedded",
     "File",
     "Files",

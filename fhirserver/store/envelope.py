@@ -90,12 +90,17 @@ def encode(
 ) -> dict[str, Any]:
     """The envelope of a stamped resource."""
     envelope: dict[str, Any] = {"_id": resource["id"], "v": version, "lu": moment}
+    return envelope | entries(index) | {"acl": acl} | packed(jsontext.dump(resource))
+
+
+def entries(index: Indexed) -> dict[str, Any]:
+    """What an envelope holds to be found by, and the records that it belongs to."""
+    found: dict[str, Any] = {}
     if index.pat is not None:
-        envelope["pat"] = index.pat
+        found["pat"] = index.pat
     if index.patx:
-        envelope["patx"] = list(index.patx)
-    envelope |= {"t": list(index.t), "d": dict(index.d), "s": dict(index.s), "acl": acl}
-    return envelope | packed(jsontext.dump(resource))
+        found["patx"] = list(index.patx)
+    return found | {"t": list(index.t), "d": dict(index.d), "s": dict(index.s)}
 
 
 def packed(body: bytes) -> dict[str, Any]:

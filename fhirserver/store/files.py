@@ -62,8 +62,8 @@ class Files:
     ) -> File:
         """Stores the parts as one file, as they come. What raises while they come leaves nothing of it.
 
-        `facts` are kept with it, as they are when the last part has come. It is not part of a transaction: who refers to
-        it in one that fails deletes it.
+        `facts` are kept with it, as they are when the last part has come. It is not part of a transaction: who refers
+        to it in one that fails deletes it.
         """
         id_ = uuid.uuid4().hex
         with translated():

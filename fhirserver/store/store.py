@@ -12,8 +12,9 @@ from pymongo.errors import AutoReconnect, DuplicateKeyError, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from fhirserver.store import claims, connection
+from fhirserver.store import claims, connection, reindexing
 from fhirserver.store.collections import Collections
+from fhirserver.store.definitions import Registry, Writing
 from fhirserver.store.errors import StoreError, is_transient, translated, unclear
 from fhirserver.store.files import Files
 from fhirserver.store.insight import Insight
@@ -80,6 +81,7 @@ class Store:
         self.uri, self.name, self.definitions = uri, database, definitions
         self.selection, self.operation, self.patience = selection, operation, patience
         self.lease = lease
+        self.writing = Writing()
         self.index = index or _default_index(definitions)
         self.acl = acl or _default_acl()
         self.make_rules = rules or _default_rules(definitions)
@@ -114,7 +116,7 @@ class Store:
         Raises Unavailable when it could not be committed in `patience` seconds.
         """
         process, until = self._bound(), time.monotonic() + self.patience
-        with translated():
+        with self.writing.under_way(), translated():
             for attempt in range(1_000_000):
                 with process.client.start_session() as session:
                     transaction = Transaction(process.room, access, session)
@@ -135,6 +137,24 @@ class Store:
     def jobs(self) -> Jobs:
         """Work that outlives requests (`store.jobs`)."""
         return self._bound().jobs
+
+    @property
+    def registry(self) -> Registry:
+        """The search parameters that were added (`store.definitions`)."""
+        return Registry(self._bound().database)
+
+    def reindex(
+        self, access: Access, type_: str, after: str, size: int, index: reindexing.Reindex
+    ) -> reindexing.Stretch:
+        """Makes the search entries of a stretch of resources anew (`store.reindexing`)."""
+        found = reindexing.stretch(self._bound().room.collections, access, type_, after, size, index)
+        if found.moved:
+            self.transact(access, lambda tx: tx.rebuild(found.moved))
+        return found
+
+    def about(self, type_: str) -> int:
+        """About how many resources of a type there are."""
+        return reindexing.count(self._bound().room.collections, type_)
 
     def trace(self, record: Mapping[str, Any]) -> None:
         """Stores the audit record of a read; it bears its own `_id`, so that it is never stored twice."""

@@ -14,7 +14,8 @@ from pymongo.errors import BulkWriteError, OperationFailure
 
 from fhirserver.access import DOCUMENT
 from fhirserver.errors import Conflict, NotFound, PreconditionFailed
-from fhirserver.store import bodies, claims, locks, spaces
+from fhirserver.store import bodies, claims, jobs, locks, spaces
+from fhirserver.store.definitions import Registry
 from fhirserver.store.derived import Derived
 from fhirserver.store.envelope import (
     Stored,
@@ -221,6 +222,20 @@ class Transaction:
             self._follow(id_, before, None)
         self.mark = self.mark or Mark(type_, id_, end["v"], self._token)
         return decode(type_, end, b"")
+
+    @property
+    def registry(self) -> Registry:
+        """The search parameters that were added, as this transaction sees and changes them."""
+        self.flush()
+        return Registry(self._room.collections.database, self._session)
+
+    def start(self, job: Row) -> None:
+        """A job (`store.jobs.document`) that is there when these writes are."""
+        self._queue(jobs.COLLECTION, [job])
+
+    def rebuild(self, patients: Iterable[str]) -> None:
+        """Makes the policies of patients anew."""
+        self._patients.update(patients)
 
     def trace(self, record: Mapping[str, Any]) -> None:
         """Stores an audit record with these writes; it bears its own `_id`."""

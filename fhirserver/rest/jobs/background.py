@@ -12,7 +12,7 @@ from fhirserver import jsontext
 from fhirserver.errors import FhirError, Unavailable
 from fhirserver.outcome import Issue, outcome
 from fhirserver.rest.inner import FAULT
-from fhirserver.rest.jobs import deferred, deferring, export, exporting
+from fhirserver.rest.jobs import deferred, deferring, export, exporting, reindex, reindexing, shipped
 from fhirserver.store import Lost
 from fhirserver.store.jobs import MOST_RUNS
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from flask import Flask
 
+    from fhirserver.rest.guides import Guide
     from fhirserver.rest.services import Services
     from fhirserver.store import Lease
 
@@ -31,7 +32,11 @@ class Work(Protocol):
     def __call__(self, services: Services, lease: Lease) -> Mapping[str, Any]: ...
 
 
-KINDS: Final[Mapping[str, Work]] = {export.KIND: exporting.carry_out, deferring.KIND: deferred.carry_out}
+KINDS: Final[Mapping[str, Work]] = {
+    export.KIND: exporting.carry_out,
+    deferring.KIND: deferred.carry_out,
+    reindex.KIND: reindexing.carry_out,
+}
 EVERY: Final = 1.0
 """Seconds between two looks for work."""
 PURGE: Final = 60.0
@@ -47,18 +52,26 @@ class Background:
     def __init__(self, app: Flask, services: Services) -> None:
         self._app, self._services = app, services
         self._next_purge = 0.0
+        self._guide: Guide | None = None
 
     def start(self) -> None:
-        threading.Thread(target=self._run, name="jobs", daemon=True).start()
+        for name, run in (("jobs", self._run), ("alive", self._say)):
+            threading.Thread(target=run, name=name, daemon=True).start()
 
     def work(self, now: datetime | None = None) -> int:
         """Carries out all that waits (at a given moment); how many jobs it was."""
         count = 0
+        self.tend()
         with self._app.app_context():
             while (lease := self._services.store.jobs.claim(now)) is not None:
                 carry_out(self._services, lease)
                 count += 1
         return count
+
+    def tend(self) -> None:
+        """Tells the other workers that this one is alive, and registers what added packages bring."""
+        self._services.in_force.say()
+        self._guide = shipped.register(self._services, self._guide)
 
     def purge(self) -> None:
         """Deletes the files and records of jobs that are kept no longer."""
@@ -68,6 +81,17 @@ class Background:
                 store.files.delete(file.id)
             store.jobs.forget(job.id)
         store.files.sweep(datetime.now(UTC) - ABANDONED)
+
+    def _say(self) -> None:
+        """Apart from the jobs: one of them may take long."""
+        pause = threading.Event()
+        while not pause.wait(EVERY):
+            try:
+                self._services.in_force.say()
+            except FhirError:
+                continue
+            except Exception:
+                _log.exception("unexpected fault in the background")
 
     def _run(self) -> None:
         pause = threading.Event()

@@ -4,11 +4,13 @@ Request"; https://hl7.org/fhir/R4/async.html)."""
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from fhirserver.audit import Event
 from fhirserver.errors import BadRequest
-from fhirserver.rest.answer import Answer, http_date
+from fhirserver.rest.answer import Answer, http_date, of_value
+from fhirserver.rest.jobs import reindex
 from fhirserver.rest.jobs.asking import FILE, RETRY_AFTER, own, unknown
 
 if TYPE_CHECKING:
@@ -28,6 +30,9 @@ def job_status(exchange: Exchange) -> Answer:
         content = json.dumps(_manifest(exchange, job)).encode()
         media = {"Content-Type": "application/json", "Content-Length": str(len(content))}
         return Answer(200, None, {**headers, **media}, parts=[content])
+    if job.kind == reindex.KIND:
+        counts = [{"name": name, "valueInteger": count} for name, count in job.result.items()]
+        return replace(of_value(200, {"resourceType": "Parameters", "parameter": counts}), headers=headers)
     content = b"".join(exchange.services.store.files.read(job.result["file"]))
     return Answer(200, content, headers)
 

@@ -45,7 +45,7 @@ def lastn(exchange: Exchange, type: str) -> Answer:
     shape = [("_sort", "-date"), ("_count", str(_PAGE)), ("_total", "none")]
     asked = [*criteria, *shape]
     query = parse(
-        exchange.services.definitions,
+        exchange.services.in_force.to_search,
         type,
         asked,
         timezone=settings.timezone,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fhirserver.rest.jobs.export import export
+from fhirserver.rest.jobs.reindex import reindex
 from fhirserver.rest.operations.document import document
 from fhirserver.rest.operations.everything import everything
 from fhirserver.rest.operations.expand import expand
@@ -79,5 +80,6 @@ OPERATIONS: Final = (
     _operation("document", "Composition", document, "A document made of a Composition", methods=()),
     _operation("everything", "Patient", everything, "A whole record, page by page", methods=()),
     _own("who-can-see", "Patient", who_can_see, "Who sees a resource of the record"),
+    _own("reindex", "", reindex, "Index anew what is stored", instance=(), system=("POST",)),
     _own("explain-access", "", explain_access, "Why a requester sees a resource or not", instance=(), system=_BOTH),
 )

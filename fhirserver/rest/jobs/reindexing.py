@@ -1,0 +1,91 @@
+"""Indexing anew, carried out: once every worker writes by the parameters of now, over all that is stored, by id.
+
+What is written meanwhile needs nothing: its worker has indexed it. What the walk finds is changed only at the version
+that it read (`store.reindexing`). Then the parameters that were added are there to be searched by.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from fhirserver.access import Access
+from fhirserver.rest.compartment import as_about
+from fhirserver.rest.inforce import parameters
+from fhirserver.spec.parameters import ANCESTORS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from fhirserver.rest.services import Services
+    from fhirserver.search import Index
+    from fhirserver.store import Added, Lease
+
+SIZE: Final = 200
+_PAUSE: Final = 0.2
+
+
+def carry_out(services: Services, lease: Lease) -> Mapping[str, Any]:
+    """The result: resources `seen` and `changed`, parameters that may be searched by now (`usable`).
+
+    Position: `covered` (place and digest of those parameters), `types` with how many resources each has about, `at`
+    and `after` in them.
+    """
+    position = dict(lease.job.position)
+    if "covered" not in position:
+        position = _begun(services, lease)
+        lease.save(position, "beginning")
+    access = Access.system("reindex")
+    while position["at"] < len(position["types"]):
+        lease.check()
+        type = position["types"][position["at"]]
+        found = services.store.reindex(access, type, position["after"], SIZE, _Reindex(services))
+        position["seen"] += found.seen
+        position["changed"] += found.changed
+        position |= {"after": found.last} if found.last else {"at": position["at"] + 1, "after": ""}
+        lease.save(position, f"{position['seen']} of about {position['all']} resources, at {type}")
+    usable = services.store.registry.indexed([(place, digest) for place, digest in position["covered"]])
+    services.in_force.refreshed()
+    return {"seen": position["seen"], "changed": position["changed"], "usable": usable}
+
+
+class _Reindex:
+    """Indexes a resource as a write would, in the record where it is: a deposit may have named its patient by INS."""
+
+    def __init__(self, services: Services) -> None:
+        self._indexer = services.indexer
+
+    def __call__(self, resource: dict[str, Any], pat: str | None) -> Index:
+        index = self._indexer.index(resource)
+        if index.pat is None and pat is not None:
+            known = as_about(resource, pat)
+            index = self._indexer.index(known) if known is not None else index
+        return index if index.pat is not None or pat is None else index._replace(pat=pat)
+
+
+def _begun(services: Services, lease: Lease) -> dict[str, Any]:
+    state = services.in_force.refreshed()
+    while not services.in_force.everywhere(state.epoch):
+        lease.check()
+        time.sleep(_PAUSE)
+    pending = [each for each in state.added if not each.usable]
+    asked = lease.job.asked["types"]
+    types = _concerned(services, pending) if asked is None else list(asked)
+    if asked is not None:
+        pending = [each for each in pending if set(_concerned(services, [each])) <= set(types)]
+    return {
+        "covered": [[each.place, each.digest] for each in pending],
+        "types": types,
+        "all": sum(services.store.about(type) for type in types),
+        "at": 0,
+        "after": "",
+        "seen": 0,
+        "changed": 0,
+    }
+
+
+def _concerned(services: Services, added: Iterable[Added]) -> list[str]:
+    """The types that parameters are for."""
+    bases = {base for each in added for base, _ in parameters(each.resource)}
+    every = services.published.resource_types
+    return list(every) if bases & set(ANCESTORS) else sorted(bases)
