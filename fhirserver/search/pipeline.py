@@ -126,6 +126,9 @@ def matched(query: Query, access: Predicate) -> list[Stage]:
     if query.joins:
         raise ValueError("the joins of a query must be resolved before it is made a pipeline")
     conditions = _conditions(query)
+    for each in conditions:
+        if isinstance(each, Eq) and each.field == "pat":
+            access = predicate.knowing(access, "pat", each.value)
     if access == predicate.FALSE or predicate.FALSE in conditions:
         return [{"$match": predicate.to_mongo(predicate.FALSE)}]
     conditions = list({repr(condition): condition for condition in conditions if condition != predicate.TRUE}.values())

@@ -33,14 +33,14 @@ def for_embedded(stages: Iterable[Row]) -> list[Row]:
 
 
 def _condition(filter_: Row) -> Row:
-    changed = [_clause(field, value) for field, value in filter_.items()]
-    if all(each is None for each in changed):
+    changed = {field: _clause(field, value) for field, value in filter_.items()}
+    if not any(changed.values()):
         return filter_
-    clauses = [
-        each if each is not None else {field: value}
-        for each, (field, value) in zip(changed, filter_.items(), strict=True)
-    ]
-    return clauses[0] if len(clauses) == 1 else {"$and": clauses}
+    clauses = [changed[field] or {field: value} for field, value in filter_.items()]
+    names = [name for each in clauses for name in each]
+    if len(set(names)) < len(names):
+        return {"$and": clauses}
+    return {name: value for each in clauses for name, value in each.items()}
 
 
 def _clause(field: str, value: Any) -> Row | None:
@@ -48,12 +48,11 @@ def _clause(field: str, value: Any) -> Row | None:
     if field in _JOINED:
         items = [_condition(each) for each in value]
         return {field: items} if any(new is not old for new, old in zip(items, value, strict=True)) else None
-    if field in _TEXTS and isinstance(value, dict) and len(value.get("$in", ())) > _LONG:
-        found = {
-            "$getField": {
-                "field": {"$ifNull": [f"${field}", ""]},
-                "input": {"$literal": dict.fromkeys(value["$in"], 1)},
-            }
-        }
-        return {"$expr": {"$eq": [found, 1]}}
+    if field not in _TEXTS or not isinstance(value, dict):
+        return None
+    for operator, comparison in (("$in", "$eq"), ("$nin", "$ne")):
+        if len(value.get(operator, ())) > _LONG:
+            known = {"$literal": dict.fromkeys(value[operator], 1)}
+            found = {"$getField": {"field": {"$ifNull": [f"${field}", ""]}, "input": known}}
+            return {"$expr": {comparison: [found, 1]}}
     return None

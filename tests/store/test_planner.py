@@ -56,7 +56,10 @@ def test_both_forms_find_the_same(rows: Collection[dict[str, Any]], predicate: P
 
 def test_a_filter_of_several_fields_keeps_them_all() -> None:
     (stage,) = planner.for_embedded([{"$match": {"pat": {"$in": list(LONG)}, "t": "a"}}])
-    assert [list(each) for each in stage["$match"]["$and"]] == [["$expr"], ["t"]]
+    assert list(stage["$match"]) == ["$expr", "t"]
+    both = {"pat": {"$in": list(LONG)}, "doc.pat": {"$in": list(LONG)}}
+    (stage,) = planner.for_embedded([{"$match": both}])
+    assert [list(each) for each in stage["$match"]["$and"]] == [["$expr"], ["$expr"]]
 
 
 def test_what_is_short_or_no_text_stays_as_it_is() -> None:
