@@ -10,6 +10,7 @@ from fhirserver.documents.cda.context import Context
 from fhirserver.documents.cda.conversion import Conversion
 from fhirserver.documents.cda.node import SYNTAX, Unread, unread
 from fhirserver.documents.cda.values import uri
+from fhirserver.documents.cda.values.systems import URI
 from fhirserver.errors import BadRequest, Unprocessable
 
 if TYPE_CHECKING:
@@ -35,6 +36,10 @@ def convert(data: bytes, *, mode: str = "strict", language: str = "en") -> Conve
     if auto_presentable:
         ctx.finding("stylesheet", None)
     parts = header.read(root, unique_id, ctx)
+    if publication.is_prescription(parts.header.code):
+        ctx.shared["prescription"] = {"system": URI, "value": unique_id}
+    for consent in root.all("authorization"):
+        ctx.leave(consent, "consent")
     sections, media_type = body.read(root, ctx)
     links.settle(ctx)
     imaging.of_header(root, parts, ctx)

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from fhirserver.documents.cda.node import Node
     from fhirserver.documents.cda.participations import Participation
 
+TYPES: Final = frozenset({"ADM", "ATND", "CALLBCK", "CON", "DIS", "ESC", "REF", "SPRF", "PPRF", "PART", "RESP"})
+"""As what one takes part in an Encounter; whoever does otherwise took part in the document (Provenance)."""
 _INDIVIDUALS: Final = ("Practitioner", "PractitionerRole", "RelatedPerson")
 
 Resource = dict[str, Any]
@@ -31,7 +33,7 @@ def read(node: Node | None, participants: list[Node], parts: Parts, ctx: Context
     for each in node.all("encounterParticipant"):
         if found := participation(each, each.get("typeCode") or "PART", ctx):
             taken.append(found)
-    persons = [each for each in taken if _individual(each, ctx)]
+    persons = [each for each in taken if each.type in TYPES and _individual(each, ctx)]
     parts.participations += [each for each in taken if each not in persons]
     _facts(resource, node)
     if persons:

@@ -122,6 +122,10 @@ RULES: Final[dict[str, Rule]] = {
 WHY: Final[dict[str, tuple[str, str]]] = {
     "class": ("no handler knows this kind of statement", "aucun traitement ne connaît ce type d'énoncé"),
     "unread": ("no resource has a place for it", "aucune ressource n'a de place pour cela"),
+    "consent": (
+        "a consent within a document grants nothing here",
+        "un consentement porté par un document n'ouvre aucun droit ici",
+    ),
     "value": ("cannot be read as its type", "ne se lit pas selon son type"),
     "null": ("a nullFlavor where the resource takes none", "un nullFlavor que la ressource n'admet pas"),
     "reference": ("refers to what is not in the document", "renvoie à ce qui n'est pas dans le document"),

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 PARTICIPATIONS: Final = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
 
+RECIPIENT: Final = "IRCP"
+"""A recipient of information; the header may say which kind of one (PRCP, TRC)."""
+
 Resource = dict[str, Any]
 
 
@@ -34,8 +37,9 @@ def participation(node: Node, type: str, ctx: Context) -> Participation | None:
     who = actors.participant(node, ctx)
     if who is None:
         return None
-    if node.attributes.get("typeCode") == type:
-        node.get("typeCode")
+    stated = node.attributes.get("typeCode")
+    if stated and (stated == type or type == RECIPIENT):
+        type = node.get("typeCode") or type
     found = Participation(who, type, values.concept(node.one("functionCode")))
     time = node.one("time")
     if time is not None and (time.one("low") or time.one("high")):

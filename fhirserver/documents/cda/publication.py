@@ -135,7 +135,7 @@ def _contained(parts: Parts, ctx: Context) -> tuple[list[Resource], dict[str, li
     for each in parts.of("AUT", "LA"):
         url = each.who["reference"]
         if url == ctx.patient["reference"]:
-            found[each.type].append(each.who)
+            found[each.type].append({"reference": "#patient"} if patient else each.who)
             continue
         if url not in places:
             actor = ctx.resource(each.who)
@@ -177,6 +177,11 @@ def category(type: Resource | None) -> Resource:
             return {"coding": [{"system": CLASSES, "code": found, "display": CLASS_NAMES[found]}]}
     display = next((coding["display"] for coding in codings if "display" in coding), None)
     return {"text": display} if display else dict(ABSENT)
+
+
+def is_prescription(type: Resource | None) -> bool:
+    """Whether a document of this type is a prescription, which its lines then share as their group."""
+    return any(coding.get("code") == "42" for coding in category(type).get("coding", ()))
 
 
 @cache

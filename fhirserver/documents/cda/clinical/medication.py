@@ -74,6 +74,8 @@ def _request(node: Node, mood: str, ctx: Context) -> list[Reference]:
         resource["doNotPerform"] = True
     reference = links.begin(resource, node, ctx)
     resource.update(medication(node.one("consumable"), ctx))
+    if group := ctx.shared.get("prescription"):
+        resource["groupIdentifier"] = group
     if ctx.scope.encounter:
         resource["encounter"] = ctx.scope.encounter
     if ctx.time:

@@ -43,13 +43,13 @@ def immunization(node: Node, ctx: Context) -> list[Reference]:
     _protocol(resource, node, found)
     if words := links.narrated(node):
         found.notes.insert(0, {"text": words})
-    _consequences(resource, found, ctx)
+    _consequences(resource, reference, found, ctx)
     for _, supply in found.statements:
         if requests := [
             each for each in ctx.entry(supply) if ctx.resource(each)["resourceType"] == "MedicationRequest"
         ]:
             resource.setdefault("extension", []).append({"url": BASED_ON, "valueReference": requests[0]})
-    return [reference, *found.of("COMP", "REFR", "SUBJ")]
+    return [reference, *(each for kind, each in found.others if kind != "RSON")]
 
 
 def _vaccine(resource: Resource, node: Node, ctx: Context) -> None:
@@ -100,17 +100,29 @@ def _protocol(resource: Resource, node: Node, found: links.Related) -> None:
     resource["protocolApplied"] = [protocol]
 
 
-def _consequences(resource: Resource, found: links.Related, ctx: Context) -> None:
+def _consequences(resource: Resource, reference: Reference, found: links.Related, ctx: Context) -> None:
     """Comments, reasons, reactions."""
     if notes := links.note(found.notes):
         resource["note"] = notes
     reasons = [each for each in found.of("RSON") if ctx.resource(each)["resourceType"] in ("Condition", "Observation")]
     if reasons:
         resource["reasonReference"] = reasons
-    reactions = [each for each in found.of("CAUS", "MFST") if ctx.resource(each)["resourceType"] == "Observation"]
-    if reactions:
-        resource["reaction"] = [{"detail": each} for each in reactions]
+    reactions = [_reaction(each, reference, ctx) for each in found.of("CAUS", "MFST")]
+    if told := [each for each in reactions if each]:
+        resource["reaction"] = told
     links.point(resource, "reasonReference", found, ctx, "RSON")
+
+
+def _reaction(effect: Reference, cause: Reference, ctx: Context) -> Resource:
+    """An adverse effect; a Condition, which R4 does not take here, points back to the vaccination as its evidence."""
+    found = ctx.resource(effect)
+    if found["resourceType"] == "Observation":
+        return {"detail": effect}
+    if found["resourceType"] == "Condition":
+        found.setdefault("evidence", []).append({"detail": [cause]})
+        if "onsetDateTime" in found:
+            return {"date": found["onsetDateTime"]}
+    return {}
 
 
 def _recommendation(node: Node, ctx: Context) -> list[Reference]:
