@@ -4,7 +4,7 @@ from fhirserver.access.acl import acl, author_references
 from fhirserver.access.compile import Compiled, Part, compiled, compose, part, predicate, reach, settled
 from fhirserver.access.policy import Policy, build, problems
 from fhirserver.access.requester import Access, Requester
-from fhirserver.access.rules import DOCUMENT, UNDERIVED
+from fhirserver.access.rules import DOCUMENT, UNDERIVED, feeding
 from fhirserver.access.scopes import permits, require
 from fhirserver.access.spaces import STATES as SPACES
 from fhirserver.access.writes import Decision, judge_feeding, judge_write
@@ -24,6 +24,7 @@ __all__ = [
     "build",
     "compiled",
     "compose",
+    "feeding",
     "judge_feeding",
     "judge_write",
     "part",

@@ -48,7 +48,8 @@ def predicate(
     """What the requester may see of a type.
 
     `policies` are those of the patients that the request is limited to, whose ids are `named`; or, with None, all whose
-    `actors` hold a key of the requester (see `Requester.named`). The patient of a holder or representative is always among them.
+    `actors` hold a key of the requester (see `Requester.named`). The patient of a holder or representative is always
+    among them.
     """
     seen = compiled(access, resource_type, policies, named).predicate
     return all_of((seen, reach(access, resource_type, access.letters, search)))

@@ -31,10 +31,12 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from fhirserver.access.policy import Policy
-    from fhirserver.access.requester import Access
+    from fhirserver.access.requester import Access, Requester
 
 EXPRESS_ONLY: Final = frozenset({"G15_10/SM25"})
 """Occupational physicians: only with the person's express consent (L.1111-17 IV)."""
+FEEDING: Final = "feeding"
+"""The family of purposes for which records are fed, not read (`purposes.csv`)."""
 DOCUMENT: Final = "DocumentReference"
 COPY: Final = "doc"
 """Where a resource that was derived from a document bears what access rules read of the document."""
@@ -65,6 +67,11 @@ class Case:
     @property
     def care(self) -> bool:
         return self.family in ("care", "emergency")
+
+    @property
+    def consulting(self) -> bool:
+        """Whether the purpose is to read the record: feeding is not."""
+        return self.professional and self.family != FEEDING
 
     @property
     def professional(self) -> bool:
@@ -116,11 +123,11 @@ def team(case: Case) -> Predicate:
 
 def consent(case: Case) -> Predicate:
     """A system is nobody who consults: a Consent that names its organisation means the professionals there."""
-    return case.consents.permit_named if case.professional else FALSE
+    return case.consents.permit_named if case.consulting else FALSE
 
 
 def agreement(case: Case) -> Predicate:
-    return case.consents.permit if case.professional and not _express_only(case) else FALSE
+    return case.consents.permit if case.consulting and not _express_only(case) else FALSE
 
 
 def relative(case: Case) -> Predicate:
@@ -256,6 +263,11 @@ def documented(resource_type: str, given: Predicate, document: Predicate) -> Pre
     if resource_type == "Binary":
         return any_of((all_of((given, negate(DERIVED))), all_of((DERIVED, document))))
     return all_of((given, any_of((negate(DERIVED), document))))
+
+
+def feeding(requester: Requester) -> bool:
+    """Whether a professional or a system asks in order to feed records."""
+    return requester.kind in ("practitioner", "system") and tables.purpose(requester.purpose).family == FEEDING
 
 
 def compartment(patient: str, resource_type: str) -> Predicate:

@@ -25,11 +25,9 @@ def searchset(base: str, page: Page, links: dict[str, str]) -> dict[str, Any]:
 
 
 def _found(base: str, stored: Stored, mode: str) -> dict[str, Any]:
-    return {
-        "fullUrl": f"{base}/{stored.type}/{stored.id}",
-        "resource": orjson.Fragment(stored.body),
-        "search": {"mode": mode},
-    }
+    """What has no id is shown without an address."""
+    address = {"fullUrl": f"{base}/{stored.type}/{stored.id}"} if stored.id else {}
+    return {**address, "resource": orjson.Fragment(stored.body), "search": {"mode": mode}}
 
 
 def _truncated(name: str) -> Issue:

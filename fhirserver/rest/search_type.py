@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from fhirserver.rest import existence
 from fhirserver.rest.searching import Owner, Params, answered, form_params, position, read
 from fhirserver.search.query import Member
 
@@ -31,6 +32,9 @@ def search(exchange: Exchange, type: str, params: Params, owner: Owner | None = 
     path = "/".join((*(owner or ()), type))
     params, after = position(exchange, path, params)
     query = read(exchange, type, params, owner, lenient=exchange.prefer.lenient)
+    if owner is None and existence.is_asked(exchange, type):
+        page, patients = existence.found(exchange, query)
+        return answered(exchange, "search-type", path, replace(query, summary=None, elements=()), page, patients)
     if query.summary == "count":
         query = replace(query, count=0)
     page = exchange.view.search(query, after)

@@ -13,6 +13,7 @@ from typing import Any
 
 LADDER = ["U", "L", "M", "N", "R", "V"]
 UP = {"COC": "TREAT", "ETREAT": "TREAT", "BTG": "ETREAT", "CAREMGT": "HOPERAT", "CLMATTCH": "HPAYMT"}
+UP["RECORDMGT"] = "HOPERAT"
 CARE = {"TREAT", "COC", "CAREMGT", "ETREAT", "BTG"}
 NEVER = {"HPAYMT", "CLMATTCH", "HMARKT"}
 KNOWN_PURPOSES = {
@@ -27,6 +28,7 @@ KNOWN_PURPOSES = {
     "HMARKT",
     "HRESCH",
     "PATRQT",
+    "RECORDMGT",
 }
 MASKS = {"MASQUE_PS", "MASQUE_PSOCIAL", "MASQUE_PT"}
 DOCUMENT_TYPES = {"DocumentReference"}
@@ -149,6 +151,8 @@ def professional_sees(who: Person, deposit: Deposit, record: Record, now: dateti
     }
     if care and who.keys & {key for key in general if key.startswith("rpps|")}:
         return True
+    if who.purpose == "RECORDMGT":
+        return False
     if not habilitated(who.profession, deposit.resource) or labels(deposit.resource) & MASKS:
         return False
     if said == "named permit" or (said == "permit" and not express_only):

@@ -31,7 +31,7 @@ ACTORS = [
     "Practitioner/unknown",
     "Patient/relative",
 ]
-PURPOSES = ["TREAT", "TREAT", "TREAT", "COC", "BTG", "ETREAT", "HPAYMT", "HRESCH", "CAREMGT"]
+PURPOSES = ["TREAT", "TREAT", "TREAT", "COC", "BTG", "ETREAT", "HPAYMT", "HRESCH", "CAREMGT", "RECORDMGT"]
 DAYS = ["2019-05-05", "2025-12-31", "2026-02-28", "2026-03-01", "2026-03-02", "2030-01-01"]
 LABELS = [
     "N",
