@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "validate": "hold files to the profiles",
     "package": "add published guides",
     "terminology": "add releases of LOINC, SNOMED CT, CIM-10, CCAM",
+    "reindex": "index anew what a server stores",
     "token": "print a development token",
     "settings": "print all settings with their meaning",
     "audit": "check the chain of traces",

@@ -56,7 +56,7 @@ def items(path: Path) -> Iterator[Item | Unreadable]:
             with _opened(path) as lines:
                 for number, line in enumerate(lines, 1):
                     if line.strip():
-                        yield from _of_text(line, f"{path}:{number}")
+                        yield from _of_text(line, f"{path}:{number}", exported=True)
         else:
             with _opened(path) as file:
                 content = file.read()
@@ -74,13 +74,16 @@ def _as_json(content: bytes) -> bytes:
     return jsontext.dump(xmltext.parse(content, Definitions.core()))
 
 
-def _of_text(text: bytes, origin: str) -> Iterator[Item | Unreadable]:
+def _of_text(text: bytes, origin: str, *, exported: bool = False) -> Iterator[Item | Unreadable]:
+    """What a text brings. A Bundle is taken apart, unless a server wrote it to an export as one that it stores."""
     try:
         resource = jsontext.parse_object(text)
     except InvalidJson as error:
         yield Unreadable(origin, error.text)
         return
-    if resource.get("resourceType") == "Bundle" and resource.get("type") in ("transaction", "batch"):
+    if exported and "id" in resource and isinstance(meta := resource.get("meta"), dict) and "versionId" in meta:
+        yield _of_resource(resource, origin)
+    elif resource.get("resourceType") == "Bundle" and resource.get("type") in ("transaction", "batch"):
         yield _item(origin, "POST", "", text)
     elif resource.get("resourceType") == "Bundle" and resource.get("type") in ("collection", "searchset", "history"):
         yield from _entries(resource, origin)
