@@ -45,6 +45,8 @@ def _range(node: Node) -> dict[str, Any]:
     text = values.said(node.one("text"))
     if text:
         found["text"] = f"{found['text']} ; {text}" if "text" in found else text
+    if found and not found.keys() & {"low", "high", "text"}:
+        found["text"] = "Limites non précisées"
     return found
 
 

@@ -101,9 +101,8 @@ def _passed(node: Node, section: Node) -> None:
         outer.templates  # noqa: B018 read
         for name in ("classCode", "typeCode"):
             outer.get(name)
-        for kid in outer.kids:
-            if kid.name in ("code", "statusCode", "id", "effectiveTime"):
-                kid.told()
+        values.coding(outer.one("code"))
+        values.code(outer.one("statusCode"))
         outer = outer.parent
 
 
@@ -145,6 +144,8 @@ def _processing(node: Node, ctx: Context, lab: Laboratory) -> list[Reference]:
     _enlist(resource, "resultsInterpreter", validators)
     _enlist(resource, "specimen", specimens)
     _enlist(resource, "result", found.members)
+    if concept and not found.members and concept != resource["code"]:
+        _enlist(resource, "category", [concept])
     _enlist(resource, "media", [{"link": each} for each in found.media])
     report.comments.extend(note["text"] for note in found.notes)
     return found.members

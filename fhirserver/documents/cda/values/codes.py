@@ -202,7 +202,9 @@ def said(node: Node | None) -> str | None:
         return " ".join("".join(target._pieces()).split()) or None
     if node.attributes.get("representation") == "B64":
         return None
-    return node.words() if node.kids else node.text or None
+    for each in node.walk() if node.kids else ():
+        each.text  # noqa: B018 read
+    return " ".join("".join(node._pieces()).split()) or None if node.kids else node.text or None
 
 
 def attachment(node: Node | None) -> dict[str, Any] | None:

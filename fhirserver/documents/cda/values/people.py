@@ -125,7 +125,9 @@ def _parts(parts: list[tuple[Node, frozenset[str]]]) -> dict[str, Any]:
 
 def organization_name(node: Node | None) -> str | None:
     """An ON, its parts in one line."""
-    return (node.words() or None) if node is not None and node.attributes.get("nullFlavor") is None else None
+    if node is None or "nullFlavor" in node.attributes:
+        return None
+    return (node.words() if node.kids else " ".join(node.text.split())) or None
 
 
 def address(node: Node | None) -> dict[str, Any] | None:

@@ -117,7 +117,8 @@ def bounds(node: Node | None) -> dict[str, Amount]:
         bound = node.one(name) if node is not None else None
         amount = quantity(bound) if bound is not None else None
         if bound is not None and amount is not None:
-            if node is not None and (node.type or "").removeprefix("IVL_") in ("REAL", "INT"):
+            bare = node is not None and (node.type or "").removeprefix("IVL_") in ("REAL", "INT")
+            if bare and "unit" not in bound.attributes:
                 amount = {"value": amount["value"]}
             found[name] = amount
             if bound.attributes.get("inclusive") == "true":

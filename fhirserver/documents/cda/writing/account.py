@@ -44,7 +44,7 @@ def _leaves(value: Any, path: str, resolve: Resolve, trail: tuple[str, ...]) -> 
             if target is not None:
                 yield from _leaves(target, f"{path}.resolve()", resolve, (*trail, url))
         for name, inner in value.items():
-            if name not in IGNORED and not (url is not None and name in _LINKS):
+            if not (name in IGNORED and "resourceType" in value) and not (url is not None and name in _LINKS):
                 yield from _leaves(inner, f"{path}.{name}", resolve, trail)
 
 

@@ -165,7 +165,7 @@ def _signed(tag: str, role: str, parts: Parts, *, signature: bool) -> etree._Ele
 
 def _service(parts: Parts) -> etree._Element:
     """The main act: the first chapter, carried out by the laboratory."""
-    performer = parts.actors.entity("assignedEntity", parts.laboratory, setting=True)
+    performer = parts.actors.entity("assignedEntity", parts.laboratory)
     event = el(
         "serviceEvent",
         values.cd("code", {key: held for key, held in parts.code.items() if key != "text"} or parts.code),

@@ -21,7 +21,6 @@ _ADDRESS_USES: Final = {"home": "H", "work": "WP", "temp": "TMP", "old": "BAD"}
 _TELECOM_USES: Final = {**_ADDRESS_USES, "mobile": "MC"}
 _GENDERS: Final = {"female": ("F", "Féminin"), "male": ("M", "Masculin")}
 _BIRTH_PLACE: Final = "http://hl7.org/fhir/StructureDefinition/patient-birthPlace"
-SETTINGS: Final = "1.2.250.1.213.1.1.4.9"
 GENDER_SYSTEM: Final = "2.16.840.1.113883.5.1"
 
 
@@ -109,12 +108,10 @@ def _telecom(point: Resource) -> etree._Element:
     return el("telecom", value=value, use=_TELECOM_USES.get(point.get("use", "")))
 
 
-def organization(name: str, resource: Resource, *, setting: bool = False) -> etree._Element:
-    """An Organization; `setting`: where the CI-SIS demands its practice setting."""
+def organization(name: str, resource: Resource) -> etree._Element:
+    """An Organization."""
     kind = next(iter(resource.get("type", ())), None)
     industry = cd("standardIndustryClassCode", kind) if kind else None
-    if setting and industry is None:
-        industry = el("standardIndustryClassCode", code="AMBULATOIRE", codeSystem=SETTINGS, displayName="Ambulatoire")
     named = [el("name", each) for each in (resource.get("name"), *resource.get("alias", ())) if each]
     return el(name, ids(resource), named, telecoms(resource), addresses(resource), industry)
 
@@ -125,7 +122,7 @@ class Actors:
     def __init__(self, resolve: Callable[[Resource], Resource | None]) -> None:
         self.resolve = resolve
 
-    def entity(self, tag: str, reference: Resource, *, setting: bool = False) -> etree._Element | None:
+    def entity(self, tag: str, reference: Resource) -> etree._Element | None:
         """A reference as assignedEntity, assignedAuthor …; None when nobody is known under it."""
         resource = self.resolve(reference)
         if resource is None:
@@ -136,7 +133,7 @@ class Actors:
         identified = ids(person) if person is not None else ids(employer or {})
         code = cd("code", next(iter(role.get("code", ())), None)) if role else None
         inner = [el("assignedPerson", names(person))] if person is not None and names(person) else []
-        outer = [organization("representedOrganization", employer, setting=setting)] if employer is not None else []
+        outer = [organization("representedOrganization", employer)] if employer is not None else []
         return el(
             tag,
             identified or el("id", nullFlavor="UNK"),

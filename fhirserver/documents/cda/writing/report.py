@@ -82,7 +82,7 @@ def write(bundle: Resource, *, replaces: str | None = None, version: int = 1, se
     """The CDA document of a Bundle that holds DiagnosticReports and all that they refer to, the Patient among them.
 
     The document's id follows from `Bundle.identifier`, or from the content: one report gives one document.
-    `replaces` is the id of the document that this one corrects (`urn:oid:…`, `urn:uuid:…`), `set_id` that of the series.
+    `replaces` is the id of the document that this one corrects (`urn:oid:…`, `urn:uuid:…`), `set_id` the series’ own.
     An Observation that names no performer or time is read back with those of its report. Raises Unprocessable when
     something is missing that a document must say.
     """
