@@ -140,7 +140,7 @@ def test_whoever_has_no_relation_sees_nothing_rather_than_everything(world: Worl
         world.application.practitioner("10000000001", scopes=("openid",)),
         world.application.practitioner("10000000001", purpose="HMARKT"),
         world.application.practitioner("10000000001", purpose="whatever"),
-        world.application.practitioner("10000000001", scopes=("user/Observation.rs?code=718-7",)),
+        world.application.practitioner("10000000001", scopes=("user/Observation.rs?nonsense=718-7",)),
         world.representative("a"),
     ]
     for who in strangers:

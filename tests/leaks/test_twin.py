@@ -40,6 +40,7 @@ class Twins:
     def __init__(self, whole: World, bare: World) -> None:
         self.pair = (whole, bare)
         self._made = 0
+        self._names = (writing.new_id, notices.new_id)
 
     def ask(self, look: Callable[[Caller], Answer]) -> tuple[Answer, Answer]:
         """One request of each; ids that the servers make up are the same in both."""
@@ -48,6 +49,7 @@ class Twins:
             writing.new_id, notices.new_id = _counting(self._made), _counting(self._made, "told")
             answers.append(look(world.alice))
         self._made += 10
+        writing.new_id, notices.new_id = self._names
         return answers[0], answers[1]
 
     def forget(self, answer: Answer) -> None:
