@@ -3,7 +3,7 @@
 from fhirserver.access.acl import acl, author_references
 from fhirserver.access.compile import Compiled, Part, compiled, compose, part, predicate, reach, settled
 from fhirserver.access.policy import Policy, build, problems
-from fhirserver.access.requester import Access, Requester
+from fhirserver.access.requester import Access, Delegate, Requester
 from fhirserver.access.rules import DOCUMENT, UNDERIVED, feeding
 from fhirserver.access.scopes import permits, require
 from fhirserver.access.spaces import STATES as SPACES
@@ -16,6 +16,7 @@ __all__ = [
     "Access",
     "Compiled",
     "Decision",
+    "Delegate",
     "Part",
     "Policy",
     "Requester",

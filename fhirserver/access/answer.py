@@ -38,9 +38,13 @@ _BELOW: Final = {
 
 
 class Question(NamedTuple):
-    """Who asks when, for what purpose, to do what with which type. `action`: `access` (reading) or `collect`."""
+    """Who asks when, for what purpose, to do what with which type. `action`: `access` (reading) or `collect`.
+
+    `keys`: whom a permit must mean; `barred`: whom a deny may mean, who acts in his place too.
+    """
 
     keys: frozenset[str]
+    barred: frozenset[str]
     professional: bool
     now: datetime
     purpose: frozenset[str]
@@ -65,7 +69,9 @@ def question(access: Access, resource_type: str, action: str = "access") -> Ques
     """The question that a request asks."""
     who = access.requester
     purpose = tables.purpose(who.purpose).codes
-    return Question(who.named, who.kind in ("practitioner", "system"), access.now, purpose, action, resource_type)
+    return Question(
+        who.meant, who.named, who.kind in ("practitioner", "system"), access.now, purpose, action, resource_type
+    )
 
 
 def answer(roots: Iterable[Node], asked: Question) -> Answer:
@@ -123,7 +129,7 @@ def _request(node: Node, asked: Question, in_time: bool) -> tuple[bool, bool]:
     """Whether the provision surely, and whether it possibly, speaks of this request."""
     actors = node["sure"]
     sure = asked.professional if actors is None else any(meant(each, asked.keys, asked.now) for each in actors)
-    maybe = asked.professional if node["maybe"] is None else bool(asked.keys & set(node["maybe"]))
+    maybe = asked.professional if node["maybe"] is None else bool(asked.barred & set(node["maybe"]))
     if node["purposes"] is not None:
         hit = bool(asked.purpose & set(node["purposes"]["codes"]))
         sure, maybe = sure and hit, maybe and (hit or node["purposes"]["doubt"])

@@ -5,11 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Final
+from typing import Final, NamedTuple
 
 from fhirserver.access.keys import EVERYONE, local
 
 KINDS: Final = ("operator", "patient", "representative", "practitioner", "system")
+
+
+class Delegate(NamedTuple):
+    """Staff acting under a professional's responsibility: `id` as the issuer knows them, `rpps` if they have one."""
+
+    id: str
+    rpps: str | None = None
+    name: str | None = None
 
 
 @dataclass(frozen=True)
@@ -19,7 +27,8 @@ class Requester:
     `patient` is the holder (for a patient), the person represented, or the patient that an app was launched for.
     `rpps` 11 digits; `profession` a TRE_G15 code, `G15_10` or `G15_10/SM26`; `organization` a FINESS number;
     `purpose` a code of v3-PurposeOfUse; `scopes` as in SMART App Launch 2. `reason`: why the glass is broken; `issued`:
-    when the token of an emergency was (seconds since 1970).
+    when the token of an emergency was (seconds since 1970). `delegate`: who acts in a practitioner's place; the right
+    is the practitioner's, but whom the person blocked by number is blocked in another's place too.
     """
 
     kind: str
@@ -34,10 +43,13 @@ class Requester:
     name: str | None = None
     reason: str | None = None
     issued: int | None = None
+    delegate: Delegate | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f"{self.kind!r} is no kind of requester")
+        if self.delegate is not None and self.kind != "practitioner":
+            raise ValueError("only a practitioner has somebody act in his place")
 
     @cached_property
     def own(self) -> frozenset[str]:
@@ -65,9 +77,16 @@ class Requester:
         return frozenset(found)
 
     @cached_property
-    def named(self) -> frozenset[str]:
+    def meant(self) -> frozenset[str]:
         """`keys`, and everyone for a professional: who is meant where nobody in particular is."""
         return self.keys | {EVERYONE} if self.kind in ("practitioner", "system") else self.keys
+
+    @cached_property
+    def named(self) -> frozenset[str]:
+        """Every key by which a policy may concern the request: `meant`, and the number of who acts in his place."""
+        if self.delegate is None or self.delegate.rpps is None:
+            return self.meant
+        return self.meant | {f"rpps|{self.delegate.rpps}"}
 
 
 @dataclass(frozen=True)

@@ -78,8 +78,8 @@ class Event(NamedTuple):
     def record(self, requester: Requester, now: datetime) -> dict[str, Any]:
         """The document to store, without its place in a chain. Absent facts are absent keys.
 
-        `reason`: why the glass was broken. `secret`: patients of whom only that was shown which a minor keeps from the
-        representatives.
+        `delegate`: who acted under the professional's responsibility. `reason`: why the glass was broken. `secret`:
+        patients of whom only that was shown which a minor keeps from the representatives.
         """
         patients = sorted({*self.patients, *(each.patient for each in self.entities if each.patient)})
         who = {
@@ -89,12 +89,13 @@ class Event(NamedTuple):
             "profession": requester.profession,
             "organization": requester.organization,
             "client": requester.client,
+            "delegate": requester.delegate and _present(requester.delegate._asdict()),
         }
         record: dict[str, Any] = {
             "at": now,
             "what": self.interaction,
             "status": self.status,
-            "who": {key: value for key, value in who.items() if value is not None},
+            "who": _present(who),
             "purpose": requester.purpose,
         }
         if requester.reason:
@@ -108,3 +109,7 @@ class Event(NamedTuple):
         if self.query:
             record["query"] = self.query
         return record
+
+
+def _present(facts: dict[str, Any]) -> dict[str, Any]:
+    return {name: fact for name, fact in facts.items() if fact is not None}

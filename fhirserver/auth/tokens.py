@@ -2,6 +2,7 @@
 
 Claims beyond the registered ones: `scope` (SMART scopes), `purpose_of_use` (v3-PurposeOfUse), and `requester`:
 `{"kind": …, "patient": …, "rpps": …, "profession": …, "organization": …, "client": …}`.
+Staff who act under a professional's responsibility stand in `act` (RFC 8693): `{"sub": …, "rpps": …, "name": …}`.
 Who breaks the glass (`BTG`) says why in `purpose_of_use_reason` (Pro Santé Connect: Mode_Acces_Raison); the token of an
 emergency is good for a while only.
 """
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from joserfc import jwt
 from joserfc.errors import JoseError
 
-from fhirserver.access import Requester, tables
+from fhirserver.access import Delegate, Requester, tables
 from fhirserver.errors import Forbidden, Unauthenticated
 
 if TYPE_CHECKING:
@@ -63,7 +64,9 @@ def development_claims(
     """Claims of a development token that lasts `lifetime` seconds; no scope given: all that its kind may hold."""
     now = int(time.time())
     described = {name: getattr(requester, name) for name in _FIELDS if getattr(requester, name) is not None}
+    acting = _told(requester.delegate)
     return {
+        **({"act": acting} if acting else {}),
         "iss": issuer,
         "aud": audience or issuer,
         "sub": requester.id,
@@ -177,7 +180,29 @@ def _requester(claims: Mapping[str, Any]) -> Requester:
         raise _refused("The token names no patient.")
     if described["kind"] == "practitioner" and not fields["rpps"]:
         raise _refused("The token names no professional.")
-    return Requester(kind=described["kind"], id=subject, purpose=purpose, scopes=tuple(scope.split()), **fields)
+    scopes, delegate = tuple(scope.split()), _delegate(claims, described["kind"])
+    return Requester(kind=described["kind"], id=subject, purpose=purpose, scopes=scopes, delegate=delegate, **fields)
+
+
+def _told(delegate: Delegate | None) -> dict[str, str]:
+    """The claim `act` of whom acts in somebody's place."""
+    if delegate is None:
+        return {}
+    told = {"sub": delegate.id, "rpps": delegate.rpps, "name": delegate.name}
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def _delegate(claims: Mapping[str, Any], kind: str) -> Delegate | None:
+    """Who acts, where it is not the subject. Those who acted before (`act` within `act`) have no part in it."""
+    acting = claims.get("act")
+    if acting is None:
+        return None
+    if kind != "practitioner":
+        raise _refused("Only a professional has somebody act in his place (act).")
+    values: list[Any] = [acting.get(name) for name in ("sub", "rpps", "name")] if isinstance(acting, dict) else []
+    if not values or not values[0] or not all(value is None or isinstance(value, str) for value in values):
+        raise _refused('The claim act must name who acts: {"sub": …}, and rpps and name as text.')
+    return Delegate(*values)
 
 
 def _refused(text: str) -> Unauthenticated:

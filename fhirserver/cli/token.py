@@ -28,6 +28,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     who.add_argument("--operator", action="store_true", help="unrestricted, and traced")
     parser.add_argument("--profession", metavar="CODE", help="of a practitioner, such as G15_10")
     parser.add_argument("--organization", metavar="FINESS", help="of a practitioner or system")
+    parser.add_argument(
+        "--staff", metavar="ID", help="who acts under the practitioner's responsibility: an RPPS number, or any name"
+    )
     parser.add_argument("--scope", help="SMART scopes, space separated; default: all that this kind may hold")
     parser.add_argument("--purpose", default="TREAT", help="purpose of use (v3-PurposeOfUse), default TREAT")
     parser.add_argument("--reason", help="why the glass is broken: --purpose BTG needs it")
@@ -59,6 +62,8 @@ def _requester(options: argparse.Namespace) -> Requester:
     from fhirserver.access import Requester
 
     organization = options.organization
+    if options.staff and not options.practitioner:
+        raise Problem("--staff acts under the responsibility of a --practitioner.")
     if organization is not None and not _FINESS.fullmatch(organization):
         raise Problem("--organization is a FINESS number: 9 characters.")
     scopes = tuple((options.scope or "").split())
@@ -82,7 +87,7 @@ def _requester(options: argparse.Namespace) -> Requester:
 
 
 def _practitioner(options: argparse.Namespace, organization: str | None, common: dict[str, Any]) -> Requester:
-    from fhirserver.access import Requester
+    from fhirserver.access import Delegate, Requester
 
     if not _RPPS.fullmatch(options.practitioner):
         raise Problem("--practitioner is an RPPS number: 11 digits.")
@@ -94,5 +99,6 @@ def _practitioner(options: argparse.Namespace, organization: str | None, common:
         rpps=options.practitioner,
         profession=options.profession,
         organization=organization,
+        delegate=Delegate(staff, staff if _RPPS.fullmatch(staff) else None) if (staff := options.staff) else None,
         **common,
     )

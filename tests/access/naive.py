@@ -52,6 +52,7 @@ class Person:
     patient: str | None = None
     purpose: str = "TREAT"
     scopes: bool = True
+    staff: str | None = None
 
 
 @dataclass
@@ -203,7 +204,7 @@ def is_actor(who: Person, reference: str, record: Record) -> bool:
 def may_be_actor(who: Person, reference: str, record: Record) -> bool:
     numbers = resolve(reference, record)
     persons = {number for number in numbers if number.startswith("rpps|")}
-    return bool((persons or numbers) & who.keys)
+    return bool((persons or numbers) & (who.keys | {f"rpps|{who.staff}"}))
 
 
 def resolve(reference: str, record: Record) -> set[str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from fhirserver.access import Access, Policy, Requester, acl, build, permits, predicate, require
+from fhirserver.access import Access, Delegate, Policy, Requester, acl, build, permits, predicate, require
 from fhirserver.access.explain import concluded, explain
 from fhirserver.access.scopes import parse
 from fhirserver.errors import Forbidden
@@ -303,6 +304,35 @@ def test_the_regulating_physician_reads_unless_opposed() -> None:
     opposed = {**PERMIT, "provision": {"type": "deny", "purpose": [{"code": "ETREAT"}]}}
     assert not sees(regulator, envelope(), policy(opposed, teams=()))
     assert not sees(with_purpose(ALICE_HERE, "BTG"), envelope(), policy(opposed, teams=()))
+
+
+# staff
+
+
+def test_staff_see_what_the_professional_sees_and_what_he_may_not_they_may_not() -> None:
+    rows = [envelope(), envelope("Observation", "MASQUE_PS"), envelope("Observation", "V", by=(f"rpps|{ALICE}",))]
+    bob = Delegate("b", BOB)
+    permit_bob = {**PERMIT, "provision": {"type": "permit", "actor": [actor("Practitioner/bob")]}}
+    for rules in (policy(), policy(teams=()), policy(permit_bob, teams=()), policy(**TRAITANT)):
+        for who in (ALICE_HERE, with_purpose(ALICE_HERE, "BTG")):
+            staff = [replace(who, delegate=each) for each in (Delegate("secretary"), bob)]
+            assert [[sees(each, row, rules) for row in rows] for each in staff] == [
+                [sees(who, row, rules) for row in rows]
+            ] * 2
+
+
+def test_whom_the_person_blocked_sees_nothing_in_anothers_place_either() -> None:
+    staff = replace(ALICE_HERE, delegate=Delegate("b", BOB))
+    blocked = policy({**PERMIT, "provision": {"type": "deny", "actor": [actor("Practitioner/bob")]}}, **TRAITANT)
+    assert [sees(who, envelope(), blocked) for who in (ALICE_HERE, staff)] == [True, False]
+    assert not matches(compiled(staff, "Observation", blocked, named=False), envelope())
+    assert blocked.actors & staff.named
+    with pytest.raises(ValueError, match="practitioner"):
+        Requester("system", "lab", delegate=Delegate("x"))
+
+
+def actor(reference: str) -> dict[str, Any]:
+    return {"role": {}, "reference": {"reference": reference}}
 
 
 # habilitation matrix

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from fhirserver.access import Access, Policy, Requester, acl, build
+from fhirserver.access import Access, Delegate, Policy, Requester, acl, build
 from fhirserver.search import Indexer
 from fhirserver.spec import Definitions
 from tests.access import draw as st
@@ -85,7 +85,7 @@ def periods(*, odd: bool = False) -> st.Strategy[dict[str, str]]:
 def requesters() -> st.Strategy[Requester]:
     user = ("user/*.cruds",)
     professional = st.builds(
-        lambda who, organization, purpose: Requester(
+        lambda who, organization, purpose, delegate: Requester(
             "practitioner",
             who[0],
             rpps=who[0],
@@ -93,12 +93,14 @@ def requesters() -> st.Strategy[Requester]:
             organization=organization,
             purpose=purpose,
             scopes=user,
+            delegate=delegate,
         ),
         st.sampled_from(
             [(ALICE, "G15_10"), (ALICE, "G15_10"), (BOB, "G15_60"), (CAROL, "G15_10/SM25"), (ALICE, "G15_10/SM26")]
         ),
         st.sampled_from([HERE, THERE, None]),
         st.sampled_from(PURPOSES),
+        st.sampled_from([None, None, None, Delegate("b", BOB), Delegate("secretary")]),
     )
     system = st.builds(
         lambda organization: Requester(
@@ -132,7 +134,10 @@ def person(who: Requester) -> naive.Person:
         keys.add(f"patient|{who.patient}")
     if who.kind == "representative":
         keys.add("related|m")
-    return naive.Person(who.kind, keys, who.profession, who.organization, who.patient, who.purpose, bool(who.scopes))
+    staff = who.delegate.rpps if who.delegate else None
+    return naive.Person(
+        who.kind, keys, who.profession, who.organization, who.patient, who.purpose, bool(who.scopes), staff
+    )
 
 
 @st.composite
@@ -301,8 +306,9 @@ def records(draw: st.Draw, *, odd: bool = False) -> naive.Record:
     numbers = {name: set(found) for name, found in NUMBERS.items()}
     unique = {each["id"]: each for each in draw(st.lists(consents(odd=odd), min_size=1, max_size=3))}
     groups = {each["id"]: each for each in draw(st.lists(teams(), max_size=2))}
-    patient |= draw(st.sampled_from([{}] * 12 + [{"deceasedBoolean": True}, {"deceasedDateTime": "2026-03-01"},
-                                                 {"deceasedDateTime": "2026-03-02"}]))  # fmt: skip
+    deaths: list[dict[str, Any]] = [{"deceasedBoolean": True}]
+    deaths += [{"deceasedDateTime": day} for day in ("2026-03-01", "2026-03-02")]
+    patient |= draw(st.sampled_from([*[dict[str, Any]()] * 12, *deaths]))
     space = draw(st.sampled_from([[]] * 6 + SPACES))
     return naive.Record(patient, list(unique.values()), list(groups.values()), numbers, space)
 

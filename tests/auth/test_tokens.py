@@ -5,12 +5,13 @@ import hmac
 import json
 import stat
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from joserfc.jwk import RSAKey
 
-from fhirserver.access import Requester
+from fhirserver.access import Delegate, Requester
 from fhirserver.auth import DEVELOPMENT_ISSUER, SigningKey, TokenVerifier, development_claims, sign
 from fhirserver.auth.keys import KEY_FILE, KeyFileError
 from fhirserver.errors import Unauthenticated
@@ -43,6 +44,16 @@ def test_a_token_gives_back_its_requester_with_all_that_its_kind_may_hold() -> N
     assert found.purpose == "TREAT"
 
 
+def test_a_token_names_the_professional_and_who_acts_in_his_place() -> None:
+    staff = replace(PHYSICIAN, delegate=Delegate("secretary-7", None, "Anne Petit"))
+    told = development_claims(staff)
+    assert told["act"] == {"sub": "secretary-7", "name": "Anne Petit"}
+    found = verifier().requester(f"Bearer {sign(told, KEY)}")
+    assert (found.rpps, found.delegate) == (PHYSICIAN.rpps, staff.delegate)
+    nested = verifier().requester(f"Bearer {sign(claims(act={'sub': 'x', 'act': {'sub': 'y'}}), KEY)}")
+    assert nested.delegate == Delegate("x")
+
+
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Basic abc", "Bearer a.b.c", "Bearer é"])
 def test_what_is_no_token_is_challenged(header: str | None) -> None:
     with pytest.raises(Unauthenticated) as caught:
@@ -70,6 +81,12 @@ def test_what_is_no_token_is_challenged(header: str | None) -> None:
         {"sub": None},
         {"scope": ["user/*.rs"]},
         {"purpose_of_use": 5},
+        {"act": "secretary"},
+        {"act": {}},
+        {"act": {"sub": ""}},
+        {"act": {"sub": "x", "rpps": 10000000001}},
+        {"act": {"sub": "x"}, "requester": {"kind": "operator"}},
+        {"act": {"sub": "x"}, "requester": {"kind": "patient", "patient": "p"}},
     ],
 )
 def test_a_token_with_wrong_claims_is_refused(changes: dict[str, Any]) -> None:

@@ -181,9 +181,9 @@ def organization(node: Node, ctx: Context) -> Reference | None:
     if names[1:]:
         resource["alias"] = names[1:]
     if telecom := contacts(node):
-        resource["telecom"] = telecom
+        resource["telecom"] = [_at_work(each) for each in telecom]
     if addresses := all_of(node, "addr", values.address):
-        resource["address"] = addresses
+        resource["address"] = [_at_work(each) for each in addresses]
     whole = node.at("asOrganizationPartOf/wholeOrganization")
     if whole is not None and (parent := organization(whole, ctx)) is not None:
         resource["partOf"] = parent
@@ -192,6 +192,11 @@ def organization(node: Node, ctx: Context) -> Reference | None:
     if "identifier" not in resource and "name" not in resource:
         resource["name"] = "-"
     return ctx.directory(resource, node)
+
+
+def _at_work(place: Resource) -> Resource:
+    """An organisation has no home (org-2, org-3): where the document says so, nothing is said."""
+    return {name: value for name, value in place.items() if name != "use" or value != "home"}
 
 
 def location(node: Node, ctx: Context) -> Reference | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 import hashlib
+import re
 from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 PDF: Final = "application/pdf"
 _ALGORITHMS: Final = {"SHA-1": "sha1", "SHA-256": "sha256"}
+
+_media_type = re.compile(r"[A-Za-z0-9][\w!#$&^.+-]{0,126}/[A-Za-z0-9][\w!#$&^.+-]{0,126}").fullmatch
 
 Section = dict[str, Any]
 
@@ -34,7 +37,11 @@ def read(root: Node, ctx: Context) -> tuple[list[Section], str | None]:
 
 def _embedded(node: Node, ctx: Context) -> tuple[list[Section], str]:
     text = node.one("text")
-    kind = (text.get("mediaType") if text is not None else None) or "text/plain"
+    kind = "text/plain"
+    if text is not None and (stated := text.get("mediaType")):
+        kind = stated if _media_type(stated) else "application/octet-stream"
+        if kind != stated:
+            ctx.finding("content", text, element="@mediaType", found=stated, expected="type/subtype")
     if text is None:
         ctx.finding("body-missing", node)
         return [], kind

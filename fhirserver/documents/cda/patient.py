@@ -46,8 +46,7 @@ def read(root: Node, ctx: Context) -> PatientTraits:
 
 def _person(resource: Resource, patient: Node) -> None:
     patient.templates  # noqa: B018 read
-    names = [name for kid in patient.all("name") for name in values.human_names(kid)]
-    if names:
+    if names := _names(patient):
         resource["name"] = names
     gender = patient.one("administrativeGenderCode")
     code = gender.attributes.get("code") if gender is not None else None
@@ -74,6 +73,18 @@ def _person(resource: Resource, patient: Node) -> None:
         resource["contact"] = contacts
     if languages := [found for kid in patient.all("languageCommunication") if (found := _language(kid))]:
         resource["communication"] = languages
+
+
+def _names(patient: Node) -> list[Resource]:
+    """The names; FR Core demands a family and a given name of the official one."""
+    names = [name for kid in patient.all("name") for name in values.human_names(kid)]
+    for name in names:
+        if name.get("use") == "official":
+            if "family" not in name:
+                name["_family"] = values.absent_element(None)
+            if "given" not in name:
+                name["_given"] = [values.absent_element(None)]
+    return names
 
 
 def _fate(resource: Resource, patient: Node) -> None:

@@ -24,6 +24,7 @@ CLASSES: Final = f"{_NOS}TRE_A03-ClasseDocument/FHIR/TRE-A03-ClasseDocument"
 URNS: Final = f"{_NOS}TRE_A10-NomenclatureURN/FHIR/TRE-A10-NomenclatureURN"
 IHE_FORMATS: Final = f"{_NOS}TRE_A11-IheFormatCode/FHIR/TRE-A11-IheFormatCode"
 CONFIDENTIALITY: Final = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
+RANKS: Final = frozenset("ULMNRV")
 VERSION: Final = "http://hl7.org/fhir/StructureDefinition/composition-clinicaldocument-versionNumber"
 CLASS_NAMES: Final = {
     "10": "Compte rendu",
@@ -104,7 +105,6 @@ def _attachment(data: bytes, parts: Parts, held: Reference) -> Resource:
 
 
 def _context(parts: Parts, ctx: Context) -> Resource:
-    header = parts.header
     codes = [code for event in parts.events for code in event.get("code", ())]
     main: Resource = next((event["period"] for event in parts.events if "period" in event), {})
     context: Resource = {
@@ -119,23 +119,19 @@ def _context(parts: Parts, ctx: Context) -> Resource:
         context["encounter"] = [parts.encounter]
     if parts.orders:
         context["related"] = parts.orders
-    if not header.patient.resource:
-        context["sourcePatientInfo"] = ctx.patient
     return context
 
 
 def _contained(parts: Parts, ctx: Context) -> tuple[list[Resource], dict[str, list[Reference]]]:
     """The patient as the document names them, the authors and the legal authenticator, as PDSm wants them within."""
-    contained: list[Resource] = []
-    patient = parts.header.patient.resource
-    if patient:
-        contained.append({**{k: v for k, v in patient.items() if k != "managingOrganization"}, "id": "patient"})
+    said = parts.header.patient.resource or {"resourceType": "Patient"}
+    contained = [{**{name: value for name, value in said.items() if name != "managingOrganization"}, "id": "patient"}]
     places: dict[str, Reference] = {}
     found: dict[str, list[Reference]] = {"AUT": [], "LA": []}
     for each in parts.of("AUT", "LA"):
         url = each.who["reference"]
         if url == ctx.patient["reference"]:
-            found[each.type].append({"reference": "#patient"} if patient else each.who)
+            found[each.type].append({"reference": "#patient"})
             continue
         if url not in places:
             actor = ctx.resource(each.who)
@@ -212,7 +208,7 @@ def compose(root: Node, parts: Parts, sections: list[Resource], ctx: Context) ->
         composition["identifier"] = {"system": values.systems.URI, "value": header.set_id}
     labels = (header.confidentiality or {}).get("coding", ())
     rank = next((label for label in labels if label.get("system") == CONFIDENTIALITY), None)
-    if rank:
+    if rank and rank["code"] in RANKS:
         composition["confidentiality"] = rank["code"]
     if attesters := [_attester(each) for each in parts.of("LA", "AUTHEN")]:
         composition["attester"] = attesters

@@ -126,7 +126,8 @@ def of_header(root: Node, parts: Parts, ctx: Context) -> None:
             resource = {"resourceType": "ImagingStudy", "status": "unknown", "subject": ctx.patient}
             resource["identifier"] = [{"system": DICOM, "value": f"urn:oid:{uid}"} for uid in uids]
             ctx.add(resource, "derived", event)
-        if resource["identifier"][0]["value"] != f"urn:oid:{uids[0]}":
+        named = {identifier["value"] for identifier in resource.setdefault("identifier", [])}
+        if f"urn:oid:{uids[0]}" not in named:
             continue
         if code := values.concept(event.one("code")):
             resource.setdefault("procedureCode", [code])
