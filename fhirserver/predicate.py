@@ -272,7 +272,8 @@ def _pattern(predicate: Prefix | Contains | Ends) -> dict[str, str]:
         case Prefix(_, text):
             return {"$regex": f"^{_literal(text)}"}
         case Contains(_, prefix, text):
-            return {"$regex": f"^{_literal(prefix)}.*{_literal(text)}", "$options": "s"}
+            start = f"^{_literal(prefix)}.*" if prefix else ""
+            return {"$regex": f"{start}{_literal(text)}", "$options": "s"}
         case Ends(_, prefix, text, stop):
             sign = _literal(stop)
             return {"$regex": f"^{_literal(prefix)}[^{sign}]*{_literal(text)}({sign}|$)"}

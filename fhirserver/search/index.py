@@ -1,4 +1,4 @@
-"""Resource -> what the envelope stores of it for search: `pat`, `patx`, `t`, `d` and `s`."""
+"""Resource -> what the envelope stores of it for search: `pat`, `patx`, `t`, `d`, `s` and `x`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from fhirserver.fhirpath import FhirPathError
-from fhirserver.search import composite, extract, paths, terms, text
+from fhirserver.search import composite, extract, paths, terms, text, words
 from fhirserver.search.extract import Context, Value
 from fhirserver.search.parameters import catalogue
 
@@ -22,13 +22,15 @@ SORT: Final = 100
 
 class Index(NamedTuple):
     """The index entries of a resource. `pat` is the patient of its compartment, `patx` further ones; `t` the terms; `d`
-    by parameter the ranges (dates in microseconds, numbers as Decimal), composites and texts; `s` the sort keys."""
+    by parameter the ranges (dates in microseconds, numbers as Decimal), composites and texts; `s` the sort keys; `x`
+    the words."""
 
     pat: str | None
     patx: tuple[str, ...]
     t: list[str]
     d: dict[str, list[dict[str, Any]]]
     s: dict[str, dict[str, Any]]
+    x: dict[str, str] = {}  # noqa: RUF012 (a tuple's default is never changed)
 
 
 class Indexer:
@@ -51,7 +53,9 @@ class Indexer:
         entry.terms += _own_canonical(resource)
         patients = _patients(parameters, resource, entry.patients)
         pat = patients[0] if patients else None
-        return Index(pat, tuple(patients[1:]), list(dict.fromkeys(entry.terms)), entry.ranges, entry.keys)
+        return Index(
+            pat, tuple(patients[1:]), list(dict.fromkeys(entry.terms)), entry.ranges, entry.keys, words.of(resource)
+        )
 
 
 def own_bases(base_url: str | Iterable[str]) -> frozenset[str]:

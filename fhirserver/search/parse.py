@@ -12,13 +12,13 @@ from zoneinfo import ZoneInfo
 
 from fhirserver.errors import BadRequest, UnknownParameter
 from fhirserver.predicate import FALSE, Eq
-from fhirserver.search import dates, extract, filtering, includes, joins, results
+from fhirserver.search import dates, extract, filtering, includes, joins, results, words
 from fhirserver.search.asked import Asker
 from fhirserver.search.criteria import Criterion, compile_criterion
 from fhirserver.search.index import own_bases
 from fhirserver.search.parameters import catalogue
 from fhirserver.search.patients import pinned
-from fhirserver.search.query import Chosen, Query
+from fhirserver.search.query import Chosen, Query, Words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -39,8 +39,6 @@ LONGEST: Final = 20_000
 """Characters of all names and values together."""
 
 NOT_OFFERED: Final = {
-    "_text": "search in the narrative is not",
-    "_content": "search in the whole content is not",
     "_query": "named queries are not",
     "_contained": "contained resources are found with what holds them",
     "_containedType": "contained resources are found with what holds them",
@@ -123,6 +121,8 @@ class _Reader:
             try:
                 if name == FILTER:
                     filtered.append(self._filtered(resource_type, value))
+                elif name.partition(":")[0] in words.FIELDS:
+                    found.append(_words(parameters, name, value))
                 elif joins.is_join(name):
                     found.append(self._join(parameters, name, value))
                 else:
@@ -162,6 +162,13 @@ class _Reader:
                 code="too-costly",
             )
         return self.query(resource_type, [(name, value)])
+
+
+def _words(parameters: Parameters, name: str, value: str) -> Words:
+    if name not in words.FIELDS:
+        raise UnknownParameter(f"The parameter {name} is not offered: {name.partition(':')[0]} takes no modifier.")
+    scoped = parameters.type == "Patient" or bool(parameters.compartment)
+    return Words(name, words.asked(name, value), scoped)
 
 
 def _includes(
@@ -231,7 +238,7 @@ def _unknown(parameters: Parameters, name: str, code: str) -> str:
         return f"The parameter {name} is not offered: {NOT_OFFERED[code]}."
     if code in parameters.refused:
         return f"The parameter {name} is not offered: {parameters.refused[code]}."
-    names = sorted({*parameters.offered, *results.NAMES, *includes.NAMES})
+    names = sorted({*parameters.offered, *results.NAMES, *includes.NAMES, *words.FIELDS, FILTER})
     near = get_close_matches(code, names, n=3)
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
     return f"{parameters.type} has no search parameter {name!r}.{hint} It has {', '.join(names)}."

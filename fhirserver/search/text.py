@@ -17,11 +17,15 @@ _NOT_DIAL: Final = re.compile(r"[^\d+]")
 
 @lru_cache(maxsize=4096)
 def normal(text: str) -> str:
+    """The first `LONGEST` characters of a text, as `folded`."""
+    return folded(text[:LONGEST])
+
+
+def folded(text: str) -> str:
     """`« Éloïse-Marie »` -> `eloise marie`: casefolded, without combining marks; punctuation becomes one space.
 
     What consists of punctuation alone becomes the empty string. Idempotent.
     """
-    text = text[:LONGEST]
     if not text.isascii():
         decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
         text = "".join(char for char in decomposed if not unicodedata.combining(char))

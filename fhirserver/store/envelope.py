@@ -58,6 +58,8 @@ class Indexed(Protocol):
     def d(self) -> Mapping[str, Sequence[Mapping[str, Any]]]: ...
     @property
     def s(self) -> Mapping[str, Mapping[str, Any]]: ...
+    @property
+    def x(self) -> Mapping[str, str]: ...
 
 
 def instant(moment: datetime) -> datetime:
@@ -100,6 +102,8 @@ def entries(index: Indexed) -> dict[str, Any]:
         found["pat"] = index.pat
     if index.patx:
         found["patx"] = list(index.patx)
+    if index.x:
+        found["x"] = dict(index.x)
     return found | {"t": list(index.t), "d": dict(index.d), "s": dict(index.s)}
 
 
@@ -117,11 +121,11 @@ def unpacked(envelope: Mapping[str, Any]) -> bytes:
 
 
 def superseded(type_id: str, envelope: Mapping[str, Any]) -> dict[str, Any]:
-    """The envelope as it goes to history: keyed by id and version, without sort keys.
+    """The envelope as it goes to history: keyed by id and version, without sort keys and words.
 
     Terms and ranges stay, not indexed: a Consent that speaks of certain data is judged by them, then as now.
     """
-    kept = {name: value for name, value in envelope.items() if name not in ("s", "made")}
+    kept = {name: value for name, value in envelope.items() if name not in ("s", "x", "made")}
     return {**kept, "_id": history_key(type_id, envelope["v"]), "id": type_id}
 
 

@@ -21,7 +21,7 @@ MOST_TOGETHER: Final = 3000
 """Resources that all directives together bring to a page."""
 
 Found = tuple[str, Row]
-_READ: Final[Row] = {"$project": {"d": 0, "s": 0, "doc": 0, "made": 0}}
+_READ: Final[Row] = {"$project": {"d": 0, "s": 0, "x": 0, "doc": 0, "made": 0}}
 
 
 class Includes:

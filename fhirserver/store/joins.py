@@ -85,8 +85,7 @@ def _condition(query: Query, item: Query, look: Look, named: Named) -> Predicate
 def _worded(query: Query, words: Words, look: Look, named: Named) -> Query:
     """Within the records of some patients; else among little, which an index leads to where patients have it."""
     if query.patients is None and (
-        (words.scoped and not pipeline.is_seeded(query))
-        or len(look(query, named, [{"$limit": MOST + 1}, _ID])) > MOST
+        (words.scoped and not pipeline.is_seeded(query)) or len(look(query, named, [{"$limit": MOST + 1}, _ID])) > MOST
     ):
         raise BadRequest(
             f"{words.name} looks through the words of each resource, here of too many: add a criterion that leads to "

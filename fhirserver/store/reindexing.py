@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 _TRIES: Final = 10
-_OPTIONAL: Final = ("pat", "patx")
+_OPTIONAL: Final = ("pat", "patx", "x")
 
 
 class Reindex(Protocol):

@@ -36,7 +36,7 @@ WIDER: Final = 4
 _LONG: Final = timedelta(minutes=1)
 _WIDEST: Final = timedelta(days=3650)
 """Beyond it, the last window has no beginning."""
-_CONTENT: Final = {"$project": {"t": 0, "d": 0, "s": 0, "doc": 0, "made": 0}}
+_CONTENT: Final = {"$project": {"t": 0, "d": 0, "s": 0, "x": 0, "doc": 0, "made": 0}}
 
 
 class Span(NamedTuple):

@@ -28,6 +28,7 @@ def envelope(indexer: Indexer, resource: dict[str, Any]) -> dict[str, Any]:
         "t": index.t,
         "d": index.d,
         "s": index.s,
+        "x": index.x,
     }
     if index.pat is not None:
         document["pat"] = index.pat

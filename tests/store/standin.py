@@ -36,13 +36,14 @@ class Index(NamedTuple):
     t: Sequence[str]
     d: Mapping[str, Sequence[Mapping[str, Any]]]
     s: Mapping[str, Mapping[str, Any]]
+    x: Mapping[str, str]
 
 
 def index(resource: dict[str, Any]) -> Index:
     kind, subject = resource["resourceType"], resource.get("subject", {}).get("reference", "")
     pat = resource["id"] if kind == "Patient" else subject.removeprefix("Patient/") or None
     terms = [f"code||{code}" for code in resource.get("codes", ())]
-    return Index(pat, resource.get("others", ()), terms, {}, {})
+    return Index(pat, resource.get("others", ()), terms, {}, {}, {})
 
 
 def acl(
