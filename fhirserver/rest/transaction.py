@@ -71,6 +71,7 @@ def _turn(target: Target) -> tuple[int, bool, str, str]:
 def _carry_out(exchange: Exchange, tx: Transaction, target: Target, done: dict[int, Done]) -> Done:
     entry = target.entry
     if entry.method == "GET":
+        tx.settle()
         read = exchange.inner.carried_out(exchange, "GET", entry.url, entry.headers, view=tx.view)
         return Done(read.status, read=read)
     if entry.method == "DELETE":

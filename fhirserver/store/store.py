@@ -202,7 +202,7 @@ class Store:
         session.start_transaction(ReadConcern("snapshot"), WriteConcern("majority"))
         try:
             result = work(transaction)
-            transaction.finish()
+            transaction.settle()
         except BaseException:
             _abort(session)
             raise

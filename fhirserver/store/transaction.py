@@ -251,14 +251,14 @@ class Transaction:
             except BulkWriteError as error:
                 raise _refused(error) from None
 
-    def finish(self) -> None:
-        """Sends what waits, and brings the policies up to date with it."""
+    def settle(self) -> None:
+        """Sends what waits, and brings the policies up to date with it: reads that follow are judged by them."""
         self.flush()
         self._derived.finish()
-        derived = self._derived.patients
-        if self._patients or self._references or derived:
-            patients, references = frozenset(self._patients), frozenset(self._references)
-            self._room.rules.refresh(self._session, patients, references, derived)
+        patients, references = frozenset(self._patients), frozenset(self._references)
+        if patients or references or self._derived.patients:
+            self._room.rules.refresh(self._session, patients, references, self._derived.patients)
+        self._patients, self._references, self._derived.patients = set(), set(), {}
 
     def landed(self) -> bool:
         """Whether these writes are in the database, asked outside the transaction after an unclear commit."""

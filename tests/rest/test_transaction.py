@@ -208,3 +208,18 @@ def test_hundreds_of_entries_are_one_transaction(operator: Caller) -> None:
     answer = operator.transact(*(post(observation(code=f"{n}-0")) for n in range(300)))
     assert statuses(answer) == ["201 Created"] * 300
     assert len({placed(answer, n) for n in range(300)}) == 300
+
+
+def test_a_read_is_judged_by_what_the_transaction_wrote(application: Application, operator: Caller) -> None:
+    mine = {"member": {"identifier": {"system": "https://rpps.esante.gouv.fr", "value": "10000000029"}}}
+    subject = reference(f"Patient/{operator.create(patient())}")
+    team = {"resourceType": "CareTeam", "id": "left", "status": "active", "subject": subject, "participant": [mine]}
+    operator.store(team)
+    seen = operator.create(observation(subject=subject))
+    physician = application.practitioner("10000000029")
+    read = ask("GET", f"Observation/{seen}")
+    assert statuses(physician.transact(read)) == ["200 OK"]
+    answer = physician.transact(put(team | {"status": "inactive"}), read)
+    assert answer.status == 404
+    assert "Bundle.entry[1]" in answer.told
+    assert statuses(physician.transact(read)) == ["200 OK"]

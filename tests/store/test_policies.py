@@ -17,6 +17,8 @@ from fhirserver.store.policies import Policies
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from fhirserver.store import Transaction
+
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 RPPS = "https://rpps.esante.gouv.fr"
 FINESS = "https://finess.esante.gouv.fr"
@@ -246,3 +248,17 @@ def test_a_space_is_told_of_before_the_patient_is_here(house: House) -> None:
     house.put({"resourceType": "Patient", "id": "new", "active": True})
     house.put({"resourceType": "Observation", "id": "o-new", "subject": {"reference": "Patient/new"}})
     assert not house.sees(Requester("patient", "new", patient="new", scopes=("patient/*.cruds",)), "o-new")
+
+
+def test_a_read_in_the_transaction_of_a_consent_obeys_it(house: House) -> None:
+    house.put(consent("c", "p", "permit", "Practitioner/alice"))
+
+    def work(tx: Transaction) -> tuple[bool, bool]:
+        view = tx.trusted(Access.of(physician(), NOW))
+        before = view.read("Observation", "o-p") is not None
+        tx.update(consent("c", "p", "deny", "Practitioner/alice"))
+        tx.settle()
+        return before, view.read("Observation", "o-p") is not None
+
+    assert house.store.transact(OPERATOR, work) == (True, False)
+    assert not house.sees(physician(), "o-p")
