@@ -121,7 +121,7 @@ def update(
         if given not in (None, found.id):
             raise BadRequest(f"The criteria lead to another resource than {type}/{given}.", expression=f"{type}.id")
         return writing.update(exchange, tx, {**resource, "id": found.id}, found.id, expected)
-    if expected is not None:
+    if expected:
         raise PreconditionFailed(f"Nothing matches, so nothing is at version {expected}.")
     if given is None:
         return writing.create(exchange, tx, resource, id)

@@ -20,6 +20,7 @@ def create(exchange: Exchange, type: str) -> Answer:
     exchange.refuse_parameters()
     writing.refuse_headers(exchange, "If-Match", "If-None-Match", "If-Unmodified-Since")
     resource = writing.received(exchange.body(), type)
+    writing.refuse_conditional_references(exchange, resource)
     criteria = exchange.request.headers.get("If-None-Exist")
     condition = None if criteria is None else conditional.of_text(exchange, type, criteria)
     findings = writing.validated(exchange, resource)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fhirserver import jsontext
+from fhirserver.outcome import Issue, outcome
 from fhirserver.rest import conditional, negotiate, writing
 from fhirserver.rest.answer import Answer, etag
 
@@ -20,7 +22,7 @@ def delete(exchange: Exchange, type: str, id: str) -> Answer:
     deleted = writing.commit(
         exchange, "delete", 204, lambda tx: writing.delete(exchange, tx, type, id, expected), subject=(type, id)
     )
-    return _done(deleted)
+    return _done(exchange, deleted)
 
 
 def delete_where(exchange: Exchange, type: str) -> Answer:
@@ -34,8 +36,13 @@ def delete_where(exchange: Exchange, type: str) -> Answer:
         found = conditional.deleted(exchange, tx, condition)
         return [each for one in found for each in writing.delete(exchange, tx, type, one.id, expected)]
 
-    return _done(writing.commit(exchange, "delete", 204, work))
+    return _done(exchange, writing.commit(exchange, "delete", 204, work))
 
 
-def _done(deleted: list[Stored]) -> Answer:
-    return Answer(204, headers={"ETag": etag(deleted[0].version)} if len(deleted) == 1 else {})
+def _done(exchange: Exchange, deleted: list[Stored]) -> Answer:
+    """204; 200 with an OperationOutcome for who prefers one, which says how many resources it were."""
+    headers = {"ETag": etag(deleted[0].version)} if len(deleted) == 1 else {}
+    if exchange.prefer.returns != "OperationOutcome":
+        return Answer(204, headers=headers)
+    text = "Deleted." if len(deleted) == 1 else f"{len(deleted)} resources were deleted."
+    return Answer(200, jsontext.dump(outcome([Issue("information", "informational", text)])), headers)

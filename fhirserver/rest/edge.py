@@ -82,6 +82,7 @@ def _view(route: Route) -> Callable[..., Response]:
         exchange: Exchange | None = None
         try:
             if route.open:
+                inner.check_open(route, request.args)
                 wanted = _wanted() if route.interaction else _PLAIN
                 return _respond(route.handler(services(), **path), wanted)
             exchange = Exchange(services(), request)

@@ -24,13 +24,14 @@ if TYPE_CHECKING:
     from fhirserver.rest.conditional import Condition
     from fhirserver.rest.exchange import Exchange
 
-ORDER: Final = ("DELETE", "POST", "PUT", "PATCH", "GET")
+ORDER: Final = ("DELETE", "POST", "PUT", "PATCH", "GET", "HEAD")
 """The order in which the specification has the verbs carried out."""
 
+READS: Final = ("GET", "HEAD")
 _URL: Final = re.compile(r"/?([A-Z][A-Za-z]+)(?:/([A-Za-z0-9\-.]{1,64}))?(?:\?(.*))?", re.DOTALL)
 _HEADERS: Final = {
-    "ifNoneMatch": ("If-None-Match", ("GET",)),
-    "ifModifiedSince": ("If-Modified-Since", ("GET",)),
+    "ifNoneMatch": ("If-None-Match", ("GET", "HEAD", "PUT")),
+    "ifModifiedSince": ("If-Modified-Since", ("GET", "HEAD")),
     "ifNoneExist": ("If-None-Exist", ("POST",)),
     "ifMatch": ("If-Match", ("PUT", "PATCH", "DELETE")),
 }
@@ -124,12 +125,14 @@ def _head(exchange: Exchange, place: int, entry: dict[str, Any]) -> Entry:
             at_ = f"{where}.{name}"
             raise BadRequest(f"{at_} is not offered for {method}.", code="not-supported", expression=at_)
     found = _URL.fullmatch(url)
-    if method == "GET" and url and (found is None or found[2] is None or found[3] is not None):
+    if method in READS and url and (found is None or found[2] is None or found[3] is not None):
         return Entry(place, method, "", "", url, headers)
     if found is None or not _fits(method, found[2], found[3]):
-        wanted = {"POST": "[type]", "GET": "a URL below the base"}.get(method, "[type]/[id] or [type]?[criteria]")
+        wanted = {"POST": "[type]", "GET": "a URL below the base", "HEAD": "a URL below the base"}.get(
+            method, "[type]/[id] or [type]?[criteria]"
+        )
         raise BadRequest(f"{where}.url: {url!r} must be {wanted} for {method}.", expression=f"{where}.url")
-    expected = _expected(headers.get("If-Match"), where)
+    expected = _expected(method, headers, where)
     head = Entry(place, method, found[1], found[2] or writing.new_id(), url, headers, expected=expected)
     with at(place):
         return head._replace(condition=_condition(exchange, head, found[3]))
@@ -146,16 +149,18 @@ def _condition(exchange: Exchange, head: Entry, query: str | None) -> Condition 
         raise NotFound(f"{head.type} is not a resource type of FHIR R4.", code="not-supported")
     if "If-None-Exist" in head.headers:
         return conditional.of_text(exchange, head.type, head.headers["If-None-Exist"], "ifNoneExist")
-    if query is None or head.method == "GET":
+    if query is None or head.method in READS:
         return None
     return conditional.of_params(exchange, head.type, parse_qsl(query, keep_blank_values=True))
 
 
-def _expected(given: str | None, where: str) -> int | None:
+def _expected(method: str, headers: Mapping[str, str], where: str) -> int | None:
+    none_match = headers.get("If-None-Match") if method == "PUT" else None
     try:
-        return negotiate.if_match(given)
+        return negotiate.expected(headers.get("If-Match"), none_match)
     except BadRequest as error:
-        raise BadRequest(f"{where}.ifMatch: {error.text}", expression=f"{where}.ifMatch") from None
+        name = "ifMatch" if none_match is None else "ifNoneMatch"
+        raise BadRequest(f"{where}.{name}: {error.text}", expression=f"{where}.{name}") from None
 
 
 def _full_urls(listed: list[dict[str, Any]], heads: list[Entry]) -> dict[str, str]:

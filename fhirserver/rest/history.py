@@ -75,14 +75,18 @@ def _answer(exchange: Exchange, asked: _Asked, page: Page, interaction: str, not
     """The Bundle, whose `self` link says what was asked for and whose `next` link is the requester's own."""
     url = f"{exchange.services.base}/{asked.target}"
     query = urlencode(
-        [(name, str(asked.size) if name == "_count" else value) for name, value in asked.params],
+        [
+            *((name, str(asked.size) if name == "_count" else value) for name, value in asked.params),
+            *exchange.general,
+        ],
         safe=":",
         quote_via=quote,
     )
     links = {"self": f"{url}?{query}" if query else url}
     if page.after is not None:
         key = PageKey(asked.target, tuple(asked.params), page.after)
-        links["next"] = f"{url}?{PARAMETER}={exchange.services.seal.seal(key, exchange.access.requester)}"
+        sealed = exchange.services.seal.seal(key, exchange.access.requester)
+        links["next"] = f"{url}?{urlencode([(PARAMETER, sealed), *exchange.general])}"
     entities = tuple(Entity.of(each) for each in page.matches)
     bundle = bundles.history(exchange.services.base, page.matches, page.total, links)
     target = None if interaction == "history-instance" else f"{asked.target}?{query}".rstrip("?")

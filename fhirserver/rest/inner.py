@@ -15,6 +15,7 @@ from fhirserver.audit import Entity, Event
 from fhirserver.errors import BadRequest, FhirError, MethodNotAllowed, NotFound
 from fhirserver.outcome import Issue, outcome
 from fhirserver.rest.answer import Answer
+from fhirserver.rest.exchange import GENERAL_PARAMETERS
 from fhirserver.rest.negotiate import FHIR_JSON
 from fhirserver.rest.routes import ID, ROUTES, Route
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 PREFIX: Final = "/fhir"
 FAULT: Final = "The server failed, and has logged it. Look whether a write was stored before you repeat it."
 _ROUTES: Final = {route.name: route for route in ROUTES}
+FULL_METADATA: Final = ("metadata", "mode", "full")
 _INHERITED: Final = ("Accept-Language",)
 _log = logging.getLogger(__name__)
 
@@ -86,8 +88,16 @@ def check_path(exchange: Exchange, path: Mapping[str, str]) -> None:
         raise BadRequest(f"{id!r} cannot be an id: 1 to 64 of A-Z, a-z, 0-9, `-` and `.`.")
 
 
+def check_open(route: Route, params: Mapping[str, str]) -> None:
+    """Raises BadRequest for a parameter of what needs no token: but for `mode=full` there is none."""
+    for name, value in params.items():
+        if route.interaction and name not in GENERAL_PARAMETERS and (route.name, name, value) != FULL_METADATA:
+            raise BadRequest(f"{name}={value} is not offered here.", code="not-supported")
+
+
 def _handled(route: Route, path: dict[str, Any], exchange: Exchange) -> Answer:
     if route.open:
+        check_open(route, exchange.request.args)
         found: Answer = route.handler(exchange.services, **path)
         return found
     check_path(exchange, path)

@@ -25,6 +25,8 @@ _FORMATS: Final = {"json": FHIR_JSON, "xml": FHIR_XML, **_MEDIA}
 _RANGES: Final = ("application/*", "*/*", "text/*")
 _RETURNS: Final = ("minimal", "representation", "OperationOutcome")
 _ETAG: Final = re.compile(r'(?:W/)?"([1-9][0-9]{0,17})"')
+ABSENT: Final = 0
+"""In place of the version that a write expects: there is none."""
 _VERSIONS: Final = (None, "4.0", "4.0.1")
 
 
@@ -97,6 +99,20 @@ def if_match(header: str | None) -> int | None:
     if found is None:
         raise BadRequest('If-Match must hold one version, such as W/"3".')
     return int(found[1])
+
+
+def expected(if_match_: str | None, if_none_match: str | None) -> int | None:
+    """The version over which a write may be made: None for any, ABSENT for none at all (`If-None-Match: *`).
+
+    Raises BadRequest for another `If-None-Match`, and for both headers.
+    """
+    if if_none_match is None:
+        return if_match(if_match_)
+    if if_none_match.strip() != "*":
+        raise BadRequest("If-None-Match of an update must be *: only where nothing is stored yet.")
+    if if_match_ is not None:
+        raise BadRequest("Give If-Match or If-None-Match, not both.")
+    return ABSENT
 
 
 def none_match(header: str | None, version: int) -> bool:

@@ -85,7 +85,7 @@ def received(exchange: Exchange, operation: str, refused: Collection[str] = ()) 
 def received_as(exchange: Exchange, declared: Sequence[Mapping[str, Any]]) -> Inputs:
     """The parameters of a call of an operation that is no one else's: as an OperationDefinition would declare them."""
     given = [Given(name, "", value) for name, value in exchange.params]
-    if exchange.request.method == "POST" and _has_body(exchange):
+    if exchange.request.method == "POST" and has_body(exchange):
         given += _of_body(exchange.body(), declared)
     return Inputs(declared, given)
 
@@ -98,7 +98,8 @@ def conforming(exchange: Exchange, resource: dict[str, Any]) -> dict[str, Any]:
     return resource
 
 
-def _has_body(exchange: Exchange) -> bool:
+def has_body(exchange: Exchange) -> bool:
+    """Whether there is a body to be read."""
     request = exchange.request
     return bool(request.content_length) or "Transfer-Encoding" in request.headers
 
@@ -107,11 +108,18 @@ def _of_body(body: dict[str, Any], declared: Iterable[Mapping[str, Any]]) -> lis
     """The parameters in a body; a resource other than Parameters is the one that the operation is about."""
     kind = body.get("resourceType")
     if kind == "Parameters":
-        return _listed(body.get("parameter", []))
+        return listed(body)
     for each in declared:
         if each.get("use") == "in" and each.get("type") in (kind, "Resource"):
             return [Given(each["name"], "resource", body)]
     raise BadRequest(f"The body must be a Parameters resource, not {kind!r}.")
+
+
+def listed(body: dict[str, Any]) -> list[Given]:
+    """The parameters of a Parameters resource. Raises BadRequest for any other, and for what none can be."""
+    if body.get("resourceType") != "Parameters":
+        raise BadRequest(f"The body must be a Parameters resource, not {body.get('resourceType')!r}.")
+    return _listed(body.get("parameter", []))
 
 
 def _listed(parameters: Any) -> list[Given]:

@@ -74,6 +74,7 @@ def patched(
     if expected is not None and before.version != expected:
         raise PreconditionFailed(f"{type}/{id} is no longer at version {expected}: read it again.")
     after = writing.received(change(jsontext.parse_object(before.body)), type, id)
+    writing.refuse_conditional_references(exchange, after)
     findings = writing.validated(exchange, after)
     return writing.update(exchange, tx, after, id, before.version), findings
 

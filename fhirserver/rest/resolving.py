@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from fhirserver.errors import BadRequest, PreconditionFailed
 from fhirserver.rest import conditional, references
-from fhirserver.rest.entries import Checked, Entry, at
+from fhirserver.rest.entries import READS, Checked, Entry, at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -78,7 +78,7 @@ def _refuse_twice(targets: Iterable[Target]) -> None:
     seen: set[tuple[str, str]] = set()
     for target in targets:
         entry = target.entry
-        if entry.method == "GET" or target.is_met:
+        if entry.method in READS or target.is_met:
             continue
         for id in {each.id for each in target.found} or {_chosen(entry)}:
             if (entry.type, id) in seen:

@@ -13,7 +13,7 @@ from fhirserver.rest import conditional, writing
 from fhirserver.rest.answer import Answer, etag, of_value
 from fhirserver.rest.batch import Bounds, of_answer
 from fhirserver.rest.bundles import instant
-from fhirserver.rest.entries import ORDER, Entry, at, checked
+from fhirserver.rest.entries import ORDER, READS, Entry, at, checked
 from fhirserver.rest.patch import of_resource, patched
 from fhirserver.rest.resolving import Target, resolved
 
@@ -26,7 +26,7 @@ REASONS: Final = {200: "200 OK", 201: "201 Created", 204: "204 No Content", 304:
 
 
 class Done(NamedTuple):
-    """What an entry came to: the versions that it wrote or found, or for a GET the answer."""
+    """What an entry came to: the versions that it wrote or found, or for a read the answer."""
 
     status: int
     stored: tuple[Stored, ...] = ()
@@ -70,9 +70,9 @@ def _turn(target: Target) -> tuple[int, bool, str, str]:
 
 def _carry_out(exchange: Exchange, tx: Transaction, target: Target, done: dict[int, Done]) -> Done:
     entry = target.entry
-    if entry.method == "GET":
+    if entry.method in READS:
         tx.settle()
-        read = exchange.inner.carried_out(exchange, "GET", entry.url, entry.headers, view=tx.view)
+        read = exchange.inner.carried_out(exchange, entry.method, entry.url, entry.headers, view=tx.view)
         return Done(read.status, read=read)
     if entry.method == "DELETE":
         ids = [each.id for each in target.found] if entry.condition else [entry.id]
@@ -98,7 +98,7 @@ def _carry_out(exchange: Exchange, tx: Transaction, target: Target, done: dict[i
 
 def _response(exchange: Exchange, entry: Entry, done: Done) -> dict[str, Any]:
     if done.read is not None:
-        return of_answer(done.read)
+        return of_answer(done.read, head=entry.method == "HEAD")
     response: dict[str, Any] = {"status": REASONS[done.status]}
     answer: dict[str, Any] = {"response": response}
     if len(done.stored) != 1:

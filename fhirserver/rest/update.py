@@ -13,10 +13,14 @@ if TYPE_CHECKING:
 
 
 def update(exchange: Exchange, type: str, id: str) -> Answer:
-    """Stores the next version; with `If-Match`, only over the version that it names (412 otherwise)."""
+    """Stores the next version; with `If-Match`, only over the version that it names (412 otherwise).
+
+    With `If-None-Match: *`, only where nothing is stored.
+    """
     exchange.refuse_parameters()
     expected = _expected(exchange)
     resource = writing.received(exchange.body(), type, id)
+    writing.refuse_conditional_references(exchange, resource)
     findings = writing.validated(exchange, resource)
     stored = writing.commit(exchange, "update", 200, lambda tx: [writing.update(exchange, tx, resource, id, expected)])[
         0
@@ -29,6 +33,7 @@ def update_where(exchange: Exchange, type: str) -> Answer:
     condition = conditional.of_params(exchange, type, exchange.params)
     expected = _expected(exchange)
     resource = writing.received(exchange.body(), type)
+    writing.refuse_conditional_references(exchange, resource)
     findings = writing.validated(exchange, resource)
     id = writing.new_id()
 
@@ -41,5 +46,6 @@ def update_where(exchange: Exchange, type: str) -> Answer:
 
 
 def _expected(exchange: Exchange) -> int | None:
-    writing.refuse_headers(exchange, "If-None-Exist", "If-None-Match", "If-Unmodified-Since")
-    return negotiate.if_match(exchange.request.headers.get("If-Match"))
+    writing.refuse_headers(exchange, "If-None-Exist", "If-Unmodified-Since")
+    given = exchange.request.headers
+    return negotiate.expected(given.get("If-Match"), given.get("If-None-Match"))

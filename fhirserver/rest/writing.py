@@ -66,6 +66,20 @@ def received(resource: dict[str, Any], type: str, id: str | None = None) -> dict
     return resource
 
 
+def refuse_conditional_references(exchange: Exchange, resource: dict[str, Any]) -> None:
+    """`Patient?identifier=…` is a reference in a transaction only (http.html#trules); stored, it would lead nowhere.
+
+    Raises Unprocessable. A stored Bundle may hold such a transaction.
+    """
+    if resource["resourceType"] == "Bundle":
+        return
+    for text in references.literal(exchange.services.definitions, resource):
+        type, mark, _ = text.removeprefix(exchange.services.base + "/").partition("?")
+        if mark and type in exchange.services.definitions.resource_types:
+            said = f"The reference {text} is conditional: send the resource in a transaction, or refer to an id."
+            raise Unprocessable(said, code="not-supported")
+
+
 def findings(exchange: Exchange, resource: dict[str, Any], profiles: Sequence[str] = ()) -> list[Issue]:
     """All findings of the resource, as R4, the profiles and, for a Consent, the rules of access have it."""
     language = exchange.request.accept_languages.best_match(("en", "fr")) or "en"
@@ -140,11 +154,12 @@ def update(exchange: Exchange, tx: Transaction, resource: dict[str, Any], id: st
     if before is None or before.deleted:
         if exchange.access.requester.kind != "operator":
             raise MethodNotAllowed(_NOT_YOURS.format(type=type), headers={"Allow": "GET, HEAD"})
-        if expected is not None:
+        if expected:
             raise PreconditionFailed(f"{type}/{id} is not here, so it is not at version {expected}.")
         return _create(exchange, tx, resource, id, chosen=True)
     if expected is not None and before.version != expected:
-        raise PreconditionFailed(f"{type}/{id} is no longer at version {expected}: read it again.")
+        told = f"is no longer at version {expected}: read it again" if expected else "is here already"
+        raise PreconditionFailed(f"{type}/{id} {told}.")
     index = compartment.indexed(exchange, tx, resource)
     identifiers = tx.identifiers(author_references(resource))
     _require_known_actors(exchange, tx, resource)

@@ -6,12 +6,66 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from fhirserver.rest.operations.everything import CARE_DATES
 from tests.records import care_team, document, observation, patient, practitioner, reference
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
     from tests.application import Answer, Application, Caller
 
 ALICE = "10000000018"
+
+
+EARLY, LATE = {"effectiveDateTime": "2020-03-01"}, {"effectivePeriod": {"start": "2024-01-01"}}
+
+
+@pytest.fixture(scope="module")
+def dated(applications: Callable[..., Any]) -> Iterator[Caller]:
+    """An operator of a record with care of 2020, care that goes on since 2024, and what bears no date."""
+    with applications() as application:
+        operator = application.operator()
+        operator.store(patient(id="d"))
+        for id, more in (("early", EARLY), ("late", LATE), ("never", {})):
+            operator.store(observation("d", id=id, **more))
+        condition = {"resourceType": "Condition", "subject": reference("Patient/d")}
+        operator.store(condition | {"id": "young", "onsetDateTime": "1999"})
+        operator.store(condition | {"id": "unknown", "onsetString": "as a child"})
+        yield operator
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("start=2021", {"late", "never", "unknown"}),
+        ("end=2020-02", {"never", "young", "unknown"}),
+        ("end=2020-03-01", {"early", "never", "young", "unknown"}),
+        ("start=2020-03-01T12:00:00Z&end=2020-03-02", {"early", "never", "unknown"}),
+        ("start=2025-01-01", {"late", "never", "unknown"}),
+        ("start=2000&end=2001", {"never", "unknown"}),
+    ],
+)
+def test_the_time_of_care_narrows_it_and_what_bears_none_stays(dated: Caller, query: str, found: set[str]) -> None:
+    assert {each.partition("/")[2] for each in told(dated.get(f"Patient/d/$everything?{query}"))} == found | {"d"}
+    first = dated.get(f"Patient/d/$everything?{query}&_count=1")
+    ids = [*first.ids]
+    while (link := first.link("next")) is not None:
+        first = dated.get(link)
+        ids += first.ids
+    assert sorted(ids) == sorted(found | {"d"})
+
+
+def test_the_dates_of_care_are_search_parameters(application: Application) -> None:
+    for type, name in CARE_DATES.items():
+        assert application.services.definitions.search_parameters(type)[name].type == "date", (type, name)
+
+
+def test_parameters_by_post_are_those_of_the_query(dated: Caller) -> None:
+    asked = [{"name": "start", "valueDate": "2021"}, {"name": "_type", "valueCode": "Observation"}]
+    answer = dated.post("Patient/d/$everything", {"resourceType": "Parameters", "parameter": asked})
+    assert sorted(answer.ids) == ["late", "never"]
+    assert answer.link("self") == "Patient/d/$everything?_type=Observation&start=2021"
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +136,17 @@ def test_types_and_times_narrow_it(operator: Caller) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    ["start=2020-01-01", "end=2020-01-01", "_type=Nothing", "_count=0", "_count=x", "_since=x", "_page=x", "x=1"],
+    [
+        "start=x",
+        "end=2020-13-01",
+        "start=2020&start=2021",
+        "_type=Nothing",
+        "_count=0",
+        "_count=x",
+        "_since=x",
+        "_page=x",
+        "x=1",
+    ],
 )
 def test_what_is_not_offered_is_named(operator: Caller, query: str) -> None:
     assert operator.get(f"Patient/p/$everything?{query}").status == 400

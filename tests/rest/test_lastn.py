@@ -36,6 +36,29 @@ def test_the_latest_of_each_kind(operator: Caller) -> None:
     assert operator.get("Observation/$lastn?patient=p&max=2").link("self") == "Observation/$lastn?patient=p&max=2"
 
 
+def test_parameters_come_by_post_too(operator: Caller) -> None:
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert operator.call("POST", "Observation/$lastn", b"patient=p&max=2&code=1-8", form).ids == ["a4", "a3"]
+    given = [{"name": "subject", "valueString": "Patient/p"}, {"name": "max", "valuePositiveInt": 2}]
+    body = {"resourceType": "Parameters", "parameter": given}
+    assert operator.post("Observation/$lastn", body).ids == ["b5", "b4", "a4", "a3", "t1", "t2"]
+    assert operator.post("Observation/$lastn?patient=p", {"resourceType": "Parameters"}).ids == ["b5", "a4", "t1"]
+    given.append({"name": "code", "valueCoding": {"code": "1-8"}})
+    assert operator.post("Observation/$lastn", body).status == 400
+    assert operator.post("Observation/$lastn", patient()).status == 400
+
+
+def test_codes_that_one_observation_shares_are_of_one_kind(application: Application) -> None:
+    operator = application.operator()
+    operator.store(patient(id="k"))
+    codings = [[("urn:a", "1")], [("urn:b", "2")], [("urn:a", "1"), ("urn:b", "2")], [("urn:c", "3")]]
+    for day, coded in enumerate(codings, 1):
+        code = {"coding": [{"system": system, "code": code} for system, code in coded]}
+        operator.store(observation("k", id=f"k{day}", effectiveDateTime=f"2024-02-0{9 - day}") | {"code": code})
+    assert operator.get("Observation/$lastn?patient=k").ids == ["k1", "k4"]
+    assert operator.get("Observation/$lastn?patient=k&max=2").ids == ["k1", "k2", "k4"]
+
+
 def test_only_of_what_may_be_seen(application: Application, operator: Caller) -> None:
     me = application.patient("p")
     assert me.get("Observation/$lastn?patient=p").ids == ["b5", "a4", "t1"]

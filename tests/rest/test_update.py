@@ -120,9 +120,12 @@ def test_the_body_bears_the_id_and_type_of_the_url(operator: Caller) -> None:
     assert operator.get(f"Patient/{id}").headers["etag"] == 'W/"1"'
 
 
-@pytest.mark.parametrize("header", ["If-None-Match", "If-Unmodified-Since"])
-def test_a_condition_that_is_not_carried_out_is_refused(operator: Caller, header: str) -> None:
-    answer = operator.call("PUT", "Patient/free-id", patient(id="free-id"), {header: "*"})
+@pytest.mark.parametrize(
+    "headers",
+    [{"If-None-Match": 'W/"1"'}, {"If-Unmodified-Since": "*"}, {"If-None-Match": "*", "If-Match": 'W/"1"'}],
+)
+def test_a_condition_that_is_not_carried_out_is_refused(operator: Caller, headers: dict[str, str]) -> None:
+    answer = operator.call("PUT", "Patient/free-id", patient(id="free-id"), headers)
     assert answer.status == 400
     assert operator.get("Patient/free-id").status == 404
 

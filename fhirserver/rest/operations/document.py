@@ -9,18 +9,18 @@ import orjson
 
 from fhirserver import jsontext
 from fhirserver.audit import Entity, Event
-from fhirserver.errors import Unprocessable
+from fhirserver.errors import BadRequest, Unprocessable
 from fhirserver.rest import references
 from fhirserver.rest.answer import Answer, of_value
-from fhirserver.rest.operations.stored import instance
+from fhirserver.rest.operations.stored import by_ids, instance
 from fhirserver.rest.parameters import received
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from fhirserver.rest.exchange import Exchange
     from fhirserver.store import Stored
 
+MOST: Final = 1000
+"""Resources that a document takes in."""
 URIS: Final = "urn:ietf:rfc:3986"
 
 
@@ -47,15 +47,21 @@ def document(exchange: Exchange, type: str, id: str) -> Answer:
     return of_value(200, bundle, Event("operation", 200, entities, query=f"{type}/$document"))
 
 
-def _referred(exchange: Exchange, composition: Stored) -> Iterator[Stored]:
+def _referred(exchange: Exchange, composition: Stored) -> list[Stored]:
+    """What the Composition refers to, in its order; fetched type by type."""
     definitions, base = exchange.services.definitions, exchange.services.base + "/"
-    seen = {(composition.type, composition.id)}
+    wanted: dict[tuple[str, str], str] = {}
     for text in references.literal(definitions, jsontext.parse_object(composition.body)):
         type, _, id = text.removeprefix(base).partition("/_history/")[0].partition("/")
-        if type not in definitions.resource_types or (type, id) in seen:
-            continue
-        seen.add((type, id))
-        found = exchange.view.read(type, id)
-        if found is None or found.deleted:
+        if type in definitions.resource_types and (type, id) != (composition.type, composition.id):
+            wanted.setdefault((type, id), text)
+    if len(wanted) > MOST:
+        raise BadRequest(f"The Composition refers to more than {MOST} resources.", code="too-costly")
+    found: dict[tuple[str, str], Stored] = {}
+    for type in sorted({type for type, _ in wanted}):
+        ids = [id for each, id in wanted if each == type]
+        found |= {(each.type, each.id): each for each in by_ids(exchange, type, ids)}
+    for key, text in wanted.items():
+        if key not in found:
             raise Unprocessable(f"The Composition refers to {text}, which is not here.", code="not-found")
-        yield found
+    return [found[key] for key in wanted]

@@ -7,15 +7,16 @@ refers to outside compartments, such as Practitioner and Organization.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from fhirserver import jsontext
 from fhirserver.audit import Entity, Event
 from fhirserver.errors import BadRequest
-from fhirserver.predicate import Cmp, Eq, In
+from fhirserver.predicate import Cmp, Elem, Eq, Exists, any_of, negate
 from fhirserver.rest import bundles, references
 from fhirserver.rest.answer import Answer, of_value
-from fhirserver.rest.operations.stored import instance
+from fhirserver.rest.operations.stored import by_ids, instance
 from fhirserver.rest.pages import PARAMETER, PageKey
 from fhirserver.rest.parameters import received
 from fhirserver.search import Query, SortKey, dates
@@ -23,7 +24,7 @@ from fhirserver.search.query import Member
 from fhirserver.store import Page
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
     from datetime import datetime
 
     from fhirserver.predicate import Predicate
@@ -32,16 +33,33 @@ if TYPE_CHECKING:
 
 DEFAULT_COUNT: Final = 100
 MOST: Final = 1000
+_NAMES: Final = ("_since", "_count", "start", "end")
 _BY_ID: Final = (SortKey("_id", False),)
 
 
+CARE_DATES: Final = {
+    "AdverseEvent": "date", "AllergyIntolerance": "date", "Appointment": "date", "CarePlan": "date",
+    "ClinicalImpression": "date", "Communication": "sent", "Composition": "date", "Condition": "onset-date",
+    "DeviceRequest": "event-date", "DiagnosticReport": "date", "DocumentReference": "period",
+    "Encounter": "date", "EpisodeOfCare": "date", "FamilyMemberHistory": "date", "Flag": "date", "Goal": "start-date",
+    "ImagingStudy": "started", "Immunization": "date", "List": "date", "MedicationAdministration": "effective-time",
+    "MedicationDispense": "whenhandedover", "MedicationRequest": "authoredon", "MedicationStatement": "effective",
+    "NutritionOrder": "datetime", "Observation": "date", "Procedure": "date", "QuestionnaireResponse": "authored",
+    "RequestGroup": "authored", "RiskAssessment": "date", "ServiceRequest": "occurrence", "Specimen": "collected",
+    "VisionPrescription": "datewritten",
+}  # fmt: skip
+"""The search parameter that says when the care was given; of other types, and where it is not said, all is told."""
+
+
 class _Asked(NamedTuple):
-    """`types`: those wanted, all when empty."""
+    """`types`: those wanted, all when empty; `start`, `end`: the time of care, microseconds since 1970."""
 
     types: frozenset[str]
     since: datetime | None
     size: int
     params: tuple[tuple[str, str], ...]
+    start: int | None = None
+    end: int | None = None
 
 
 def everything(exchange: Exchange, type: str, id: str) -> Answer:
@@ -56,11 +74,11 @@ def everything(exchange: Exchange, type: str, id: str) -> Answer:
     found = _gathered(exchange, id, asked, after)
     matches = found[: asked.size]
     url = f"{exchange.services.base}/{target}"
-    links = {"self": url}
+    links = {"self": url + (f"?{urlencode(asked.params, safe=':,')}" if asked.params else "")}
     if len(found) > asked.size:
         last = (matches[-1].type, matches[-1].id)
         sealed = exchange.services.seal.seal(PageKey(target, asked.params, last), exchange.access.requester)
-        links["next"] = f"{url}?{PARAMETER}={sealed}"
+        links["next"] = f"{url}?{urlencode([(PARAMETER, sealed), *exchange.general])}"
     page = Page(matches, None, None)._replace(included=_supporting(exchange, matches, asked))
     entities = tuple(Entity.of(each) for each in (*matches, *page.included))
     event = Event("operation", 200, entities, query=target, patients=(id,))
@@ -68,9 +86,9 @@ def everything(exchange: Exchange, type: str, id: str) -> Answer:
 
 
 def _given(exchange: Exchange) -> tuple[tuple[str, str], ...]:
-    inputs = received(exchange, "Patient-everything", ("start", "end"))
+    inputs = received(exchange, "Patient-everything")
     types = [each for listed in inputs.all("_type") for each in listed.split(",")]
-    rest = [(name, str(inputs.get(name))) for name in ("_since", "_count") if name in inputs]
+    rest = [(name, str(inputs.get(name))) for name in _NAMES if name in inputs]
     return (*(("_type", each) for each in types), *rest)
 
 
@@ -79,15 +97,27 @@ def _asked(exchange: Exchange, params: tuple[tuple[str, str], ...]) -> _Asked:
     for each in sorted(types - set(exchange.services.definitions.resource_types)):
         raise BadRequest(f"_type={each} is no resource type of FHIR R4.")
     given = dict(params)
-    count, since = int(given.get("_count", DEFAULT_COUNT)), None
+    count = int(given.get("_count", DEFAULT_COUNT))
     if count < 1:
         raise BadRequest("_count must be 1 or more.")
-    if "_since" in given:
-        found = dates.interval(given["_since"], ZoneInfo(exchange.services.settings.timezone))
-        if found is None:
-            raise BadRequest(f"_since={given['_since']!r} is no instant such as 2026-01-31T12:00:00Z.")
-        since = dates.instant(found.lo)
-    return _Asked(types, since, min(count, MOST), params)
+    since, start, end = (_interval(exchange, name, given.get(name)) for name in ("_since", "start", "end"))
+    return _Asked(
+        types,
+        None if since is None else dates.instant(since.lo),
+        min(count, MOST),
+        params,
+        None if start is None else start.lo,
+        None if end is None else end.hi,
+    )
+
+
+def _interval(exchange: Exchange, name: str, text: str | None) -> dates.Interval | None:
+    if text is None:
+        return None
+    found = dates.interval(text, ZoneInfo(exchange.services.settings.timezone))
+    if found is None:
+        raise BadRequest(f"{name}={text!r} is no date or instant such as 2026-01-31 or 2026-01-31T12:00:00Z.")
+    return found
 
 
 def _gathered(exchange: Exchange, id: str, asked: _Asked, after: tuple[str, str] | None) -> list[Stored]:
@@ -112,7 +142,17 @@ def _query(type: str, id: str, asked: _Asked, count: int) -> Query:
     where: tuple[Predicate, ...] = () if asked.since is None else (Cmp("lu", "$gte", asked.since),)
     if type == "Patient":
         return Query(type, (Eq("_id", id), *where), frozenset({id}), _BY_ID, count, "none")
-    return Query(type, where, None, _BY_ID, count, "none", joins=(Member(id),))
+    return Query(type, where + _cared(type, asked), None, _BY_ID, count, "none", joins=(Member(id),))
+
+
+def _cared(type: str, asked: _Asked) -> tuple[Predicate, ...]:
+    """When the care was given: within the time asked for at least in part, or not said."""
+    parameter = CARE_DATES.get(type)
+    bounds = [("hi", "$gt", asked.start), ("lo", "$lt", asked.end)]
+    within = tuple(Cmp(name, operator, value) for name, operator, value in bounds if value is not None)
+    if not parameter or not within:
+        return ()
+    return (any_of([Elem(f"d.{parameter}", within), negate(Exists(f"d.{parameter}"))]),)
 
 
 def _supporting(exchange: Exchange, matches: Iterable[Stored], asked: _Asked) -> list[Stored]:
@@ -128,10 +168,5 @@ def _supporting(exchange: Exchange, matches: Iterable[Stored], asked: _Asked) ->
                 wanted.setdefault(type, set()).add(id)
     found: list[Stored] = []
     for type, ids in sorted(wanted.items()):
-        found += _read(exchange, type, sorted(ids))
+        found += by_ids(exchange, type, ids)
     return found
-
-
-def _read(exchange: Exchange, type: str, ids: Sequence[str]) -> list[Stored]:
-    query = Query(type, (In("_id", tuple(ids)),), None, _BY_ID, len(ids), "none")
-    return exchange.view.search(query).matches

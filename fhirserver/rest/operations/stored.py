@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver import jsontext
 from fhirserver.errors import Gone
+from fhirserver.predicate import In
 from fhirserver.rest.read import unknown
-from fhirserver.search import parse
+from fhirserver.search import Query, SortKey, parse
 from fhirserver.spec.canonical import matching, rank, split
 from fhirserver.terminology import Found, Kept
 
@@ -70,6 +71,13 @@ def instance(exchange: Exchange, type: str, id: str) -> Stored:
     if stored.deleted:
         raise Gone(f"{type}/{id} was deleted.")
     return stored
+
+
+def by_ids(exchange: Exchange, type: str, ids: Iterable[str]) -> list[Stored]:
+    """Those of the resources that may be seen, in the order of their ids."""
+    wanted = tuple(sorted(set(ids)))
+    query = Query(type, (In("_id", wanted),), None, (SortKey("_id", False),), len(wanted), "none")
+    return exchange.view.search(query).matches
 
 
 def resource(stored: Stored) -> Found:

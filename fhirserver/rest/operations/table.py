@@ -76,7 +76,7 @@ OPERATIONS: Final = (
     _operation("meta", "", meta, "Profiles, tags and labels of a resource", methods=()),
     _operation("meta-add", "", meta_add, "Add profiles, tags and labels", methods=(), instance=("POST",)),
     _operation("meta-delete", "", meta_delete, "Take off profiles, tags and labels", methods=(), instance=("POST",)),
-    _operation("lastn", "Observation", lastn, "The latest of each kind", methods=("GET",), instance=()),
+    _operation("lastn", "Observation", lastn, "The latest of each kind", instance=()),
     _operation("document", "Composition", document, "A document made of a Composition", methods=()),
     _operation("everything", "Patient", everything, "A whole record, page by page", methods=()),
     _own("who-can-see", "Patient", who_can_see, "Who sees a resource of the record"),
