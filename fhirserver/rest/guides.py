@@ -31,8 +31,8 @@ class Guide(NamedTuple):
 class Guides:
     """R4, the French definitions, and what lies in the folder of added packages.
 
-    Added packages come after the French definitions and before R4. Their search parameters are not offered: what is
-    stored already is not indexed by them.
+    Added packages come after the French definitions and before R4. Their search parameters are not in force by this,
+    but when all that is stored is indexed by them (`jobs.shipped`).
     """
 
     def __init__(

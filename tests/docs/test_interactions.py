@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 PAGES = Path(__file__).resolve().parents[2] / "docs" / "interactions"
 
 TOLD = {
+    "async": ['"type":"batch-response"', '"status":"200 OK"'],
+    "bulk": ['"count":1', '"resourceType":"Patient"', "202"],
+    "search-parameters": ['"total":1'],
     "conditional": ["201", "200", '"versionId":"2"', "204"],
     "history": ['"total":2', '"method":"DELETE"', '"method":"POST"', "1", "0"],
     "operations": ['"versionId":"2"', '"total":1', '"mode":"match"', '"mode":"match"'],
@@ -47,6 +50,7 @@ def test_the_commands_of_a_page_hold(running: Served, page: str) -> None:
         text=True,
         check=False,
         timeout=60,
+        cwd=running.folder,
         env={**os.environ, "BASE": running.base, "TOKEN": running.token("--operator")},
     )
     assert done.returncode == 0, done.stdout + done.stderr

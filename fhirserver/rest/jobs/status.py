@@ -3,10 +3,10 @@ Request"; https://hl7.org/fhir/R4/async.html)."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from fhirserver import jsontext
 from fhirserver.audit import Event
 from fhirserver.errors import BadRequest
 from fhirserver.rest.answer import Answer, http_date, of_value
@@ -25,9 +25,9 @@ def job_status(exchange: Exchange) -> Answer:
         return Answer(202, None, {"X-Progress": job.told[:100], "Retry-After": RETRY_AFTER})
     headers = {"Expires": http_date(job.kept)} if job.kept else {}
     if job.state == "failed":
-        return Answer(int(job.result["status"]), json.dumps(job.result["outcome"]).encode(), headers)
+        return Answer(int(job.result["status"]), jsontext.dump(job.result["outcome"]), headers)
     if job.kind == "export":
-        content = json.dumps(_manifest(exchange, job)).encode()
+        content = jsontext.dump(_manifest(exchange, job))
         media = {"Content-Type": "application/json", "Content-Length": str(len(content))}
         return Answer(200, None, {**headers, **media}, parts=[content])
     if job.kind == reindex.KIND:
