@@ -41,7 +41,7 @@ def lost(data: bytes, conversion: Conversion) -> list[str]:
 
 
 def _statements(node: Node, left: set[str], *, within: bool) -> Iterator[tuple[Node, str, str]]:
-    if node.xpath in left or (within and node.name in SAID):
+    if node.xpath in left or node.name in (SAID if within else ("text", "templateId")):
         return
     if within:
         for name, text in node.attributes.items():

@@ -167,11 +167,8 @@ class Node:
         """Root and extension of each `templateId`, which count as read."""
         found = []
         for kid in self.kids:
-            if kid.name == "templateId":
-                kid._told = True
-                root = kid.attributes.get("root")
-                if root:
-                    found.append((root, kid.attributes.get("extension") or None))
+            if kid.name == "templateId" and (root := kid.get("root")):
+                found.append((root, kid.get("extension")))
         return found
 
     def resolve(self, reference: str | None) -> Node | None:

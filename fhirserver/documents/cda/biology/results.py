@@ -153,8 +153,20 @@ def _content(relation: Node, node: Node, ctx: Context, found: Contents) -> None:
                 relation.get("typeCode")
                 relation.get("inversionInd")
             found.notes.append(note)
+    elif node.name == "act" and any(kid.name in RELATIONS for kid in node.kids):
+        _wrapped(node, ctx, found)
     else:
         ctx.entry(node)
+
+
+def _wrapped(node: Node, ctx: Context, found: Contents) -> None:
+    """An act between a statement and its results: what it holds belongs to the statement."""
+    node.templates  # noqa: B018 read
+    lab = laboratory(node, ctx)
+    level = narrowed(node, ctx, lab.level)
+    inner = contents(node, ctx, lab, sampled(level, collected(node, ctx, lab)))
+    for outer, more in zip(found, inner, strict=True):
+        outer.extend(more)
 
 
 def _begun(node: Node, ctx: Context, level: Level) -> tuple[Resource, Reference]:

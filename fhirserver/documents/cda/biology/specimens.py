@@ -147,13 +147,24 @@ def isolate(node: Node, source: Reference | None, ctx: Context, lab: Laboratory)
 
 
 def _once(resource: Resource, node: Node, ctx: Context, lab: Laboratory) -> Reference:
-    """A specimen with the same identifiers, or the same in every word, is the same one."""
+    """A specimen with the same identifiers, or the same in every word, is the same one, unless they disagree."""
     key = jsontext.dump(resource.get("identifier") or resource).decode()
     known = lab.specimens.get(key)
-    if known is None:
+    if known is None or not _completed(ctx.resource(known), resource):
         known = lab.specimens[key] = ctx.add(resource, "derived", node)
-    else:
-        held = ctx.resource(known)
-        for name, value in resource.items():
-            held.setdefault(name, value)
     return known
+
+
+def _completed(held: Resource, resource: Resource) -> bool:
+    """Adds what another statement says of a specimen; not when it says otherwise."""
+    inner = [name for name in resource if isinstance(held.get(name), dict) and isinstance(resource[name], dict)]
+    plain = [name for name in resource if name in held and name not in inner]
+    differing = any(held[name] != resource[name] for name in plain) or any(
+        held[name][part] != resource[name][part] for name in inner for part in resource[name] if part in held[name]
+    )
+    if differing:
+        return False
+    for name in inner:
+        held[name] = {**held[name], **resource[name]}
+    held.update((name, resource[name]) for name in resource if name not in held)
+    return True

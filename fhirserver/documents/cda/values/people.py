@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from fhirserver.documents.cda.values.codes import said
 from fhirserver.documents.cda.values.times import period
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def organization_name(node: Node | None) -> str | None:
     """An ON, its parts in one line."""
     if node is None or "nullFlavor" in node.attributes:
         return None
-    return (node.words() if node.kids else " ".join(node.text.split())) or None
+    return said(node)
 
 
 def address(node: Node | None) -> dict[str, Any] | None:
