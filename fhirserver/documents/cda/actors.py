@@ -76,12 +76,16 @@ def _is_patient(ids: list[Resource], node: Node, ctx: Context) -> bool:
     known = any((item.get("system"), item.get("value")) in ctx.patient_identifiers for item in ids if "value" in item)
     if not known and node.attributes.get("classCode") != "PAT":
         return False
-    for name in (*_PERSONS, "code", "addr", "telecom", "representedOrganization"):
-        for kid in node.all(name):
-            if name in _PERSONS:
-                kid.told()
+    for each in (kid for kid in node.kids if kid.name in _PERSONS):
+        if words(each) <= ctx.patient_names:
+            each.told()
     node.get("classCode")
     return True
+
+
+def words(node: Node) -> frozenset[str]:
+    """The words within, in capitals."""
+    return frozenset(word for each in node.walk() for word in each.content.upper().split())
 
 
 def _professional(ids: Iterable[Resource]) -> bool:

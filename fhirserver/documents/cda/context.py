@@ -73,6 +73,8 @@ class Context:
         """(system, value) of the identifiers of the patient, by which a role is known to be the patient's."""
         self.derived: dict[tuple[tuple[str, ...], str | None], list[str]] = {}
         """The derived resources by who said it, and when."""
+        self.patient_names: frozenset[str] = frozenset()
+        """The words of the patient's names, in capitals: who repeats them says nothing new."""
         self._held: dict[str, dict[str, Any]] = {}
         self._actors: dict[str, str] = {}
         self._counts: dict[str, int] = {}
@@ -115,19 +117,24 @@ class Context:
         if known is None:
             known = self.add(resource, "directory", node)["reference"]
         else:
-            self._complete(known, resource)
+            self._complete(known, resource, node)
         for key in keys:
             self._actors.setdefault(key, known)
         return {"reference": known}
 
-    def _complete(self, full_url: str, resource: dict[str, Any]) -> None:
-        """An actor named again may say more than the first time."""
+    def _complete(self, full_url: str, resource: dict[str, Any], node: Node) -> None:
+        """An actor named again may say more than the first time; what disagrees is an alias, or named as left."""
         held = self._held[full_url]
         for name, value in resource.items():
             if name not in held:
                 held[name] = value
             elif isinstance(value, list):
                 held[name].extend(item for item in value if not any(_within(item, other) for other in held[name]))
+            elif value != held[name]:
+                if name == "name" and value not in held.setdefault("alias", []):
+                    held["alias"].append(value)
+                elif name != "name":
+                    self.leave(node, "conflict")
 
     def resource(self, reference: Reference) -> dict[str, Any]:
         """The resource of this conversion that a reference names. Raises KeyError when there is none."""

@@ -48,6 +48,8 @@ def read(root: Node, unique_id: str, ctx: Context) -> Parts:
     root.templates  # noqa: B018 read
     traits = patient.read(root, ctx)
     ctx.patient_identifiers = frozenset(traits.identifiers)
+    named = root.at("recordTarget/patientRole/patient/name")
+    ctx.patient_names = actors.words(named) if named is not None else frozenset()
     parts = Parts(_facts(root, unique_id, traits))
     authors = _participations(root, parts, ctx)
     parts.custodian = actors.participant(root.one("custodian"), ctx)

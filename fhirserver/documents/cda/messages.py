@@ -127,6 +127,10 @@ WHY: Final[dict[str, tuple[str, str]]] = {
         "un consentement porté par un document n'ouvre aucun droit ici",
     ),
     "value": ("cannot be read as its type", "ne se lit pas selon son type"),
+    "conflict": (
+        "the document tells it otherwise of the same actor elsewhere",
+        "le document le dit autrement du même acteur ailleurs",
+    ),
     "null": ("a nullFlavor where the resource takes none", "un nullFlavor que la ressource n'admet pas"),
     "reference": ("refers to what is not in the document", "renvoie à ce qui n'est pas dans le document"),
 }

@@ -31,7 +31,9 @@ def comment(node: Node, ctx: Context) -> dict[str, Any] | None:
     if not text:
         return None
     values.coding(node.one("code"))
-    values.code(node.one("statusCode"))
+    status = node.one("statusCode")
+    if status is not None and status.attributes.get("code") == "completed":
+        status.told()
     found: dict[str, Any] = {}
     for author in node.all("author"):
         author.templates  # noqa: B018 read

@@ -24,7 +24,7 @@ def timing(node: Node) -> Resource | None:
 
 def dosages(node: Node, when: Resource | None, found: links.Related, ctx: Context) -> list[Resource]:
     """The dosage of the statement itself, then those of its steps."""
-    own = _dosage(node, when)
+    own = _dosage(node, when, ctx)
     if found.instructions:
         own["patientInstruction"] = "\n".join(found.instructions)
     listed = [own] if own else []
@@ -36,11 +36,8 @@ def _step(node: Node, number: int, ctx: Context) -> Resource:
     """A subordinate administration: a dose of a taper, of alternating days, under a condition."""
     node.templates  # noqa: B018 read
     node.get("moodCode")
-    for each in node.all("id"):
-        values.identifier(each)
-    for each in node.all("statusCode"):
-        each.told()
-    made = _dosage(node, timing(node))
+    links.complete(node)
+    made = _dosage(node, timing(node), ctx)
     inner = links.related(node, ctx)
     if inner.instructions:
         made["patientInstruction"] = "\n".join(inner.instructions)
@@ -53,7 +50,7 @@ def _step(node: Node, number: int, ctx: Context) -> Resource:
     return made
 
 
-def _dosage(node: Node, when: Resource | None) -> Resource:
+def _dosage(node: Node, when: Resource | None, ctx: Context) -> Resource:
     found: Resource = {}
     if words := values.said(node.one("text")):
         found["text"] = words
@@ -62,7 +59,7 @@ def _dosage(node: Node, when: Resource | None) -> Resource:
     for element, member in (("routeCode", "route"), ("approachSiteCode", "site")):
         if concept := values.concept(node.one(element)):
             found[member] = concept
-    amounts = {**_amount(node.one("doseQuantity"), "dose"), **_amount(node.one("rateQuantity"), "rate")}
+    amounts = {**_amount(node.one("doseQuantity"), "dose", ctx), **_amount(node.one("rateQuantity"), "rate", ctx)}
     _counted(amounts, values.concept(node.one("administrationUnitCode")))
     if amounts:
         found["doseAndRate"] = [amounts]
@@ -73,7 +70,7 @@ def _dosage(node: Node, when: Resource | None) -> Resource:
     return found
 
 
-def _amount(node: Node | None, member: str) -> Resource:
+def _amount(node: Node | None, member: str, ctx: Context) -> Resource:
     """A dose or rate: fixed, or between two limits; what is counted has its unit in words (translation)."""
     if node is None:
         return {}
@@ -86,6 +83,10 @@ def _amount(node: Node | None, member: str) -> Resource:
                 amount.pop("system")
                 amount.pop("code")
                 amount["unit"] = words
+    high = node.one("high")
+    if high is not None and len(limits) == 2 and limits["low"]["value"] > limits["high"]["value"]:
+        ctx.leave(high, "value")
+        del limits["high"]
     if len(limits) == 2 and limits["low"] != limits["high"]:
         return {f"{member}Range": limits}
     if limits:

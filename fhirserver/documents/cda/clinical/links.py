@@ -33,6 +33,8 @@ FACTS: Final = {
     f"{_CCD}46": "rank", f"{_CISIS}82": "rank",
 }  # fmt: skip
 """Templates of observations that tell a fact about the statement that they hang on."""
+FORMAL: Final = frozenset({"33999-4", "SEV", "82606-5", "66455-7", "30973-2", "PINSTRUCT", "FINSTRUCT"})
+"""Codes that only repeat what a template says."""
 MEANINGS: Final = {
     "33999-4": "status", "SEV": "severity", "82606-5": "criticality", "66455-7": "certainty", "30973-2": "rank",
 }  # fmt: skip
@@ -66,6 +68,12 @@ class Related:
             return None
         _formal(node)
         return values.concept(node.one("value")) or values.concept(node.one("code"))
+
+    def unfit(self, meaning: str, ctx: Context) -> None:
+        """Name a fact whose value means nothing to R4 as left."""
+        node = self.facts.get(meaning)
+        if node is not None:
+            ctx.leave(node, "value")
 
     def integer(self, meaning: str) -> int | None:
         """The value of a fact, an integer."""
@@ -119,6 +127,13 @@ def status(node: Node, table: Mapping[str, str], default: str) -> str:
     found.get("code")
     found.get("codeSystem")
     return table[said or ""]
+
+
+def complete(node: Node) -> None:
+    """Count a statusCode as read where a statement can only be complete."""
+    for each in node.all("statusCode"):
+        if each.attributes.get("code") == "completed":
+            each.told()
 
 
 def mood(node: Node) -> str:
@@ -185,10 +200,9 @@ def _formal(node: Node) -> None:
     """Count as read what such a statement repeats of its template."""
     node.templates  # noqa: B018 read
     code = node.one("code")
-    if code is not None:
+    if code is not None and code.attributes.get("code") in FORMAL:
         code.told()
-    for each in node.all("statusCode"):
-        each.told()
+    complete(node)
     node.get("moodCode")
     text = node.one("text")
     if text is not None and text.one("reference") is not None:
@@ -213,7 +227,12 @@ def point(holder: Resource, member: str, found: Related, ctx: Context, *kinds: s
             if reference not in listed:
                 listed.append(reference)
 
-    ctx.shared.setdefault("later", []).append(settle)
+    later(ctx, settle)
+
+
+def later(ctx: Context, run: Callable[[], None]) -> None:
+    """Put something off until the whole body has been read."""
+    ctx.shared.setdefault("later", []).append(run)
 
 
 def settle(ctx: Context) -> None:

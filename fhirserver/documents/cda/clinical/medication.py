@@ -138,8 +138,7 @@ def _dispense(resource: Resource, found: links.Related, repeats: Node | None, ct
             _supply(each, resource, request, ctx)
         elif each.name == "act":
             each.get("moodCode")
-            for status in each.all("statusCode"):
-                status.told()
+            links.complete(each)
             if code := values.concept(each.one("code")):
                 resource["substitution"] = {"allowedCodeableConcept": code}
     if request:
@@ -154,7 +153,8 @@ def _supply(node: Node, resource: Resource, request: Resource, ctx: Context) -> 
     links.mood(node)
     links.status(node, REQUESTS, "active")
     for each in node.all("independentInd"):
-        each.told()
+        if each.attributes.get("value") == "false":
+            each.told()
     for each in node.all("id"):
         if identifier := values.identifier(each):
             resource.setdefault("identifier", []).append(identifier)

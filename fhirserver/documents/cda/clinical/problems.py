@@ -8,6 +8,8 @@ from fhirserver.documents.cda import values
 from fhirserver.documents.cda.clinical import links
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from fhirserver.documents.cda.context import Context, Reference
     from fhirserver.documents.cda.node import Node
 
@@ -27,8 +29,15 @@ STATUSES: Final = {
     "recurrence": "recurrence",
 }  # fmt: skip
 """Clinical status by code (SNOMED CT, and HL7's own words)."""
-ALLERGY_STATUSES: Final = ("active", "inactive", "resolved")
+ALLERGY_STATUSES: Final = {
+    code: found for code, found in STATUSES.items() if found in ("active", "inactive", "resolved")
+}
 CERTAINTIES: Final = ("unconfirmed", "provisional", "differential", "confirmed", "refuted", "entered-in-error")
+SORTS: Final = frozenset(
+    {"418799008", "404684003", "55607006", "64572001", "409586006", "282291009", "ASSERTION", "75321-0"}
+)
+"""Codes of an observation that only say that it tells of a symptom, a finding, a problem (IHE PCC 6.3.4.14.5)."""
+ALLERGY_CERTAINTIES: Final = ("unconfirmed", "confirmed", "refuted", "entered-in-error")
 KINDS: Final = {
     "ALG": ("allergy", None), "DALG": ("allergy", "medication"), "FALG": ("allergy", "food"),
     "EALG": ("allergy", "environment"), "OINT": (None, None), "DINT": (None, "medication"), "FINT": (None, "food"),
@@ -116,7 +125,7 @@ def problem(node: Node, ctx: Context) -> list[Reference]:
     if site := values.concept(node.one("targetSiteCode")):
         resource["bodySite"] = [site]
     found = links.related(node, ctx)
-    _judged(resource, node, found)
+    _judged(resource, node, found, ctx)
     if ctx.scope.encounter:
         resource["encounter"] = ctx.scope.encounter
     if recorder := links.recorder(ctx, "Practitioner", "PractitionerRole", "Patient", "RelatedPerson"):
@@ -131,24 +140,35 @@ def problem(node: Node, ctx: Context) -> list[Reference]:
     return [reference, *found.of("REFR", "SUBJ", "RSON")]
 
 
-def _judged(resource: Resource, node: Node, found: links.Related) -> None:
+def _judged(resource: Resource, node: Node, found: links.Related, ctx: Context) -> None:
     """Verification, clinical status, severity."""
-    refused = node.get("negationInd") == "true"
-    certainty = links.coded(found.concept("certainty") or {})
-    verified = "refuted" if refused else certainty if certainty in CERTAINTIES else None
     links.status(node, {"completed": "", "active": ""}, "")
+    verified = _verified(node, found, CERTAINTIES, ctx)
     if verified:
         resource["verificationStatus"] = {"coding": [{"system": VERIFICATION, "code": verified}]}
     concept = found.concept("status")
-    status = STATUSES.get(links.coded(concept or {}) or "")
+    status = _known(found, "status", STATUSES, ctx)
+    if "abatementDateTime" in resource and status in (None, "active", "recurrence", "relapse"):
+        status = "resolved" if status is None else "inactive"
     if status and verified != "entered-in-error":
         resource["clinicalStatus"] = {"coding": [{"system": CLINICAL, "code": status}], **_texted(concept)}
-    elif "abatementDateTime" in resource:
-        resource["clinicalStatus"] = {"coding": [{"system": CLINICAL, "code": "resolved"}]}
-    if "abatementDateTime" in resource and status in ("active", "recurrence", "relapse"):
-        resource["clinicalStatus"] = {"coding": [{"system": CLINICAL, "code": "inactive"}]}
     if severity := found.concept("severity"):
         resource["severity"] = severity
+
+
+def _known(found: links.Related, meaning: str, table: Mapping[str, str], ctx: Context) -> str | None:
+    """What R4 calls a fact, by a table; a fact that the table does not have is left."""
+    concept = found.concept(meaning)
+    known = table.get(links.coded(concept) or "")
+    if concept is not None and known is None:
+        found.unfit(meaning, ctx)
+    return known
+
+
+def _verified(node: Node, found: links.Related, codes: Iterable[str], ctx: Context) -> str | None:
+    """The verification status: refuted where the statement is negated."""
+    stated = _known(found, "certainty", {code: code for code in codes}, ctx)
+    return "refuted" if node.get("negationInd") == "true" else stated
 
 
 def allergy(node: Node, ctx: Context) -> list[Reference]:
@@ -171,18 +191,25 @@ def allergy(node: Node, ctx: Context) -> list[Reference]:
     elif period:
         resource["lastOccurrence"] = period["end"]
     found = links.related(node, ctx, lambda kind, inner: kind == "MFST" and inner.name == "observation")
-    _assessed(resource, node, found)
+    _assessed(resource, node, found, ctx)
     reactions = [_reaction(inner, ctx) for _, inner in found.statements]
     _graded(reactions, found)
     if reactions:
         resource["reaction"] = reactions
     if recorder := links.recorder(ctx, "Practitioner", "PractitionerRole", "Patient", "RelatedPerson"):
         resource["recorder"] = recorder
+    links.later(ctx, lambda: _stated(resource))
     if words := links.narrated(node):
         found.notes.append({"text": words})
     if notes := links.note([*resource.get("note", ()), *found.notes]):
         resource["note"] = notes
     return [reference, *(each for _, each in found.others)]
+
+
+def _stated(resource: Resource) -> None:
+    """R4 demands a clinical status (ait-1), if only to say that none is known."""
+    if links.coded(resource.get("verificationStatus")) != "entered-in-error":
+        resource.setdefault("clinicalStatus", values.absent_element(None))
 
 
 def _kind(resource: Resource, node: Node) -> None:
@@ -228,18 +255,15 @@ def _besides(resource: Resource, value: Resource, agents: list[Resource]) -> Non
         resource["note"] = [{"text": words}]
 
 
-def _assessed(resource: Resource, node: Node, found: links.Related) -> None:
-    refused = node.get("negationInd") == "true"
-    certainty = links.coded(found.concept("certainty") or {})
-    verified = "refuted" if refused else certainty if certainty in CERTAINTIES[:1] + CERTAINTIES[3:] else None
+def _assessed(resource: Resource, node: Node, found: links.Related, ctx: Context) -> None:
+    verified = _verified(node, found, ALLERGY_CERTAINTIES, ctx)
     if verified:
         resource["verificationStatus"] = {"coding": [{"system": ALLERGY_VERIFICATION, "code": verified}]}
     concept = found.concept("status")
-    status = STATUSES.get(links.coded(concept or {}) or "")
-    if status in ALLERGY_STATUSES and verified != "entered-in-error":
+    status = _known(found, "status", ALLERGY_STATUSES, ctx)
+    if status and verified != "entered-in-error":
         resource["clinicalStatus"] = {"coding": [{"system": ALLERGY_CLINICAL, "code": status}], **_texted(concept)}
-    criticality = found.concept("criticality")
-    if criticality and (code := CRITICALITIES.get(links.coded(criticality) or "")):
+    if code := _known(found, "criticality", CRITICALITIES, ctx):
         resource["criticality"] = code
 
 
@@ -256,11 +280,9 @@ def _graded(reactions: list[Resource], found: links.Related) -> None:
 def _reaction(node: Node, ctx: Context) -> Resource:
     """A manifestation, with how severe it was and when."""
     node.templates  # noqa: B018 read
-    for each in node.all("id"):
-        values.identifier(each)
-    code = node.one("code")
-    if code is not None:
-        code.told()
+    kind = node.one("code")
+    if kind is not None and kind.attributes.get("code") in SORTS:
+        kind.told()
     links.status(node, {"completed": "", "active": ""}, "")
     value = node.one("value")
     manifestation = values.concept(value) or (_text(value) if value is not None else None)
@@ -270,9 +292,7 @@ def _reaction(node: Node, ctx: Context) -> Resource:
     if period:
         found["onset"] = period.get("start") or period["end"]
     inner = links.related(node, ctx)
-    severity = inner.concept("severity")
-    level = SEVERITIES.get(links.coded(severity or {}) or "")
-    if level:
+    if level := _known(inner, "severity", SEVERITIES, ctx):
         found["severity"] = level
     if manifestation and words:
         inner.notes.append({"text": words})

@@ -225,9 +225,7 @@ def encounter(node: Node, ctx: Context) -> list[Reference]:
     if reasons:
         resource["reasonReference"] = reasons
     links.point(resource, "reasonReference", found, ctx, "RSON")
-    text = node.one("text")
-    if text is not None and text.one("reference") is not None:
-        text.told()
+    links.narrated(node)
     return [reference, *(each for _, each in found.others)]
 
 
@@ -367,9 +365,9 @@ def _relative(resource: Resource, person: Node) -> None:
         resource["name"] = " ".join(part for part in parts if part)
     gender = values.coding(person.one("administrativeGenderCode"))
     if gender:
-        codes = {"F": "female", "M": "male"}
-        found = codes.get(gender["code"], "unknown")
-        resource["sex"] = {"coding": [{"system": "http://hl7.org/fhir/administrative-gender", "code": found}]}
+        found = {"F": "female", "M": "male"}.get(gender["code"])
+        coding = {"system": "http://hl7.org/fhir/administrative-gender", "code": found} if found else gender
+        resource["sex"] = {"coding": [coding]}
     if born := values.date(person.one("birthTime")):
         resource["bornDate"] = born
     if (dead := values.boolean(person.one("sdtc:deceasedInd"))) is not None:
@@ -378,8 +376,6 @@ def _relative(resource: Resource, person: Node) -> None:
 
 def _had(node: Node, ctx: Context) -> Resource:
     node.templates  # noqa: B018 read
-    for each in node.all("id"):
-        values.identifier(each)
     code = node.one("code")
     if code is not None:
         code.told()

@@ -42,6 +42,7 @@ LARGEST: Final = 8 * 1024 * 1024
 """Characters of an attachment within an entry."""
 
 _base64 = re.compile(r"[A-Za-z0-9+/]*={0,2}").fullmatch
+_media_type = re.compile(r"[A-Za-z0-9][\w!#$&^.+-]{0,126}/[A-Za-z0-9][\w!#$&^.+-]{0,126}").fullmatch
 _code = re.compile(r"\S+(?: \S+)*").fullmatch
 
 Concept = dict[str, Any]
@@ -228,8 +229,9 @@ def attachment(node: Node | None) -> dict[str, Any] | None:
         found["data"] = binascii.b2a_base64(node.text.encode(), newline=False).decode()
     if not found:
         return None
-    kind, language = node.get("mediaType"), node.get("language")
-    found["contentType"] = kind or "text/plain"
+    stated, language = node.attributes.get("mediaType"), node.get("language")
+    kind = node.get("mediaType") if stated and _media_type(stated) else None
+    found["contentType"] = kind or ("application/octet-stream" if stated else "text/plain")
     if language:
         found["language"] = language
     return found

@@ -1,0 +1,108 @@
+"""Bytes to a document: encodings, wrappings, and all that is refused before anything is read."""
+
+from __future__ import annotations
+
+import pytest
+
+from fhirserver.documents.cda import convert
+from fhirserver.errors import InvalidXml
+from tests.documents.corpus import converted, corpus
+from tools.cda.mutations import prefixed
+from tools.cda.rich import encoded
+
+LEVEL1 = corpus()["l1-compte-rendu"]
+BODY = LEVEL1[LEVEL1.index(b"<ClinicalDocument") :]
+
+
+def test_latin_1_and_utf_16_say_the_same_as_utf_8() -> None:
+    for name in ("iso-8859-1", "utf-16", "windows-1252"):
+        found = convert(encoded(LEVEL1, name))
+        assert found.document.patient == converted("l1-compte-rendu").document.patient
+        assert found.document.code == converted("l1-compte-rendu").document.code
+
+
+def test_the_prefix_of_the_namespace_does_not_matter() -> None:
+    for name in ("ldl-ses", "bio-hemogramme"):
+        same = convert(prefixed(corpus()[name]))
+        assert [entry.resource["resourceType"] for entry in same.entries] == [
+            entry.resource["resourceType"] for entry in converted(name).entries
+        ]
+        assert same.left == converted(name).left
+
+
+def test_an_auto_presentable_document_is_found_and_its_stylesheet_is_not_run() -> None:
+    conversion = converted("auto-presentable")
+    assert conversion.auto_presentable
+    assert conversion.document.title == "Lettre à l’arrivée"
+    assert "cda-stylesheet" in [finding.rule for finding in conversion.findings]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"not xml",
+        b"<a/>",
+        b'<ClinicalDocument xmlns="urn:autre"/>',
+        LEVEL1[:-30],
+        b'<!DOCTYPE x [<!ENTITY a "b">]>' + BODY,
+        b'<?xml version="1.0"?><!DOCTYPE x SYSTEM "file:///etc/passwd">' + BODY,
+        b'<!DOCTYPE x [<!ENTITY a "&b;&b;"><!ENTITY b "c">]>' + BODY.replace(b"PARIS", b"&a;"),
+        BODY.replace(b"PARIS", b"&a;"),
+        LEVEL1.replace(b"UTF-8", b"UTF-7", 1),
+        LEVEL1.replace(b"UTF-8", b"EBCDIC-FR", 1),
+        LEVEL1.replace(b"PARIS", b"PARIS \xe9"),
+        LEVEL1.decode().encode("utf-16-le"),
+        b'<?xml version="1.0" encoding="UTF-16"?>' + BODY,
+        BODY.replace(b"<component>", b"<component>" + b"<a>" * 200, 1).replace(
+            b"</component>", b"</a>" * 200 + b"</component>", 1
+        ),
+        b'<s:stylesheet xmlns:s="http://www.w3.org/1999/XSL/Transform" version="1.0"/>',
+        b'<s:stylesheet xmlns:s="http://www.w3.org/1999/XSL/Transform">' + BODY + BODY + b"</s:stylesheet>",
+    ],
+)
+def test_what_is_unsafe_or_no_cda_is_refused_with_words(data: bytes) -> None:
+    with pytest.raises(InvalidXml) as caught:
+        convert(data)
+    assert caught.value.text
+
+
+def test_a_schema_location_is_neither_fetched_nor_left() -> None:
+    named = BODY.replace(
+        b"<ClinicalDocument", b'<ClinicalDocument xsi:schemaLocation="urn:hl7-org:v3 http://192.0.2.1/x.xsd"', 1
+    )
+    assert convert(named).left == ()
+
+
+def test_an_include_is_inert() -> None:
+    included = BODY.replace(
+        b"<title>", b'<x:include xmlns:x="http://www.w3.org/2001/XInclude" href="file:///etc/passwd"/><title>', 1
+    )
+    conversion = convert(included)
+    assert [each.xpath for each in conversion.left] == ["/ClinicalDocument/{http://www.w3.org/2001/XInclude}include"]
+    assert "root:" not in str(conversion.entries)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "rule"),
+    [
+        (b"JVBERi0x", b"JVBERi0#", "cda-base64"),
+        (b"JVBERi0x", b"AAAAAAAA", "cda-not-pdf"),
+        (b'representation="B64">', b'representation="B64" integrityCheck="AAAA">', "cda-integrity"),
+        (b'representation="B64">', b'representation="B64" compression="DF">', "cda-compression"),
+        (b'mediaType="application/pdf"', b'mediaType="pdf"', "cda-content"),
+    ],
+)
+def test_a_body_that_is_not_what_it_says_is_a_finding(old: bytes, new: bytes, rule: str) -> None:
+    assert old in LEVEL1
+    assert rule in [finding.rule for finding in convert(LEVEL1.replace(old, new, 1)).findings]
+
+
+def test_a_body_elsewhere_is_not_fetched() -> None:
+    start, end = LEVEL1.index(b"<text "), LEVEL1.index(b"</text>")
+    moved = (
+        LEVEL1[:start] + b'<text mediaType="application/pdf"><reference value="http://192.0.2.1/x.pdf"/>' + LEVEL1[end:]
+    )
+    conversion = convert(moved)
+    assert "cda-body-reference" in [finding.rule for finding in conversion.findings]
+    assert len(conversion.all("Binary")) == 1
