@@ -15,6 +15,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
@@ -71,11 +72,9 @@ class World:
     def fill(self, patients: int) -> None:
         """`patients` with a care team of MANY, the first 500 also of FEW, the first also of ONE; then the records."""
         for start in range(0, patients, _AT_ONCE):
-            self._store(lambda tx, first=start: self._patients(tx, range(first, min(first + _AT_ONCE, patients))))
-            print(f"\r{min(start + _AT_ONCE, patients)} patients", end="", flush=True)
-        print()
+            self._store(partial(self._patients, range(start, min(start + _AT_ONCE, patients))))
         for count in CONSENTS:
-            self._store(lambda tx, each=count: self._record(tx, each))
+            self._store(partial(self._record, count))
         self._store(self._large)
 
     def sender(self, who: Requester, path: str, body: bytes | None = None) -> Callable[[], None]:
@@ -95,7 +94,7 @@ class World:
     def _store(self, work: Callable[[Transaction], object]) -> None:
         self.services.store.transact(Access.of(SYSTEM, datetime.now(UTC)), work)
 
-    def _patients(self, tx: Transaction, numbers: range) -> None:
+    def _patients(self, numbers: range, tx: Transaction) -> None:
         for number in numbers:
             patient = f"p{number:07d}"
             tx.create({"resourceType": "Patient", "active": True, "birthDate": "1950-01-01"}, patient, fresh=True)
@@ -104,7 +103,7 @@ class World:
             for place in range(_RESULTS):
                 tx.create(_result(patient, number * _RESULTS + place), f"o-{patient}-{place}", fresh=True)
 
-    def _record(self, tx: Transaction, consents: int) -> None:
+    def _record(self, consents: int, tx: Transaction) -> None:
         patient = f"with-{consents}"
         tx.create({"resourceType": "Patient", "active": True, "birthDate": "1950-01-01"}, patient, fresh=True)
         tx.create(_team(patient, [NEAR]), f"t-{patient}", fresh=True)
@@ -183,19 +182,19 @@ def _compare(world: World, label: str, who: Requester, path: str, rounds: int) -
 def _decisions(world: World, rounds: int) -> None:
     """How long the store takes to know what may be seen; the reading of what changed included."""
     print(f"\n{'the decision':46}{'cold ms':>12}{'warm ms':>12}")
+    asked: list[tuple[str, Requester, frozenset[str] | None]] = [
+        ("across patients: 1 patient", ONE, None),
+        (f"across patients: {SEVERAL} patients", FEW, None),
+        ("across patients: all patients", MANY, None),
+        ("across patients: hospital", SYSTEM, None),
+        *((f"one record, {count} Consents", NEAR, frozenset({f"with-{count}"})) for count in CONSENTS),
+    ]
     judge = world.services.store._bound().room.rules
-    for label, who in (("1 patient", ONE), (f"{SEVERAL} patients", FEW), ("all patients", MANY), ("hospital", SYSTEM)):
+    for label, who, patients in asked:
         access = Access.of(_verified(world, who), datetime.now(UTC))
-        cold = _timed(lambda each=access: judge.predicate(each, "Condition", None, None))
-        warm = [_timed(lambda each=access: judge.predicate(each, "Condition", None, None)) for _ in range(rounds * 4)]
-        print(f"{'across patients: ' + label:46}{cold * 1000:>12.1f}{median(warm) * 1000:>12.2f}", flush=True)
-    for count in CONSENTS:
-        access, asked = Access.of(_verified(world, NEAR), datetime.now(UTC)), frozenset({f"with-{count}"})
-        cold = _timed(lambda each=access, a=asked: judge.predicate(each, "Condition", a, None))
-        warm = [
-            _timed(lambda each=access, a=asked: judge.predicate(each, "Condition", a, None)) for _ in range(rounds * 4)
-        ]
-        print(f"{f'one record, {count} Consents':46}{cold * 1000:>12.1f}{median(warm) * 1000:>12.2f}", flush=True)
+        decide = partial(judge.predicate, access, "Condition", patients, None)
+        cold, warm = _timed(decide), median(_timed(decide) for _ in range(rounds * 4))
+        print(f"{label:46}{cold * 1000:>12.1f}{warm * 1000:>12.2f}", flush=True)
 
 
 def _verified(world: World, who: Requester) -> Requester:

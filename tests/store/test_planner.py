@@ -63,7 +63,11 @@ def test_a_filter_of_several_fields_keeps_them_all() -> None:
 
 
 def test_what_is_short_or_no_text_stays_as_it_is() -> None:
-    stages = [{"$match": {"pat": {"$in": ["a"]}}}, {"$match": {"t": {"$in": list(LONG)}}}, {"$limit": 3}]
+    stages: list[dict[str, Any]] = [
+        {"$match": {"pat": {"$in": ["a"]}}},
+        {"$match": {"t": {"$in": list(LONG)}}},
+        {"$limit": 3},
+    ]
     assert planner.for_embedded(stages) == stages
 
 
