@@ -212,7 +212,6 @@ class Application:
         """The same server, with the same database, under other settings."""
         return Application(replace(self.services, settings=replace(self.services.settings, **settings)))
 
-    def counts(self) -> dict[str, int]:
     def work(self, minutes: int = 1) -> int:
         """Carries out what goes on after the answers, as the background thread of a worker does some time later.
 
@@ -223,6 +222,7 @@ class Application:
         """Throws away what is not kept any longer, as the background thread does."""
         Background(self.app, self.services).purge()
 
+    def counts(self) -> dict[str, int]:
         """Documents by collection of resources: equal before and after what stores nothing."""
         with MongoClient[dict[str, Any]](self.services.settings.mongo) as client:
             database = client[self.services.settings.database]
