@@ -175,6 +175,15 @@ class Node:
         """The element whose ID a reference such as `#a1` names."""
         return self.tree.ids.get(reference.removeprefix("#")) if reference else None
 
+    def formal(self, name: str, *codes: str) -> str | None:
+        """The code of a child, when it is one of these; it counts as read then, for it says no more than its code."""
+        node = self.one(name)
+        code = node.attributes.get("code") if node is not None else None
+        if node is None or code not in codes:
+            return None
+        node._told = True
+        return code
+
     @property
     def said(self) -> str:
         """All text within, without counting it as read."""
@@ -210,9 +219,10 @@ class Node:
             stack.extend(reversed(node.kids))
 
     def _own(self) -> str:
-        if not self.kids:
+        tails = [kid.tail for kid in self.kids if kid.tail]
+        if not self.kids or not (tails or self._text):
             return self._text
-        return (self._text + "".join(kid.tail for kid in self.kids)).strip()
+        return (self._text + "".join(tails)).strip()
 
     def _pieces(self) -> Iterator[str]:
         yield self._text
@@ -244,8 +254,11 @@ def _sweep(node: Node, found: list[Unread]) -> tuple[bool, bool]:
         return True, False
     start = len(found)
     seen = node._seen
-    parts = [f"@{name}" for name in node.attributes if (seen is None or name not in seen) and _states(node, name)]
-    if (seen is None or "text()" not in seen) and node._own():
+    attributes = node.attributes
+    parts: list[str] = []
+    if attributes and (seen is None or not attributes.keys() <= seen):
+        parts = [f"@{name}" for name in attributes if (seen is None or name not in seen) and _states(node, name)]
+    if (seen is None or "text()" not in seen) and (node._text or node.kids) and node._own():
         parts.append("text()")
     touched, missing = bool(seen), bool(parts)
     for kid in node.kids:

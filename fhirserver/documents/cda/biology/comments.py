@@ -30,10 +30,8 @@ def comment(node: Node, ctx: Context) -> dict[str, Any] | None:
     text = values.said(node.one("text")) if is_comment(node) else None
     if not text:
         return None
-    values.coding(node.one("code"))
-    status = node.one("statusCode")
-    if status is not None and status.attributes.get("code") == "completed":
-        status.told()
+    node.formal("code", CODE)
+    node.formal("statusCode", "completed")
     found: dict[str, Any] = {}
     for author in node.all("author"):
         author.templates  # noqa: B018 read

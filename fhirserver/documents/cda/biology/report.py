@@ -101,8 +101,8 @@ def _passed(node: Node, section: Node) -> None:
         outer.templates  # noqa: B018 read
         for name in ("classCode", "typeCode"):
             outer.get(name)
-        values.coding(outer.one("code"))
-        values.code(outer.one("statusCode"))
+        outer.formal("code", "69764-9", "55108-5")
+        outer.formal("statusCode", "completed")
         outer = outer.parent
 
 
@@ -115,9 +115,9 @@ def _report(concept: Resource | None, ctx: Context) -> Report:
 
 def _categorised(level: Level, concept: Resource | None) -> Level:
     """The level within a chapter, whose code is a category of the results."""
-    if not concept or "extension" in concept:
+    if not concept or not concept.keys() & {"coding", "text"}:
         return level
-    category = {"coding": concept["coding"]} if "coding" in concept else {"text": concept["text"]}
+    category = {key: held for key, held in concept.items() if key != "text" or "coding" not in concept}
     return level if category in level.categories else level._replace(categories=(*level.categories, category))
 
 
@@ -129,7 +129,7 @@ def _processing(node: Node, ctx: Context, lab: Laboratory) -> list[Reference]:
     concept = values.concept(node.one("code"))
     if concept:
         level = _categorised(level, concept)
-    status = values.code(node.one("statusCode"))
+    status = node.formal("statusCode", *STATUSES)
     report.statuses.append(STATUSES.get(status or "", "unknown"))
     resource = report.resource
     identifiers = actors.identifiers(node)

@@ -85,7 +85,7 @@ def _collection(node: Node, ctx: Context) -> Resource:
 def _reception(node: Node, resource: Resource, ctx: Context) -> str | None:
     """When the specimen came to the laboratory; comments on the way go to `note`."""
     received = None
-    values.code(node.one("statusCode"))
+    node.formal("statusCode", "completed")
     for relation in node.all("entryRelationship"):
         act = relation.one("act")
         if act is None:
@@ -97,8 +97,8 @@ def _reception(node: Node, resource: Resource, ctx: Context) -> str | None:
         )
         if is_reception:
             received = received or values.date_time(act.one("effectiveTime"))
-            values.coding(code)
-            values.code(act.one("statusCode"))
+            act.formal("code", "SPRECEIVE")
+            act.formal("statusCode", "completed")
         elif note := comment(act, ctx):
             relation.get("typeCode")
             relation.get("inversionInd")

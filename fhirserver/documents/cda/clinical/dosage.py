@@ -36,7 +36,7 @@ def _step(node: Node, number: int, ctx: Context) -> Resource:
     """A subordinate administration: a dose of a taper, of alternating days, under a condition."""
     node.templates  # noqa: B018 read
     node.get("moodCode")
-    links.complete(node)
+    node.formal("statusCode", "completed")
     made = _dosage(node, timing(node), ctx)
     inner = links.related(node, ctx)
     if inner.instructions:

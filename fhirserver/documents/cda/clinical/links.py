@@ -129,13 +129,6 @@ def status(node: Node, table: Mapping[str, str], default: str) -> str:
     return table[said or ""]
 
 
-def complete(node: Node) -> None:
-    """Count a statusCode as read where a statement can only be complete."""
-    for each in node.all("statusCode"):
-        if each.attributes.get("code") == "completed":
-            each.told()
-
-
 def mood(node: Node) -> str:
     """`moodCode`: EVN for what happened."""
     return node.get("moodCode") or "EVN"
@@ -199,10 +192,8 @@ def _instruction(node: Node) -> str | None:
 def _formal(node: Node) -> None:
     """Count as read what such a statement repeats of its template."""
     node.templates  # noqa: B018 read
-    code = node.one("code")
-    if code is not None and code.attributes.get("code") in FORMAL:
-        code.told()
-    complete(node)
+    node.formal("code", *FORMAL)
+    node.formal("statusCode", "completed")
     node.get("moodCode")
     text = node.one("text")
     if text is not None and text.one("reference") is not None:

@@ -138,7 +138,7 @@ def _dispense(resource: Resource, found: links.Related, repeats: Node | None, ct
             _supply(each, resource, request, ctx)
         elif each.name == "act":
             each.get("moodCode")
-            links.complete(each)
+            each.formal("statusCode", "completed")
             if code := values.concept(each.one("code")):
                 resource["substitution"] = {"allowedCodeableConcept": code}
     if request:

@@ -280,9 +280,7 @@ def _graded(reactions: list[Resource], found: links.Related) -> None:
 def _reaction(node: Node, ctx: Context) -> Resource:
     """A manifestation, with how severe it was and when."""
     node.templates  # noqa: B018 read
-    kind = node.one("code")
-    if kind is not None and kind.attributes.get("code") in SORTS:
-        kind.told()
+    node.formal("code", *SORTS)
     links.status(node, {"completed": "", "active": ""}, "")
     value = node.one("value")
     manifestation = values.concept(value) or (_text(value) if value is not None else None)
