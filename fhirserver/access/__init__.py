@@ -2,6 +2,7 @@
 
 from fhirserver.access.acl import acl, author_references
 from fhirserver.access.compile import Compiled, Part, compiled, compose, part, predicate, reach, settled
+from fhirserver.access.consent import Departments
 from fhirserver.access.policy import Policy, build, problems
 from fhirserver.access.requester import Access, Delegate, Requester
 from fhirserver.access.rules import DOCUMENT, UNDERIVED, feeding
@@ -17,6 +18,7 @@ __all__ = [
     "Compiled",
     "Decision",
     "Delegate",
+    "Departments",
     "Part",
     "Policy",
     "Requester",

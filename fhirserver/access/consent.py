@@ -68,11 +68,20 @@ class Actor(NamedTuple):
         return list(self.keys)
 
 
+class Departments(NamedTuple):
+    """Keys of the departments of an establishment, by its key: `declared` by it or by the operator; `claimed`: by
+    themselves, which counts for a deny alone."""
+
+    declared: dict[str, list[str]]
+    claimed: dict[str, list[str]]
+
+
 class Reading:
     """What a Consent is read with: identifiers of local actors, care teams and named resources by reference.
 
-    `known` are keys that actors had when the policy was last built: a deny holds on to them. Fills `found` with the
-    keys of now, `refs` with every reference that the outcome depends on, `issues` with what is not understood.
+    `departments` are meant where their establishment is. `known` are keys that actors had when the policy was last
+    built: a deny holds on to them. Fills `found` with the keys of now, `refs` with every reference that the outcome
+    depends on, `issues` with what is not understood.
     """
 
     def __init__(
@@ -81,12 +90,19 @@ class Reading:
         teams: Mapping[str, Mapping[str, Any]],
         resources: Mapping[str, Mapping[str, Any]],
         known: Mapping[str, list[str]],
+        departments: Departments | None = None,
     ) -> None:
+        self.departments = departments or Departments({}, {})
         self.identifiers, self.teams, self.resources, self.known = identifiers, teams, resources, known
         self.contained: Mapping[str, Mapping[str, Any]] = {}
         self.found: dict[str, list[str]] = {}
         self.refs: set[str] = set()
         self.issues: list[Issue] = []
+
+    def whole(self, found: tuple[str, ...]) -> tuple[str, ...]:
+        """The keys with those of the departments."""
+        parts = [part for key in found for part in self.departments.declared.get(key, ())]
+        return tuple(dict.fromkeys([*found, *parts]))
 
     def doubt(self, at: str, text: str, code: str = "business-rule") -> bool:
         self.issues.append(Issue("error", code, text, (at,), rule="consent"))
@@ -230,7 +246,8 @@ def _actors(actors: list[Any], at: str, reading: Reading) -> Node:
             maybe.append(keys.EVERYONE)
         sure += [each.as_node() for each in found if each.active]
         persons = [key for each in found for key in each.person()]
-        maybe += persons + _held(reference, persons, reading)
+        claimed = [part for key in persons for part in reading.departments.claimed.get(key, ())]
+        maybe += persons + claimed + _held(reference, persons, reading)
     return {"sure": sure, "maybe": sorted(set(maybe))}
 
 
@@ -243,7 +260,7 @@ def _actor(reference: Any, reading: Reading) -> list[Actor]:
             return []
         if place[0] == "CareTeam" and (team := reading.teams.get("/".join(place))) is not None:
             return members(team, reading)
-    found = keys.of_reference(reference, reading.identifiers, reading.contained)
+    found = reading.whole(keys.of_reference(reference, reading.identifiers, reading.contained))
     return [Actor(found, moments.ALWAYS, active=True)] if found else []
 
 
@@ -271,7 +288,7 @@ def members(team: Mapping[str, Any], reading: Reading) -> list[Actor]:
                 if place[0] not in _NATIONAL:
                     continue
             if alternative := keys.of_reference(member, reading.identifiers, inner):
-                found.append(Actor(alternative, stay, active and stay.sure))
+                found.append(Actor(reading.whole(alternative), stay, active and stay.sure))
     return found
 
 

@@ -48,6 +48,12 @@ def of_identifier(identifier: Any) -> tuple[str, ...]:
     return ()
 
 
+def to_identifiers(key: str) -> tuple[str, ...]:
+    """`system|value` of the identifiers that an establishment key stands for."""
+    number = key.removeprefix("finess|")
+    return (f"{FINESS}|{number}", f"{IDNST}|1{number}") if number != key else ()
+
+
 def of_resource(resource: Mapping[str, Any]) -> tuple[str, ...]:
     """The keys that a Practitioner, Organization or PractitionerRole bears itself, its references left aside."""
     found = [key for identifier in _list(resource.get("identifier")) for key in of_identifier(identifier)]
@@ -124,6 +130,18 @@ def references(value: Any) -> Iterator[str]:
         if isinstance(each, dict):
             if (place := local(each.get("reference"))) is not None:
                 yield "/".join(place)
+            todo.extend(each.values())
+        elif isinstance(each, list):
+            todo.extend(each)
+
+
+def identified(value: Any) -> Iterator[str]:
+    """The keys of every national Identifier within a JSON value."""
+    todo = [value]
+    while todo:
+        each = todo.pop()
+        if isinstance(each, dict):
+            yield from of_identifier(each)
             todo.extend(each.values())
         elif isinstance(each, list):
             todo.extend(each)

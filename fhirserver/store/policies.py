@@ -12,6 +12,7 @@ the very next request of every worker.
 
 from __future__ import annotations
 
+from itertools import chain
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -27,6 +28,7 @@ from fhirserver.predicate import FALSE, all_of
 from fhirserver.store import bodies, locks, spaces
 from fhirserver.store.across import Across, Stamped, holds
 from fhirserver.store.actors import BATCH, POLICIES, SHARDS, Actors, shard
+from fhirserver.store.departments import departments
 from fhirserver.store.envelope import unpacked
 from fhirserver.store.errors import WRITE_CONFLICT
 from fhirserver.store.kept import Kept
@@ -99,15 +101,20 @@ class Policies:
         """What the rules let him see, whatever his scopes reach."""
         if (certain := settled(access, resource_type)) is not None:
             return certain
-        who, represented = access.requester, None
-        if who.kind in ("patient", "representative") and who.patient is not None:
-            represented = next(iter(self.load([who.patient], session)), None)
-        if who.kind in ("patient", "representative") and scopes.levels(who, resource_type, "rs") == {"patient"}:
-            return compose(access, resource_type, (), represented, patients).predicate
-        if patients is None:
+        who = access.requester
+        own = who.patient if who.kind in ("patient", "representative") else None
+        alone = own is not None and scopes.levels(who, resource_type, "rs") == {"patient"}
+        asked = frozenset() if alone or patients is None else patients
+        wanted = asked if own is None else asked | {own}
+        found = self._loaded(self._stamps(_among(wanted), session), session) if wanted else {}
+        represented = found[own][1] if own in found else None
+        if patients is None and not alone:
             return self._across.predicate(access, resource_type, represented, session)
-        found = self._loaded(self._stamps(_among(patients), session), session)
-        parts = [(each, self._part(access, resource_type, policy, stamp)) for each, (stamp, policy) in found.items()]
+        parts = [
+            (each, self._part(access, resource_type, policy, stamp))
+            for each, (stamp, policy) in found.items()
+            if each in asked
+        ]
         return compose(access, resource_type, parts, represented, patients).predicate
 
     def load(self, patients: Iterable[str], session: ClientSession | None = None) -> list[Policy]:
@@ -157,6 +164,9 @@ class Policies:
         wanted = set(actor_keys.references([resource, *consents.values(), *teams.values()]))
         identifiers, hops = self._resolve(wanted, session)
         related = self._related(consents.values(), session)
+        told = [*consents.values(), *teams.values()]
+        known = {*chain(*identifiers.values()), *actor_keys.identified(told)}
+        parts, depends = departments(self._database, {*wanted, *chain(*hops.values())}, known, session)
         built = build(
             patient,
             resource,
@@ -166,10 +176,13 @@ class Policies:
             resources=related,
             previous=previous,
             space=spaces.of(self._database, patient, session),
+            departments=parts,
         )
-        built["refs"] = sorted({*built["refs"], *(hop for name in built["refs"] for hop in hops.get(name, ()))})
+        through = {hop for name in built["refs"] for hop in hops.get(name, ())}
+        built["refs"] = sorted({*built["refs"], *through, *depends})
         built["derived"] = sorted({*(previous or {}).get("derived", ()), *derived})
-        links = [(name, shard(patient)) for name in built["refs"] if name.partition("/")[0] in WATCHED]
+        watched = [name for name in built["refs"] if name.partition("/")[0] in WATCHED or name in depends]
+        links = [(name, shard(patient)) for name in watched]
         self._touch(links, session)
         if previous is not None and {**previous, **built} == previous:
             return set()

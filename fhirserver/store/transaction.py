@@ -16,6 +16,7 @@ from fhirserver.access import DOCUMENT
 from fhirserver.errors import Conflict, NotFound, PreconditionFailed
 from fhirserver.store import bodies, claims, jobs, locks, spaces
 from fhirserver.store.definitions import Registry
+from fhirserver.store.departments import concerned
 from fhirserver.store.derived import Derived
 from fhirserver.store.envelope import (
     Stored,
@@ -347,6 +348,7 @@ class Transaction:
                 self._patients.add(envelope["pat"])
         if type_ in WATCHED:
             self._references.add(f"{type_}/{envelope['_id']}")
+            self._references.update(concerned(envelope["t"]) if type_ == "Organization" else ())
             self._actors.clear()
 
     def _remember(self, type_: str, envelope: Row) -> None:

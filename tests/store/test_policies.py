@@ -262,3 +262,78 @@ def test_a_read_in_the_transaction_of_a_consent_obeys_it(house: House) -> None:
 
     assert house.store.transact(OPERATOR, work) == (True, False)
     assert not house.sees(physician(), "o-p")
+
+
+CLINIC, WARD, BED = "750000007", "750000008", "750000009"
+OF_CLINIC = Requester("system", "clinic", organization=CLINIC, client="c", scopes=("system/*.cruds",))
+OF_WARD = Requester("system", "ward", organization=WARD, client="w", scopes=("system/*.cruds",))
+OF_BED = Requester("system", "bed", organization=BED, client="b", scopes=("system/*.cruds",))
+
+
+def establishment(id_: str, number: str | None, part_of: str | None = None) -> dict[str, Any]:
+    identifier = [{"system": FINESS, "value": number}] if number else []
+    above = {"partOf": {"reference": f"Organization/{part_of}"}} if part_of else {}
+    return {"resourceType": "Organization", "id": id_, "identifier": identifier, **above}
+
+
+def test_departments_follow_their_establishment_for_permits_and_denies(house: House) -> None:
+    house.put(establishment("clinic", CLINIC))
+    house.put(consent("c", "p", "permit", "Organization/clinic"))
+    people = [physician(BOB, number) for number in (CLINIC, WARD, BED)]
+
+    def who() -> list[bool]:
+        return [house.sees(each, "o-p") for each in people]
+
+    assert who() == [True, False, False]
+    house.put(establishment("pole", None, "clinic"))
+    house.put(establishment("ward", WARD, "pole"))
+    assert who() == [True, True, False]
+    house.put(establishment("bed", BED, "ward"))
+    assert who() == [True, True, True]
+    house.put(establishment("ward", WARD, "bed"))
+    assert who() == [True, False, False]
+    house.put(establishment("ward", WARD, "clinic"))
+    assert who() == [True, True, True]
+    house.put(consent("d", "p", "deny", "Organization/clinic"))
+    assert who() == [False, False, False]
+    house.delete("Consent", "d")
+    house.put(establishment("clinic", CLINIC, "bed"))
+    assert who() == [True, True, True]
+    house.delete("Organization", "ward")
+    assert who() == [True, False, False]
+
+
+def test_a_department_is_found_by_number_and_declared_by_number(house: House) -> None:
+    named = consent("c", "p", "permit", None)
+    identifier = {"identifier": {"system": FINESS, "value": CLINIC}}
+    named["provision"]["actor"] = [{"role": {}, "reference": identifier}]
+    house.put(named)
+    assert not house.sees(physician(BOB, WARD), "o-p")
+    house.put(establishment("clinic", CLINIC))
+    ward = establishment("ward", WARD) | {"partOf": identifier}
+    house.put(ward)
+    assert house.sees(physician(BOB, WARD), "o-p")
+    house.put(establishment("clinic", None))
+    assert not house.sees(physician(BOB, WARD), "o-p")
+
+
+def test_who_declares_himself_a_department_gains_nothing_by_it_and_is_blocked_with_it(house: House) -> None:
+    house.put(establishment("clinic", CLINIC))
+    house.put(consent("c", "p", "permit", "Organization/clinic"))
+    house.put(team("t", "q", "Organization/hospital"))
+
+    def declare(who: Requester, resource: dict[str, Any]) -> None:
+        house.store.transact(Access.of(who, NOW), lambda tx: tx.create(resource, resource["id"]))
+
+    declare(OF_WARD, establishment("ward", WARD, "clinic"))
+    declare(OF_BED, establishment("forged", WARD, "hospital"))
+    assert not house.sees(physician(BOB, WARD), "o-p")
+    assert not house.sees(physician(BOB, WARD), "o-q")
+    house.put(consent("d", "p", "permit", None))
+    assert house.sees(physician(BOB, WARD), "o-p")
+    house.put(consent("e", "p", "deny", "Organization/clinic"))
+    assert not house.sees(physician(BOB, WARD), "o-p")
+    declare(OF_CLINIC, establishment("bed", BED, "clinic"))
+    house.delete("Consent", "e")
+    house.delete("Consent", "d")
+    assert [house.sees(physician(BOB, each), "o-p") for each in (CLINIC, WARD, BED)] == [True, False, True]
