@@ -48,7 +48,7 @@ _LISTS: Final[Mapping[str, str]] = {
 _SPANS: Final = ("colspan", "rowspan", "align", "valign", "scope", "span")
 _EMPTY: Final = frozenset({"br", "col"})
 _ROWS: Final = frozenset({"table", "thead", "tbody", "tfoot", "tr", "colgroup"})
-_SAFE: Final = ("http://", "https://", "mailto:", "#")
+_SAFE: Final = ("http://", "https://", "mailto:", "tel:", "#")
 _BREAKS: Final = frozenset({"paragraph", "list", "table", "item"})
 
 
@@ -91,7 +91,9 @@ def _styled(node: Node, tag: str, images: Mapping[str, str]) -> Iterator[str]:
     if tag in ("p", "span") and any(kid.name in _BREAKS for kid in node.kids):
         tag = "div"
     attributes = "".join(
-        f' {name}="{escape(value)}"' for name, value in node.attributes.items() if name in _SPANS and tag[0] == "t"
+        f' {name}="{escape(value)}"'
+        for name, value in node.attributes.items()
+        if name in _SPANS and tag[0] in "tc" and value.isalnum()
     )
     if tag in _EMPTY:
         yield f"<{tag}/>"
