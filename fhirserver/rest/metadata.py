@@ -14,6 +14,7 @@ from fhirserver.rest.patch import FORMATS
 from fhirserver.rest.search_compartment import COMPARTMENTS
 from fhirserver.search import includes
 from fhirserver.search.parameters import Catalogue
+from fhirserver.search.parse import WITHOUT_TERMS
 
 if TYPE_CHECKING:
     from fhirserver.rest.services import Services
@@ -87,6 +88,6 @@ def _resources(definitions: Definitions, conditional_delete: str) -> list[dict[s
 def _parameters(definitions: Definitions, catalogue: Catalogue, type: str) -> list[dict[str, Any]]:
     defined = definitions.search_parameters(type)
     return [
-        {"name": code, "definition": defined[code].url, "type": parameter.type}
-        for code, parameter in catalogue.of(type).offered.items()
+        {"name": code, "definition": defined[code].url, "type": defined[code].type}
+        for code in sorted({*catalogue.of(type).offered, *WITHOUT_TERMS} & defined.keys())
     ]

@@ -35,13 +35,15 @@ MOST_CRITERIA: Final = 50
 MOST_SEARCHES: Final = 100
 """Searches of other types that the chains of a search may lead to."""
 FILTER: Final = "_filter"
+WITHOUT_TERMS: Final = frozenset({FILTER, *words.FIELDS})
+"""Parameters of all types that are read by themselves."""
 LONGEST: Final = 20_000
 """Characters of all names and values together."""
 
 NOT_OFFERED: Final = {
     "_query": "named queries are not",
-    "_contained": "contained resources are found with what holds them",
-    "_containedType": "contained resources are found with what holds them",
+    "_contained": "what is contained has no search entries of its own, and is not found by itself",
+    "_containedType": "what is contained has no search entries of its own, and is not found by itself",
     "_type": "it is for searches over several types, GET [base]?_type=Observation,Condition",
     "_score": "scores are not",
 }
@@ -121,8 +123,10 @@ class _Reader:
             try:
                 if name == FILTER:
                     filtered.append(self._filtered(resource_type, value))
-                elif name.partition(":")[0] in words.FIELDS:
+                elif name in words.FIELDS:
                     found.append(_words(parameters, name, value))
+                elif (name, value) == ("_contained", "false"):
+                    continue
                 elif joins.is_join(name):
                     found.append(self._join(parameters, name, value))
                 else:
@@ -165,8 +169,6 @@ class _Reader:
 
 
 def _words(parameters: Parameters, name: str, value: str) -> Words:
-    if name not in words.FIELDS:
-        raise UnknownParameter(f"The parameter {name} is not offered: {name.partition(':')[0]} takes no modifier.")
     scoped = parameters.type == "Patient" or bool(parameters.compartment)
     return Words(name, words.asked(name, value), scoped)
 
@@ -234,11 +236,13 @@ def _criterion(parameters: Parameters, name: str, value: str) -> Criterion:
 
 
 def _unknown(parameters: Parameters, name: str, code: str) -> str:
+    if code in WITHOUT_TERMS:
+        return f"The parameter {name} is not offered: {code} takes no modifier."
     if code in NOT_OFFERED:
         return f"The parameter {name} is not offered: {NOT_OFFERED[code]}."
     if code in parameters.refused:
         return f"The parameter {name} is not offered: {parameters.refused[code]}."
-    names = sorted({*parameters.offered, *results.NAMES, *includes.NAMES, *words.FIELDS, FILTER})
+    names = sorted({*parameters.offered, *results.NAMES, *includes.NAMES, *WITHOUT_TERMS})
     near = get_close_matches(code, names, n=3)
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
     return f"{parameters.type} has no search parameter {name!r}.{hint} It has {', '.join(names)}."

@@ -34,6 +34,14 @@ ASKED = [
     "Patient/p1/Observation?code=718-7",
     "Patient/p1/Observation?performer:Practitioner.family=aubry&_include=Observation:performer",
     "Patient?_list=l",
+    "Observation?patient=p1&_filter=code eq 718-7 or date gt 2020",
+    "Observation?patient=p1&_filter=performer:Practitioner.family eq aubry or not (derived-from:Observation.code eq x)",
+    "Observation?_filter=patient eq p1 and code eq 718-7",
+    "Observation?patient=p1&_content=final",
+    "Observation?patient=p1&code:in=http://hl7.org/fhir/ValueSet/ucum-units",
+    "?_type=Observation,Encounter&patient=p1&_sort=date",
+    "Patient/p1/*?_type=Observation,Condition&code=718-7",
+    "CarePlan?patient=p1&instantiates-canonical:ActivityDefinition.title=x",
 ]
 
 
@@ -79,8 +87,17 @@ def watched(applications: Callable[..., Any]) -> Iterator[Watched]:
                 "status": "finished",
                 "class": {"code": "AMB"},
             }
+            plan = {
+                "resourceType": "CarePlan",
+                "status": "active",
+                "intent": "plan",
+                "instantiatesCanonical": ["http://a.org/x"],
+            }
+            operator.store(plan | {"id": f"cp{number}", "subject": reference(f"Patient/{p}")})
             diagnosis = [{"condition": reference(f"Condition/c{number}")}]
             operator.store(encounter | {"subject": reference(f"Patient/{p}"), "diagnosis": diagnosis})
+        activity = {"resourceType": "ActivityDefinition", "id": "x", "status": "active", "url": "http://a.org/x"}
+        operator.store(activity | {"title": "x"})
         entry = [{"item": reference("Patient/p1")}]
         operator.store({"resourceType": "List", "id": "l", "status": "current", "mode": "working", "entry": entry})
         yield Watched(application, pipelines)

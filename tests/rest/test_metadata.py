@@ -87,6 +87,11 @@ def test_every_listed_search_parameter_is_understood_and_sortable_or_says_so(
         assert "has no search parameter" not in answer.content.decode()
 
 
+def test_text_and_filter_searches_are_listed(statement: dict[str, Any]) -> None:
+    for each in statement["rest"][0]["resource"]:
+        assert {"_filter", "_content"} <= {parameter["name"] for parameter in each["searchParam"]}
+
+
 def test_the_smart_configuration_promises_no_endpoint_that_is_not_there(application: Application) -> None:
     answer = application.nobody().get(".well-known/smart-configuration")
     assert answer.status == 200
