@@ -1,34 +1,19 @@
 from __future__ import annotations
 
 import os
-import re
-import subprocess
 import sys
 from pathlib import Path
 
+from tests.docs import pages
 from tests.serving import serve
 
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def _blocks(language: str) -> list[str]:
-    text = (ROOT / "docs" / "terminology.md").read_text(encoding="utf-8")
-    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+PAGE = "docs/terminology.md"
 
 
 def test_the_commands_of_the_page_about_terminology_hold(tmp_path: Path) -> None:
-    (script,) = _blocks("sh terminology")
     with serve(tmp_path / "data", environ={"FHIRSERVER_PROFILES": "core"}) as running:
-        done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", script],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-            env={**os.environ, "BASE": running.base, "TOKEN": running.token("--operator")},
-        )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.splitlines() == [
+        said = pages.printed(pages.block(PAGE, "sh terminology"), running)
+    assert said == [
         '"total":1',
         '"valueBoolean":false',
         '"valueString":"mg/dL"',
@@ -40,21 +25,11 @@ def test_the_commands_of_the_page_about_terminology_hold(tmp_path: Path) -> None
 
 
 def test_the_commands_about_releases_hold(tmp_path: Path) -> None:
-    (script,) = _blocks("sh releases")
     data = tmp_path / "data"
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     with serve(data, environ={"FHIRSERVER_PROFILES": "core"}) as running:
-        told = {"BASE": running.base, "TOKEN": running.token("--operator"), "DATA": str(data)}
-        done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", script],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-            cwd=tmp_path,
-            env={**os.environ, **told, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
-        )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.splitlines() == [
+        said = pages.printed(pages.block(PAGE, "sh releases"), running, tmp_path, DATA=str(data), PATH=path)
+    assert said == [
         "added ccam 1: 2 concepts",
         "ccam 1: 2 concepts",
         "Brossage d’écailles",
@@ -64,5 +39,4 @@ def test_the_commands_about_releases_hold(tmp_path: Path) -> None:
 
 
 def test_the_python_of_the_page_about_terminology_holds() -> None:
-    (script,) = _blocks("python")
-    exec(compile(script, "docs/terminology.md", "exec"), {})
+    exec(compile(pages.block(PAGE, "python"), "docs/terminology.md", "exec"), {})
