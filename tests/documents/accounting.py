@@ -34,7 +34,8 @@ def lost(data: bytes, conversion: Conversion) -> list[str]:
     blob = "\n".join(words)
     left = {each.xpath for each in conversion.left}
     found = []
-    for node, part, text in _statements(read(data).tree.root, left, within=False):
+    body = read(data).tree.root.at("component/structuredBody")
+    for node, part, text in _statements(body, left, within=False) if body is not None else ():
         if not _said(text, words, blob):
             found.append(f"{node.xpath}/{part} = {text}")
     return found

@@ -103,8 +103,8 @@ def _single(node: Node) -> list[dict[str, Any]]:
     if node.kids:
         found.update(_parts([(kid, frozenset()) for kid in node.kids]))
     loose = node.attributes.get("nullFlavor") is None and node.text
-    if loose and not any(name in found for name in ("family", "given")):
-        found["text"] = " ".join(loose.split())
+    if loose:
+        found["text"] = " ".join("".join(node._pieces()).split())
     return [found] if found.keys() - {"use"} else []
 
 

@@ -174,7 +174,7 @@ def _recurring(repeat: dict[str, Any], node: Node) -> None:
     if length is None or "period" in repeat:
         return
     value, unit = _amount(length)
-    if value is None or unit not in UNITS:
+    if value is None or value < 0 or unit not in UNITS:
         return
     length.get("value")
     length.get("unit")
