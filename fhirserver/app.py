@@ -42,6 +42,7 @@ def create_services(settings: Settings) -> Services:
         index=in_force.index,
         operation=settings.query_seconds,
         lease=settings.job_lease,
+        plain_labels=settings.consent_labels == "tags",
     )
     in_force.bind(store)
     issuer = settings.issuer or DEVELOPMENT_ISSUER

@@ -26,6 +26,7 @@ CHOICES: Final = {
     "profiles": ("french", "core"),
     "environment": ("development", "production"),
     "conditional_delete": ("single", "multiple"),
+    "consent_labels": ("ladder", "tags"),
     "ins_production": ("auto", "on", "off"),
 }
 
@@ -67,6 +68,9 @@ class Settings:
     referential_integrity: bool = _setting(False, "refuse references to resources that are not here")
     conditional_delete: str = _setting(
         "single", "`single`: criteria that several resources match delete none; `multiple`: they delete all"
+    )
+    consent_labels: str = _setting(
+        "ladder", "confidentiality in Consents: `ladder`, or plain `tags` (IHE PCF); from a record's next change on"
     )
     clock: str = _setting(
         "", "for tests: `2026-01-31T12:00:00Z` stands still, `+P3D` or `-PT1H` shifts; not in production"

@@ -5,6 +5,7 @@ by      actor keys of who deposited it
 labels  `system|code` and bare codes of its security labels
 conf    confidentiality, 0 (U) to 5 (V); 3 (N) if it says nothing
 type    codes of its document type, when there is one
+purposes  codes of the purposes of use that its labels name, when they name any
 at      when it was deposited
 """
 
@@ -29,6 +30,7 @@ CONFIDENTIALITY: Final = (
     "2.16.840.1.113883.5.25",
     "https://mos.esante.gouv.fr/NOS/TRE_A08-HL7Confidentiality/FHIR/TRE-A08-HL7Confidentiality",
 )
+PURPOSE_SYSTEMS: Final = ("http://terminology.hl7.org/CodeSystem/v3-ActReason", "urn:oid:2.16.840.1.113883.5.8")
 MASKED: Final = ("MASQUE_PS", "MASQUE_PSOCIAL", "MASQUE_PT")
 HIDDEN_FROM_PATIENT: Final = "INVISIBLE_PATIENT"
 HIDDEN_FROM_REPRESENTATIVES: Final = "INVISIBLE_REPRESENTANTS_LEGAUX"
@@ -73,7 +75,8 @@ def acl(
         "conf": rank,
         "at": previous["at"] if previous else now,
     }
-    return found | ({"type": sorted(types)} if types else {})
+    purposes = {code for system, code in _labelled(resource) if system in PURPOSE_SYSTEMS}
+    return found | ({"type": sorted(types)} if types else {}) | ({"purposes": sorted(purposes)} if purposes else {})
 
 
 def security(resource: Mapping[str, Any]) -> list[Any]:

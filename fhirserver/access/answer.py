@@ -151,7 +151,7 @@ def _resource(node: Node, asked: Question) -> tuple[Predicate, Predicate]:
     """Of which resources of the type the provision surely, and of which it possibly, speaks."""
     pairs = [
         _classes(node["classes"], asked.type),
-        _labels(node["labels"], node["type"]),
+        _labels(node["labels"], node["type"], plain=node.get("plain", False)),
         _codes(node["codes"], asked.type),
         _data(node["data"], asked.type),
         _span(node["span"], asked.type),
@@ -171,14 +171,17 @@ def _classes(classes: Node | None, type_: str) -> tuple[Predicate, Predicate]:
     return hit, TRUE if classes["doubt"] else hit
 
 
-def _labels(labels: list[list[Any]] | None, type_: str | None) -> tuple[Predicate, Predicate]:
-    """On the ladder a permit covers its label and what is lower, a deny its label and what is higher."""
+def _labels(labels: list[list[Any]] | None, type_: str | None, *, plain: bool) -> tuple[Predicate, Predicate]:
+    """On the ladder a permit covers its label and lower ones, a deny its label and higher ones; `plain`: just it."""
     if labels is None:
         return TRUE, TRUE
     lower: list[Predicate] = []
     higher: list[Predicate] = []
     for system, code in labels:
-        if code in RANKS and (system is None or system in CONFIDENTIALITY):
+        if plain and code in RANKS and (system is None or system in CONFIDENTIALITY):
+            lower.append(Eq("acl.conf", RANKS[code]))
+            higher.append(Eq("acl.conf", RANKS[code]))
+        elif code in RANKS and (system is None or system in CONFIDENTIALITY):
             lower.append(Cmp("acl.conf", "$lte", RANKS[code]))
             higher.append(negate(Cmp("acl.conf", "$lt", RANKS[code])))
         else:

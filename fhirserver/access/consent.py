@@ -8,7 +8,8 @@ A node says what one provision states, `None` where it states nothing:
     maybe     keys: whoever bears one may be meant
     purposes, actions       {codes, doubt}
     classes   {types, documents, doubt}
-    codes     [[system, code], …]      labels    [[system, code], …]
+    codes     [[system, code], …]      plain     True where labels of confidentiality are plain tags, without a ladder
+    labels    [[system, code], …]
     data      [{meaning, type, id, keys, targets}, …] (keys: who authored; targets: what the named resource refers to)
     span      {start, end, sure}: microseconds since 1970
     doubt     True where something in the provision is not understood
@@ -22,7 +23,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fhirserver.access import keys, moments, tables
-from fhirserver.access.acl import CONFIDENTIALITY, RANKS
+from fhirserver.access.acl import CONFIDENTIALITY, PURPOSE_SYSTEMS, RANKS
 from fhirserver.outcome import Issue
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ AROUND: Final = frozenset({"Encounter", "EpisodeOfCare", "CarePlan"})
 _ACTORS: Final = frozenset({"Practitioner", "PractitionerRole", "Organization", "CareTeam", "Patient", "RelatedPerson"})
 _NATIONAL: Final = frozenset({"Practitioner", "PractitionerRole", "Organization"})
 _MEANINGS: Final = frozenset({"instance", "related", "dependents", "authoredby"})
-_REASONS: Final = ("http://terminology.hl7.org/CodeSystem/v3-ActReason", "urn:oid:2.16.840.1.113883.5.8", None)
+_REASONS: Final = (*PURPOSE_SYSTEMS, None)
 _TYPES: Final = ("http://hl7.org/fhir/resource-types", "http://hl7.org/fhir/fhir-types")
 _NOT_DOCUMENTS: Final = ("urn:ietf:bcp:13", "urn:ietf:rfc:3986", "http://terminology.hl7.org/CodeSystem/consentclass")
 _ACTION: Final = "http://terminology.hl7.org/CodeSystem/consentaction"
@@ -81,7 +82,7 @@ class Reading:
 
     `departments` are meant where their establishment is. `known` are keys that actors had when the policy was last
     built: a deny holds on to them. Fills `found` with the keys of now, `refs` with every reference that the outcome
-    depends on, `issues` with what is not understood.
+    depends on, `issues` with what is not understood. `plain`: labels of confidentiality are plain tags.
     """
 
     def __init__(
@@ -91,7 +92,10 @@ class Reading:
         resources: Mapping[str, Mapping[str, Any]],
         known: Mapping[str, list[str]],
         departments: Departments | None = None,
+        *,
+        plain: bool = False,
     ) -> None:
+        self.plain = plain
         self.departments = departments or Departments({}, {})
         self.identifiers, self.teams, self.resources, self.known = identifiers, teams, resources, known
         self.contained: Mapping[str, Mapping[str, Any]] = {}
@@ -337,6 +341,7 @@ def _instance_codes(node: Node, concepts: list[Any], at: str, reading: Reading) 
 def _labels(node: Node, labels: list[Any], at: str, reading: Reading) -> None:
     pairs = [(each.get("system"), each.get("code")) if isinstance(each, dict) else (None, None) for each in labels]
     node["labels"] = [[system, code] for system, code in pairs if isinstance(code, str)]
+    node |= {"plain": True} if reading.plain else {}
     known = all(isinstance(code, str) and (system not in CONFIDENTIALITY or code in RANKS) for system, code in pairs)
     if not known or not pairs:
         node["doubt"] = reading.doubt(at, "A label that is none, or an unknown confidentiality.", "code-invalid")

@@ -74,16 +74,18 @@ def build(
     previous: Mapping[str, Any] | None = None,
     space: Mapping[str, Any] | None = None,
     departments: Departments | None = None,
+    plain: bool = False,
 ) -> dict[str, Any]:
     """The policy document, without its epoch. Never raises for what a resource says.
 
     `identifiers` gives national keys by local reference, `resources` what a Consent's `data` refers to (by reference),
     `previous` the document before: a deny keeps hold of the keys that its actor had. `space`: the record that is kept
-    of the person's space; `departments` those of the establishments. Without a Patient: closed.
+    of the person's space; `departments` those of the establishments; `plain`: Consents read
+    labels of confidentiality as plain tags. Without a Patient: closed.
     """
     teams = {f"CareTeam/{team['id']}": team for team in care_teams if isinstance(team.get("id"), str)}
     known = {name: list(found) for name, found in (previous or {}).get("known", ())}
-    reading = Reading(identifiers, teams, resources or {}, known, departments)
+    reading = Reading(identifiers, teams, resources or {}, known, departments, plain=plain)
     team = [actor for each in teams.values() if _is_of(each, patient_id) for actor in members(each, reading)]
     rules: list[dict[str, Any]] = []
     for consent in sorted(consents, key=lambda each: str(each.get("id"))):

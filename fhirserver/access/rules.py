@@ -177,6 +177,12 @@ def normal(case: Case) -> Predicate:
     return Cmp("acl.conf", "$lte", NORMAL)
 
 
+def purpose(case: Case) -> Predicate:
+    """A label may say for what the data is: of several, one that the request's purpose is or specialises."""
+    codes = tables.purpose(case.access.requester.purpose).codes
+    return any_of((negate(Exists("acl.purposes")), In("acl.purposes", tuple(sorted(codes)))))
+
+
 def open_to_family(case: Case) -> Predicate:
     return negate(In("acl.labels", (HIDDEN_FROM_PATIENT, HIDDEN_FROM_REPRESENTATIVES)))
 
@@ -186,16 +192,18 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("prohibited", "hard", "For this purpose nobody may read the record, even with consent.", prohibited),
     Rule("blocked", "hard", "The person denies this requester by name, or the organisation he acts for.", blocked),
     Rule("own", "grant", "The requester or his organisation wrote or deposited it.", own),
-    Rule("traitant", "grant", "He is the médecin traitant.", traitant, ("record", "single")),
+    Rule("traitant", "grant", "He is the médecin traitant.", traitant, ("purpose", "record", "single")),
     Rule("team", "grant", "He is in the care team.", team,
-         ("record", "single", "unopposed", "matrix", "unmasked", "restricted")),
-    Rule("consent", "grant", "The person's Consent names him.", consent, ("record", "single", "matrix", "unmasked")),
+         ("purpose", "record", "single", "unopposed", "matrix", "unmasked", "restricted")),
+    Rule("consent", "grant", "The person's Consent names him.", consent,
+         ("purpose", "record", "single", "matrix", "unmasked")),
     Rule("agreement", "grant", "The person's Consent permits every professional.", agreement,
-         ("record", "single", "unopposed", "matrix", "unmasked")),
+         ("purpose", "record", "single", "unopposed", "matrix", "unmasked")),
     Rule("emergency", "grant", "It is an emergency that the person has not opposed.", emergency,
-         ("record", "single", "unopposed", "matrix", "unmasked", "restricted")),
+         ("purpose", "record", "single", "unopposed", "matrix", "unmasked", "restricted")),
     Rule("relative", "grant", "The person's Consent names this relative.", relative,
-         ("record", "single", "unmasked", "normal", "open-to-family")),
+         ("purpose", "record", "single", "unmasked", "normal", "open-to-family")),
+    Rule("purpose", "limit", "Its labels name no purpose, or this one.", purpose),
     Rule("record", "limit", "It is part of the record, not about it.", record),
     Rule("single", "limit", "It is about no other patient.", single),
     Rule("unopposed", "limit", "No Consent denies it to everyone.", unopposed),

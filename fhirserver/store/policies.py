@@ -69,11 +69,11 @@ class _Part(NamedTuple):
 class Policies:
     """The policies of one database, for one process: what the store asks who may see what.
 
-    `search` understands the search parts of scopes.
+    `search` understands the search parts of scopes; `plain`: Consents read labels of confidentiality as plain tags.
     """
 
-    def __init__(self, database: Database[Row], search: Search = scopes.unsearched) -> None:
-        self._database, self._search = database, search
+    def __init__(self, database: Database[Row], search: Search = scopes.unsearched, *, plain: bool = False) -> None:
+        self._database, self._search, self._plain = database, search, plain
         self._policies = database[POLICIES]
         self._links = database["links"]
         self._made = False
@@ -177,6 +177,7 @@ class Policies:
             previous=previous,
             space=spaces.of(self._database, patient, session),
             departments=parts,
+            plain=self._plain,
         )
         through = {hop for name in built["refs"] for hop in hops.get(name, ())}
         built["refs"] = sorted({*built["refs"], *through, *depends})

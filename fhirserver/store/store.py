@@ -73,6 +73,7 @@ class Store:
         index: Callable[[dict[str, Any]], Indexed] | None = None,
         acl: Callable[..., dict[str, Any]] | None = None,
         rules: Callable[[Database[dict[str, Any]]], Rules] | None = None,
+        plain_labels: bool = False,
         selection: float = connection.SELECTION_TIMEOUT,
         operation: float = connection.OPERATION_TIMEOUT,
         patience: float = PATIENCE,
@@ -84,7 +85,7 @@ class Store:
         self.writing = Writing()
         self.index = index or _default_index(definitions)
         self.acl = acl or _default_acl()
-        self.make_rules = rules or _default_rules(definitions)
+        self.make_rules = rules or _default_rules(definitions, plain_labels)
         self._lock = threading.Lock()
         self._process: _Process | None = None
         try:
@@ -260,8 +261,8 @@ def _default_acl() -> Callable[..., dict[str, Any]]:
     return acl
 
 
-def _default_rules(definitions: Definitions) -> Callable[[Database[dict[str, Any]]], Rules]:
+def _default_rules(definitions: Definitions, plain: bool) -> Callable[[Database[dict[str, Any]]], Rules]:
     from fhirserver.search.scoped import scoped
     from fhirserver.store.policies import Policies
 
-    return lambda database: Policies(database, scoped(definitions))
+    return lambda database: Policies(database, scoped(definitions), plain=plain)

@@ -100,7 +100,8 @@ def may_see(who: Person, deposit: Deposit, record: Record, now: datetime) -> boo
     if who.kind in ("practitioner", "system") and who.keys & (deposit.by | authors(deposit.resource, record)):
         return True
     if who.kind == "patient":
-        return family_sees(deposit, said)
+        meant_for = labels(deposit.resource) & KNOWN_PURPOSES
+        return family_sees(deposit, said) and (not meant_for or bool(meant_for & purposes(who.purpose)))
     if who.kind != "practitioner" or deposit.resource["resourceType"] in ("Consent", "AuditEvent"):
         return False
     return professional_sees(who, deposit, record, now, said)
@@ -150,6 +151,9 @@ def professional_sees(who: Person, deposit: Deposit, record: Record, now: dateti
     general = {
         key for each in record.patient.get("generalPractitioner", []) for key in resolve(each["reference"], record)
     }
+    meant_for = labels(deposit.resource) & KNOWN_PURPOSES
+    if meant_for and not meant_for & purposes(who.purpose):
+        return False
     if care and who.keys & {key for key in general if key.startswith("rpps|")}:
         return True
     if who.purpose == "RECORDMGT":

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from fhirserver.access import Access, Policy, Requester, acl, build, predicate, problems
+from fhirserver.access.answer import answer, question
 from fhirserver.predicate import TRUE, matches
 from fhirserver.search import Indexer
 from fhirserver.spec import Definitions
@@ -266,6 +267,29 @@ def test_a_deny_covers_its_label_and_what_is_higher() -> None:
         False,
         True,
     ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "label", "ladder", "tags"),
+    [
+        ("permit", "R", {"L", "N", "R"}, {"R"}),
+        ("permit", "N", {"L", "N"}, {"N"}),
+        ("deny", "R", {"R", "V"}, {"R"}),
+        ("deny", "N", {"N", "R", "V"}, {"N"}),
+    ],
+)
+def test_labels_are_steps_of_a_ladder_or_by_the_setting_plain_tags(
+    kind: str, label: str, ladder: set[str], tags: set[str]
+) -> None:
+    said = consent(
+        {"type": kind, "actor": actors("Practitioner/alice"), "securityLabel": [{"system": CONF, "code": label}]}
+    )
+    for plain, covered in ((False, ladder), (True, tags)):
+        document = build("p", {"resourceType": "Patient", "id": "p"}, [said], [], NUMBERS, plain=plain)
+        compiled = answer(Policy.of(document).roots, question(Access.of(physician(), NOW), "Observation"))
+        told = compiled.permit_named if kind == "permit" else compiled.deny_named
+        rows = {each: {"acl": acl(observation("1", each), physician(), NOW)} for each in ("L", "N", "R", "V")}
+        assert {each for each, row in rows.items() if matches(told, row)} == covered
 
 
 def test_restricted_for_a_focused_recipient() -> None:

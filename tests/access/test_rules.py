@@ -306,6 +306,20 @@ def test_the_regulating_physician_reads_unless_opposed() -> None:
     assert not sees(with_purpose(ALICE_HERE, "BTG"), envelope(), policy(opposed, teams=()))
 
 
+# purpose labels
+
+
+def test_what_is_labelled_for_a_purpose_is_for_that_and_what_it_generalises() -> None:
+    treatment, glass = envelope("Observation", "TREAT"), envelope("Observation", "BTG")
+    urgent = with_purpose(ALICE_HERE, "BTG")
+    assert [sees(ALICE_HERE, row, policy(**TRAITANT)) for row in (treatment, glass)] == [True, False]
+    assert [sees(urgent, row, policy(**TRAITANT)) for row in (treatment, glass)] == [True, True]
+    both = envelope("Observation", "BTG", "COC", by=(f"rpps|{BOB}",))
+    assert [sees(who, both, policy()) for who in (ALICE_HERE, with_purpose(ALICE_HERE, "COC"))] == [False, True]
+    assert sees(BOB_HERE, both, policy())
+    assert sees(HOLDER, glass, policy())
+
+
 # staff
 
 

@@ -49,6 +49,9 @@ LABELS = [
     "ETHUD",
     "MASQUE_PS",
     "INVISIBLE_PATIENT",
+    "TREAT",
+    "BTG",
+    "HRESCH",
     "INVISIBLE_REPRESENTANTS_LEGAUX",
 ]
 CONSENT_LABELS = ["L", "N", "R", "V", "HIV", "SUD"]
@@ -64,11 +67,12 @@ SPACES = [
 ]
 TYPES = ["Observation", "DocumentReference", "Encounter", "Condition"]
 ACT = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
+REASON = "http://terminology.hl7.org/CodeSystem/v3-ActReason"
 CONF = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
 
 
 def coding(code: str) -> dict[str, str]:
-    system = CONF if code in naive.LADDER else ACT
+    system = CONF if code in naive.LADDER else REASON if code in naive.KNOWN_PURPOSES else ACT
     return {"system": system, "code": code}
 
 
