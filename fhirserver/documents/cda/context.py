@@ -53,6 +53,8 @@ class Scope(NamedTuple):
     encounter: Reference | None = None
     section: dict[str, Any] | None = None
     """The code of the innermost section, a CodeableConcept."""
+    label: dict[str, Any] | None = None
+    """The confidentiality of the section, a Coding: whatever is derived within bears it."""
 
 
 class Context:
@@ -102,6 +104,8 @@ class Context:
         self.entries.append(Entry(full_url, role, resource))
         self._held[full_url] = resource
         if role == "derived":
+            if self.scope.label:
+                resource["meta"] = {"security": [self.scope.label]}
             said = (tuple(each["reference"] for each in self.scope.authors), self.scope.time)
             self.derived.setdefault(said, []).append(full_url)
         return {"reference": full_url}
@@ -156,6 +160,8 @@ class Context:
         What no handler knows is left for the account; the references are those of the resources that stand for it.
         """
         handler: Handler | None = self._chosen(self.tables.entries, node)
+        if handler is None and node.parent is not None and node.parent.name == "entry":
+            handler = self._chosen(self.tables.entries, node.parent)
         if handler is None:
             for root, _ in node.templates:
                 self._unknown_template(root, node)

@@ -7,7 +7,7 @@ that France uses have the prefix of `PREFIXES`, others are in Clark notation.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -75,7 +75,7 @@ class Tree:
 
     def __init__(self, element: etree._Element) -> None:
         self.ids: dict[str, Node] = {}
-        self.root = _grow(element, None, self, {})
+        self.root = _grow(element, None, self, _Names())
 
 
 class Node:
@@ -278,28 +278,32 @@ def _states(node: Node, name: str) -> bool:
     return bool(value) and name not in SYNTAX and value not in FIXED.get(name, ())
 
 
-def _grow(element: etree._Element, parent: Node | None, tree: Tree, names: dict[str, str]) -> Node:
-    attributes = {_name(str(name), names): str(value).strip() for name, value in element.attrib.items()}
+def _grow(element: etree._Element, parent: Node | None, tree: Tree, names: _Names) -> Node:
+    attributes: dict[str, str] = {}
+    for key, value in element.items():
+        attributes[names[key]] = str(value).strip()
     text = element.text
-    node = Node(_name(str(element.tag), names), attributes, text if text and not text.isspace() else "", parent, tree)
+    node = Node(names[element.tag], attributes, text if text and not text.isspace() else "", parent, tree)
     if "ID" in attributes:
         tree.ids.setdefault(attributes["ID"], node)
-    for child in element:
-        kid = _grow(child, node, tree, names)
-        tail = child.tail
-        if tail and not tail.isspace():
-            kid.tail = tail
-        node.kids.append(kid)
-    if not node.kids and node._text:
+    if len(element):
+        kids = node.kids
+        for child in element:
+            kid = _grow(child, node, tree, names)
+            tail = child.tail
+            if tail and not tail.isspace():
+                kid.tail = tail
+            kids.append(kid)
+    elif node._text:
         node._text = node._text.strip()
     return node
 
 
-def _name(tag: str, names: dict[str, str]) -> str:
-    """The name of an element or attribute as handlers know it."""
-    known = names.get(tag)
-    if known is None:
+class _Names(dict[Any, str]):
+    """The names of elements and attributes as handlers know them, by those of the parser."""
+
+    def __missing__(self, tag: str) -> str:
         namespace, brace, local = tag[1:].partition("}") if tag[0] == "{" else ("", "", tag)
         prefix = PREFIXES.get(namespace) if brace else ""
-        known = names[tag] = tag if prefix is None else prefix + local
-    return known
+        known = self[tag] = tag if prefix is None else prefix + local
+        return known

@@ -30,10 +30,11 @@ def trace(root: Node, document: Reference, composition: Reference, parts: Parts,
             made["occurredDateTime"] = time
         made["agent"] = [_agent(each) for each in taken]
         ctx.add(made, "provenance", root)
+    written = parts.of("AUT")
+    whole = (tuple(each.who["reference"] for each in written), written[0].time if written else None)
     said: dict[tuple[tuple[str, ...], str | None], list[str]] = {}
-    for (authors, time), urls in ctx.derived.items():
-        known = (authors, time) if authors else (tuple(each["reference"] for each in parts.header.authors), time)
-        said.setdefault(known, []).extend(urls)
+    for key, urls in ctx.derived.items():
+        said.setdefault(key if key[0] else whole, []).extend(urls)
     for (authors, time), targets in said.items():
         made = _provenance([{"reference": url} for url in targets], parts)
         if time:

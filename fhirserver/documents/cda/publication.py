@@ -128,7 +128,7 @@ def _contained(parts: Parts, ctx: Context) -> tuple[list[Resource], dict[str, li
     contained = [{**{name: value for name, value in said.items() if name != "managingOrganization"}, "id": "patient"}]
     places: dict[str, Reference] = {}
     found: dict[str, list[Reference]] = {"AUT": [], "LA": []}
-    for each in parts.of("AUT", "LA"):
+    for each in (*parts.of("AUT"), *parts.of("LA")[:1]):
         url = each.who["reference"]
         if url == ctx.patient["reference"]:
             found[each.type].append({"reference": "#patient"})

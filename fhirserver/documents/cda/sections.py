@@ -35,6 +35,8 @@ def section(node: Node, ctx: Context, read: Entries | None = None) -> Section | 
     own = actors.scope(node, ctx)
     if "authors" in own:
         found["author"] = list(own["authors"])
+    if label := values.coding(node.one("confidentialityCode")):
+        own["label"] = label
     with ctx.within(**own, section=code):
         references = (read or entries)(node, ctx)
         inner = inner_sections(node, ctx)

@@ -126,6 +126,10 @@ def _function(code: str) -> Resource:
     return {"url": FUNCTION, "valueCodeableConcept": concept}
 
 
-def participants(node: Node) -> list[Node]:
-    """The participants of a statement that are none of those of `narrowed`."""
-    return [each for each in node.all("participant") if each.attributes.get("typeCode") not in _FUNCTIONS]
+def labelled(resource: Resource, ctx: Context) -> None:
+    """Gives a resource that several sections feed the label of the one at hand too."""
+    label = ctx.scope.label
+    if label:
+        held = resource.setdefault("meta", {}).setdefault("security", [])
+        if label not in held:
+            held.append(label)

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.documents.cda import actors, sections, values
 from fhirserver.documents.cda.biology.comments import is_comment
-from fhirserver.documents.cda.biology.laboratory import VALIDATED, Laboratory, Level, Report, laboratory, narrowed
+from fhirserver.documents.cda.biology.laboratory import (
+    VALIDATED,
+    Laboratory,
+    Level,
+    Report,
+    labelled,
+    laboratory,
+    narrowed,
+)
 from fhirserver.documents.cda.biology.media import pdf_copy
 from fhirserver.documents.cda.biology.results import collected, contents, observation, organizer, sampled
 
@@ -84,6 +92,7 @@ def _entries(node: Node, ctx: Context) -> list[Reference]:
             elif kid.name in ("observation", "organizer") and report is not None:
                 found = (observation if kid.name == "observation" else organizer)(kid, ctx)
                 _enlist(report.resource, "result", found)
+                labelled(report.resource, ctx)
                 report.statuses.append(_LOOSE.get(ctx.resource(found[0])["status"], "unknown"))
                 references += found
             elif kid.name != "templateId":
@@ -132,6 +141,7 @@ def _processing(node: Node, ctx: Context, lab: Laboratory) -> list[Reference]:
     status = node.formal("statusCode", *STATUSES)
     report.statuses.append(STATUSES.get(status or "", "unknown"))
     resource = report.resource
+    labelled(resource, ctx)
     identifiers = actors.identifiers(node)
     if identifiers:
         resource.setdefault("identifier", []).extend(each for each in identifiers)
@@ -170,7 +180,12 @@ def _closed(report: Report, node: Node, ctx: Context, lab: Laboratory) -> Refere
         resource["conclusion"] = "\n".join(report.comments)
     lab.reports.append(resource)
     _presented(resource, lab)
-    return ctx.add(resource, "derived", node)
+    meta = resource.pop("meta", None)
+    reference = ctx.add(resource, "derived", node)
+    for label in meta["security"] if meta else ():
+        with ctx.within(label=label):
+            labelled(resource, ctx)
+    return reference
 
 
 def _presented(resource: Resource, lab: Laboratory) -> None:

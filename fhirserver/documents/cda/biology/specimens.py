@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from fhirserver import jsontext
 from fhirserver.documents.cda import actors, values
 from fhirserver.documents.cda.biology.comments import comment
+from fhirserver.documents.cda.biology.laboratory import labelled
 
 if TYPE_CHECKING:
     from fhirserver.documents.cda.biology.laboratory import Laboratory
@@ -152,6 +153,8 @@ def _once(resource: Resource, node: Node, ctx: Context, lab: Laboratory) -> Refe
     known = lab.specimens.get(key)
     if known is None or not _completed(ctx.resource(known), resource):
         known = lab.specimens[key] = ctx.add(resource, "derived", node)
+    else:
+        labelled(ctx.resource(known), ctx)
     return known
 
 

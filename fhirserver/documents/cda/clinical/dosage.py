@@ -15,10 +15,14 @@ Resource = dict[str, Any]
 
 
 def timing(node: Node) -> Resource | None:
-    """The effectiveTimes of a statement as one Timing."""
-    times = node.all("effectiveTime")
-    for each in times:
+    """The effectiveTimes of a statement as one Timing; those that an expression (SXPR_TS) combines count each."""
+    times: list[Node] = []
+    for each in node.all("effectiveTime"):
         each.get("operator")
+        parts = each.all("comp")
+        for part in parts:
+            part.get("operator")
+        times += parts or [each]
     return values.timing(times)
 
 

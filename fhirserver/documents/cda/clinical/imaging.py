@@ -126,7 +126,7 @@ def of_header(root: Node, parts: Parts, ctx: Context) -> None:
             resource = {"resourceType": "ImagingStudy", "status": "unknown", "subject": ctx.patient}
             resource["identifier"] = [{"system": DICOM, "value": f"urn:oid:{uid}"} for uid in uids]
             ctx.add(resource, "derived", event)
-        named = {identifier["value"] for identifier in resource.setdefault("identifier", [])}
+        named = {identifier["value"] for identifier in resource.get("identifier", ())}
         if f"urn:oid:{uids[0]}" not in named:
             continue
         if code := values.concept(event.one("code")):
