@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from fhirserver.errors import BadRequest
-from fhirserver.predicate import FALSE, Eq, In, Predicate, Prefix, all_of, any_of, negate, to_mongo
+from fhirserver.predicate import FALSE, And, Eq, In, Predicate, Prefix, all_of, any_of, negate, to_mongo
 from fhirserver.search import pipeline
 from fhirserver.search.query import Chain, Chosen, Either, Member, Query, Reverse, Without, Words
 from fhirserver.search.terms import bearing, borne, followed
@@ -70,10 +70,19 @@ def _joined(query: Query, join: Join, look: Look, named: Named) -> Query:
             return _worded(query, join, look, named)
         case Chosen():
             return _chosen(query, join, look, named)
-    few = _few(query, look, named)
     if isinstance(join, Reverse):
-        return _referred(query, join, few, look, named)
-    return _referring(query, join, few, look, named)
+        return _referred(query, join, _few(query, look, named), look, named)
+    sharp = all(_is_sharp(target.query) for target in join.targets)
+    return _referring(query, join, None if sharp else _few(query, look, named), look, named)
+
+
+def _is_sharp(query: Query) -> bool:
+    """Whether the query leads to few by itself: by an id or an identifier, and an index."""
+    return any(
+        isinstance(each, Eq) and (each.field == "_id" or (each.field == "t" and pipeline.rank(str(each.value)) == 0))
+        for condition in query.where
+        for each in (condition.items if isinstance(condition, And) else (condition,))
+    )
 
 
 def _condition(query: Query, item: Query, look: Look, named: Named) -> Predicate:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 from pymongo.errors import OperationFailure
 
 from fhirserver.access import settled
-from fhirserver.predicate import Predicate, any_of, to_mongo
+from fhirserver.predicate import TRUE, Predicate, any_of, to_mongo
 from fhirserver.search import pipeline
 from fhirserver.store import bodies, includes, joins
 from fhirserver.store.collections import HISTORY
@@ -67,6 +67,7 @@ class View:
     ) -> None:
         self._collections, self._judge = collections, judge
         self._access, self._session = access, session
+        self._predicates: dict[tuple[str, frozenset[str] | None, str], Predicate] = {}
 
     def read(self, type_: str, id_: str) -> Stored | None:
         """The current version; a tombstone when it was deleted; None when absent or hidden."""
@@ -179,15 +180,21 @@ class View:
         if query.patients is not None:
             return self._predicate(query.type, query.patients, letters)
         if settled(self._access, query.type) is None and self._collections.of_patients(query.type) and bounded:
-            candidates = [{"$match": to_mongo(each)} for each in query.where]
-            located = self._located(self._collections.current(query.type), candidates)
+            located = self._located(self._collections.current(query.type), pipeline.matched(query, TRUE))
             if located <= named:
                 return self._predicate(query.type, located or frozenset({NOBODY}), letters)
         seen = self._predicate(query.type, None, letters)
         return any_of((seen, self._predicate(query.type, named, letters))) if named else seen
 
     def _predicate(self, type_: str, patients: frozenset[str] | None, letters: str) -> Predicate:
-        return self._judge.predicate(self._access.to(letters), type_, patients, self._session)
+        """Within one snapshot, asked for once."""
+        key = (type_, patients, letters)
+        found = self._predicates.get(key)
+        if found is None:
+            found = self._judge.predicate(self._access.to(letters), type_, patients, self._session)
+            if self._session is not None:
+                self._predicates[key] = found
+        return found
 
     def _matches(self, query: Query, after: tuple[Any, ...] | None) -> Page:
         query = joins.resolved(query, self._look)
