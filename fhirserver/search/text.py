@@ -10,6 +10,8 @@ from typing import Final
 LONGEST: Final = 2000
 """Characters of a text that can be searched; what follows is not."""
 
+_LIGATURES: Final = str.maketrans({"œ": "oe", "æ": "ae"})
+"""Which Unicode does not take apart, and French writes either way."""
 _OTHER: Final = re.compile(r"[\W_]+")
 _PHONE: Final = re.compile(r"\+?[\d\s().\-/]*\d[\d\s().\-/]*")
 _NOT_DIAL: Final = re.compile(r"[^\d+]")
@@ -22,13 +24,14 @@ def normal(text: str) -> str:
 
 
 def folded(text: str) -> str:
-    """`« Éloïse-Marie »` -> `eloise marie`: casefolded, without combining marks; punctuation becomes one space.
+    """`« Éloïse-Marie » Lebœuf` -> `eloise marie leboeuf`: casefolded, without combining marks; punctuation becomes one
+    space.
 
     What consists of punctuation alone becomes the empty string. Idempotent.
     """
     if not text.isascii():
         decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
-        text = "".join(char for char in decomposed if not unicodedata.combining(char))
+        text = "".join(char for char in decomposed if not unicodedata.combining(char)).translate(_LIGATURES)
         return _OTHER.sub(" ", text).strip()
     return _OTHER.sub(" ", text.casefold()).strip()
 

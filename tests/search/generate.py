@@ -16,7 +16,21 @@ Resource = dict[str, Any]
 CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
 SYSTEMS = ["http://loinc.org", "http://snomed.info/sct", "urn:oid:1.2.3", CATEGORY, None]
 CODES = ["718-7", "Abc", "abc", "ABC", "laboratory", "Laboratory", "a|b", "a,b", "é$1", "x" * 130]
-NAMES = ["Éloïse", "ELOISE", "eloise", "Dupont", "dupond", "O'Neill", "Jean-Marie", "Straße", "D’Été", "Li", "文", "Ⅷ"]
+NAMES = [
+    "Éloïse",
+    "ELOISE",
+    "eloise",
+    "Dupont",
+    "dupond",
+    "O'Neill",
+    "Jean-Marie",
+    "Straße",
+    "D’Été",
+    "Li",
+    "文",
+    "Ⅷ",
+    "LEBŒUF",
+]
 CITIES = ["Saint-Étienne", "Saint Etienne", "Paris", "Paris 12e", "L'Haÿ-les-Roses"]
 DATES = [
     "2023", "2024", "2024-02", "2024-03", "2024-02-29", "2024-03-31", "2024-10-27", "2024-12-31", "2025-01-01",

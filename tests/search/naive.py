@@ -271,7 +271,8 @@ def token(datatype: str, name: str, modifier: str, found: Any, value: str) -> bo
 
 def folded(text: str) -> str:
     letters = "".join(each for each in unicodedata.normalize("NFKD", text) if unicodedata.category(each) != "Mn")
-    return " ".join("".join(each if each.isalnum() else " " for each in letters.casefold()).split())
+    letters = letters.casefold().replace("œ", "oe").replace("æ", "ae")
+    return " ".join("".join(each if each.isalnum() else " " for each in letters).split())
 
 
 def string(modifier: str, found: Any, value: str) -> bool:

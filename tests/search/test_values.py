@@ -23,7 +23,7 @@ CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
         ("  Jean-Marie  LE_GALL ", "jean marie le gall"),
         ("O'Neill", "o neill"),
         ("Straße", "strasse"),
-        ("ŒUVRE ﬁn", "œuvre fin"),
+        ("ŒUVRE ﬁn", "oeuvre fin"),
         ("İstanbul", "istanbul"),
         ("— « » !", ""),
         ("文", "文"),
