@@ -78,6 +78,20 @@ def laboratory(node: Node, ctx: Context) -> Laboratory:
     return found
 
 
+def _function_of(node: Node) -> str | None:
+    """The function of who takes part; None for who carries it out, empty when the element is no participation."""
+    if node.name == "performer":
+        return None
+    if node.name == "author":
+        return "AUT"
+    kind = node.attributes.get("typeCode", "")
+    return kind if node.name == "participant" and kind in _FUNCTIONS else ""
+
+
+def _is_device(node: Node) -> bool:
+    return (node.at("assignedAuthor/assignedAuthoringDevice") or node.at("participantRole/playingDevice")) is not None
+
+
 def narrowed(node: Node, ctx: Context, level: Level) -> Level:
     """The level within a statement: its own performers, validators, authors, devices and time before those outside.
 
@@ -86,18 +100,14 @@ def narrowed(node: Node, ctx: Context, level: Level) -> Level:
     own: list[tuple[str | None, str]] = []
     devices: list[Reference] = []
     for each in node.kids:
-        if each.name == "performer":
-            function: str | None = None
-        elif each.name == "author":
-            function = "AUT"
-        elif each.name == "participant" and each.attributes.get("typeCode") in _FUNCTIONS:
-            function = each.get("typeCode")
-        else:
+        function = _function_of(each)
+        if function == "" or (devices and _is_device(each)):
             continue
         each.templates  # noqa: B018 read
         who = actors.participant(each, ctx)
         if who is None:
             continue
+        each.get("typeCode")
         if function == "DEV" or ctx.resource(who)["resourceType"] == "Device":
             devices.append(who)
         else:
