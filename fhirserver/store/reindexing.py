@@ -14,6 +14,7 @@ from pymongo.errors import BulkWriteError, OperationFailure
 
 from fhirserver import jsontext
 from fhirserver.store import bodies
+from fhirserver.store.collections import listed
 from fhirserver.store.envelope import entries, unpacked
 from fhirserver.store.errors import WRITE_CONFLICT, translated
 
@@ -37,30 +38,34 @@ class Reindex(Protocol):
 
 
 class Stretch:
-    """What a stretch came to: `last` id (None: it was the last stretch), resources `seen` and `changed`, and the
-    patients to whose records resources came or from whose they went."""
+    """What a stretch came to: resources `seen` and `changed`, and the patients whose records lost or won some."""
 
     def __init__(self) -> None:
-        self.last: str | None = None
         self.seen = self.changed = 0
         self.moved: set[str] = set()
 
 
-def stretch(collections: Collections, access: Access, type_: str, after: str, size: int, index: Reindex) -> Stretch:
-    """The next `size` resources of a type after an id. Raises PermissionError unless it is the server's own work."""
+def stretch(collections: Collections, access: Access, type_: str, ids: list[str], index: Reindex) -> Stretch:
+    """Resources of a type. Raises PermissionError unless it is the server's own work."""
     if access.reason is None:
         raise PermissionError("only the server indexes anew")
     collection, found = collections.current(type_), Stretch()
     with translated():
-        cursor = collection.find({"_id": {"$gt": after}}).hint("_id_").sort("_id").limit(size)
-        rows = cursor.to_list()
+        rows = collection.find({"_id": {"$in": ids}}).to_list()
         bodies.join(type_, rows, collections.database[bodies.COLLECTION], None)
         changes = [change for row in rows if (change := _change(row, index, found)) is not None]
         if changes:
             found.changed = _written(collection, changes)
     found.seen = len(rows)
-    found.last = rows[-1]["_id"] if len(rows) == size else None
     return found
+
+
+def ids(collections: Collections, access: Access, type_: str, after: str, count: int) -> list[str]:
+    """The next ids of a type in order. Raises PermissionError unless it is the server's own work."""
+    if access.reason is None:
+        raise PermissionError("only the server indexes anew")
+    with translated():
+        return listed(collections.current(type_), after, count)
 
 
 def count(collections: Collections, type_: str) -> int:

@@ -144,11 +144,13 @@ class Store:
         """The search parameters that were added (`store.definitions`)."""
         return Registry(self._bound().database)
 
-    def reindex(
-        self, access: Access, type_: str, after: str, size: int, index: reindexing.Reindex
-    ) -> reindexing.Stretch:
-        """Makes the search entries of a stretch of resources anew (`store.reindexing`)."""
-        found = reindexing.stretch(self._bound().room.collections, access, type_, after, size, index)
+    def ids(self, access: Access, type_: str, after: str, count: int) -> list[str]:
+        """The next ids of a type, for the server's own work."""
+        return reindexing.ids(self._bound().room.collections, access, type_, after, count)
+
+    def reindex(self, access: Access, type_: str, ids: list[str], index: reindexing.Reindex) -> reindexing.Stretch:
+        """Makes the search entries of some resources anew (`store.reindexing`)."""
+        found = reindexing.stretch(self._bound().room.collections, access, type_, ids, index)
         if found.moved:
             self.transact(access, lambda tx: tx.rebuild(found.moved))
         return found

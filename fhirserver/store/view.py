@@ -17,7 +17,7 @@ from fhirserver.access import settled
 from fhirserver.predicate import TRUE, Predicate, any_of, to_mongo
 from fhirserver.search import pipeline
 from fhirserver.store import bodies, includes, joins
-from fhirserver.store.collections import HISTORY
+from fhirserver.store.collections import HISTORY, listed
 from fhirserver.store.envelope import Page, Stored, decode, history_key, unpacked
 from fhirserver.store.errors import translated
 from fhirserver.store.timeline import Timeline, merged, windows
@@ -135,21 +135,20 @@ class View:
         with self._still() as still:
             return still._matches(query, after)
 
-    def walk(self, query: Query, after: str, size: int) -> tuple[list[Stored], str | None]:
-        """The next stretch of a walk by id over all that matches, and where it ends; None: it was the last.
+    def walk(self, query: Query, after: str, window: int) -> tuple[list[str], str | None]:
+        """A stretch of a walk by id over all that matches: the ids, and where it ends; None: it was the last.
 
-        A stretch is `size` ids of the type, seen or not: few of them or none may match. A query without joins.
+        It looks at `window` resources of the type, of which few or none may match. A query without joins.
         """
         collection = self._collections.current(query.type)
         with self._errors():
-            window = collection.find({"_id": {"$gt": after}}, {"_id": 1}, session=self._session)
-            ids = [row["_id"] for row in window.hint("_id_").sort("_id").limit(size)]
+            ids = listed(collection, after, window, self._session)
             if not ids:
                 return [], None
-            between = [{"$match": {"_id": {"$gt": after, "$lte": ids[-1]}}}]
-            stages = pipeline.matched(query, self._sight(query, query.named))
-            rows = self._run(collection, [*between, *stages, self._content, {"$sort": {"_id": 1}}])
-            return self._stored(query.type, rows), ids[-1] if len(ids) == size else None
+            stages = [{"$match": {"_id": {"$gt": after, "$lte": ids[-1]}}}]
+            stages += pipeline.matched(query, self._sight(query, query.named))
+            rows = self._run(collection, [*stages, {"$project": {"_id": 1}}])
+            return sorted(row["_id"] for row in rows), ids[-1] if len(ids) == window else None
 
     def search_together(self, queries: Sequence[Query], after: tuple[Any, ...] | None = None) -> Page:
         """One page of what searches of different types, alike in all else, find: by their sort keys, id and type."""

@@ -148,5 +148,5 @@ def test_every_way_to_content_goes_through_a_view() -> None:
     guarded = {"view", "transact"}
     told_by_what_was_seen = {"files", "jobs"}
     without_content = {"trace", "ping", "close", "registry", "about", "claimed"}
-    the_servers_own = {"traces", "reindex", "insight"}
+    the_servers_own = {"traces", "reindex", "ids", "insight"}
     assert public == guarded | told_by_what_was_seen | without_content | the_servers_own

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from fhirserver import jsontext
 from fhirserver.access import Access
 from fhirserver.access.keys import local
-from fhirserver.predicate import Cmp, Eq, Exists, Predicate, all_of, any_of
+from fhirserver.predicate import Cmp, Eq, Exists, In, Predicate, all_of, any_of
 from fhirserver.rest import subsets
 from fhirserver.rest.jobs.asking import requester_of
 from fhirserver.rest.jobs.export import filter_query
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from fhirserver.rest.services import Services
     from fhirserver.store import Lease, Stored, View
 
+WINDOW: Final = 20_000
+"""Ids that a walk looks at to list those that are seen."""
 PAGE: Final = 100
 MOST_PAGE: Final = 500
 PAGE_BYTES: Final = 4 << 20
@@ -60,6 +62,8 @@ class _Export:
         self.files: list[dict[str, Any]] = list(position.get("files", ()))
         self._patients: list[str] | None = position.get("patients")
         self._size = PAGE
+        self._ids: list[str] = []
+        self._end: str | None = None
         self._shared: set[str] = set(position.get("shared", ()))
         """Resources of several patients, exported for one of them who is not their foremost."""
 
@@ -127,15 +131,15 @@ class _Export:
                 self._at, self._after = self._at + 1, ""
             else:
                 self._after = last
+            self._size = _fitting(self._size, sum(len(each.body) for each in page))
             if page:
-                self._size = _fitting(self._size, sum(len(each.body) for each in page))
                 yield page
 
     def _page(self, type: str, patient: str | None) -> tuple[list[Stored], str | None]:
         """The next page, and where it ends; None: nothing comes after it."""
         query = self._query(type)
         if patient is None and not query.joins and query.patients is None:
-            return self._view().walk(query, self._after, self._size)
+            return self._walked(query)
         if patient is None:
             return self._searched(query)
         if type == "Patient":
@@ -145,6 +149,17 @@ class _Export:
             query = replace(query, joins=(Member(patient), *query.joins))
         page, last = self._searched(query)
         return [each for each in page if self._is_first(each, patient)], last
+
+    def _walked(self, query: Query) -> tuple[list[Stored], str | None]:
+        """A page of the ids that are listed, many at once; each is judged again when it is read."""
+        if not self._ids:
+            self._ids, self._end = self._view().walk(query, self._after, WINDOW)
+        some, self._ids = self._ids[: self._size], self._ids[self._size :]
+        found: list[Stored] = []
+        if some:
+            chosen = replace(query, where=(In("_id", tuple(some)), *query.where), count=len(some))
+            found = self._view().search(chosen).matches
+        return found, some[-1] if self._ids else self._end
 
     def _searched(self, query: Query) -> tuple[list[Stored], str | None]:
         page = self._view().search(query, (self._after,) if self._after else None)
@@ -182,8 +197,13 @@ class _Export:
         return self._services.store.view(Access.of(self._requester, self._services.clock()))
 
     def _members(self) -> list[str] | None:
-        """The patients of the Group, or of the parameter `patient`, of both those in both; None: of all."""
+        """The patients of the Group, or of the parameter `patient`, of both those in both; None: of all.
+
+        A person has but the own record, which need not be looked for among all.
+        """
         group, given = self._asked["group"], self._asked["patients"]
+        if group is None and given is None and self._requester.kind == "patient":
+            return [str(self._requester.patient)]
         if group is None:
             return None if given is None else list(given)
         stored = self._view().read("Group", group)

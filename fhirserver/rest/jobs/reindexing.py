@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from fhirserver.search import Index
     from fhirserver.store import Added, Lease
 
+WINDOW: Final = 20_000
 SIZE: Final = 200
+"""Ids that are listed, and resources that are read, at once."""
 _PAUSE: Final = 0.2
 
 
@@ -35,18 +37,28 @@ def carry_out(services: Services, lease: Lease) -> Mapping[str, Any]:
     if "covered" not in position:
         position = _begun(services, lease)
         lease.save(position, "beginning")
-    access = Access.system("reindex")
     while position["at"] < len(position["types"]):
-        lease.check()
-        type = position["types"][position["at"]]
-        found = services.store.reindex(access, type, position["after"], SIZE, _Reindex(services))
-        position["seen"] += found.seen
-        position["changed"] += found.changed
-        position |= {"after": found.last} if found.last else {"at": position["at"] + 1, "after": ""}
-        lease.save(position, f"{position['seen']} of about {position['all']} resources, at {type}")
+        _type(services, lease, position)
     usable = services.store.registry.indexed([(place, digest) for place, digest in position["covered"]])
     services.in_force.refreshed()
     return {"seen": position["seen"], "changed": position["changed"], "usable": usable}
+
+
+def _type(services: Services, lease: Lease, position: dict[str, Any]) -> None:
+    """The next window of a type, and when it was the last one, on to the next type."""
+    type, access = position["types"][position["at"]], Access.system("reindex")
+    ids = services.store.ids(access, type, position["after"], WINDOW)
+    for start in range(0, len(ids), SIZE):
+        lease.check()
+        some = ids[start : start + SIZE]
+        found = services.store.reindex(access, type, some, _Reindex(services))
+        position["seen"] += found.seen
+        position["changed"] += found.changed
+        position["after"] = some[-1]
+        lease.save(position, f"{position['seen']} of about {position['all']} resources, at {type}")
+    if len(ids) < WINDOW:
+        position |= {"at": position["at"] + 1, "after": ""}
+        lease.save(position, f"{position['seen']} of about {position['all']} resources, after {type}")
 
 
 class _Reindex:

@@ -346,7 +346,8 @@ def test_it_is_the_servers_own_work(server: Application) -> None:
     somebody = Access.of(
         server.services.verifier.requester(f"Bearer {server.operator().token}"), server.services.clock()
     )
+    store, indexer = server.services.store, server.services.indexer
     with pytest.raises(PermissionError):
-        server.services.store.reindex(
-            somebody, "Patient", "", 10, lambda resource, _: server.services.indexer.index(resource)
-        )
+        store.reindex(somebody, "Patient", [], lambda resource, _: indexer.index(resource))
+    with pytest.raises(PermissionError):
+        store.ids(somebody, "Patient", "", 10)
