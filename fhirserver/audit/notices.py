@@ -82,22 +82,24 @@ class Notices:
             self._told(access, due[start : start + _AT_ONCE])
 
     def _told(self, access: Access, due: Sequence[_Due]) -> None:
+        named = [(each, new_id()) for each in due]
+
         def work(tx: Transaction) -> None:
-            for each in due:
+            for each, id in named:
                 if tx.claim(each.left(self._known)):
-                    self._write(tx, access, each)
+                    self._write(tx, access, each, id)
 
         self._store.transact(Access.system("notice", access.now), work)
         self._remember(frozenset(key for each in due for key, _ in each.claims))
 
-    def _write(self, tx: Transaction, access: Access, due: _Due) -> None:
+    def _write(self, tx: Transaction, access: Access, due: _Due, id: str) -> None:
         """Nobody is told of a record whose Patient is not here."""
         found = tx.view.read("Patient", due.patient)
         if found is None or found.deleted:
             return
         text = self._text(access)
         notice = _communication(jsontext.parse_object(found.body), due, access, text)
-        tx.create(notice, new_id(), fresh=True)
+        tx.create(notice, id, fresh=True)
 
     def _text(self, access: Access) -> str:
         who = access.requester

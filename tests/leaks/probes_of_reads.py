@@ -101,6 +101,13 @@ def revoked_between_pages(to: Probing) -> None:
 
 
 def included(to: Probing) -> None:
+    pointed = [reference(f"Observation/{id}") for id in ("hidden-q1", "hidden-r1", "hidden-r2", "seen-p1")]
+    for world in to.twins.pair:
+        world.operator.store(observation("patient-p", id="link-p7", derivedFrom=pointed))
+    told = to.same("Observation?_id=link-p7&_include=Observation:derived-from")
+    assert told.ids == ["link-p7", "seen-p1"]
+    for world in to.twins.pair:
+        world.operator.delete("Observation/link-p7")
     for url in ("Observation?_include=Observation:subject", "Observation?_id=seen-p1&_include=*",
                 "Observation?_include=Observation:performer&_total=accurate"):  # fmt: skip
         assert "patient-r" not in to.same(url).text

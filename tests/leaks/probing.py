@@ -58,7 +58,7 @@ class Probing:
         return found[0]
 
     def absent(self, url: str, id: str, method: str = "GET", body: Any = None, **headers: str) -> Told:
-        """Alice's answer about a hidden id, which is that about one that never was; in JSON, on the other server too."""
+        """Alice's answer about a hidden id: that about one that never was, and in JSON that of the other server."""
         assert id in url or id in json.dumps(body) or any(id in each for each in headers.values())
         assert len(id) == len(ABSENT)
         ask = self.same if self.form.name == "json" else partial(self.ask, self.alice)
