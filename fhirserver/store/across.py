@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
     from fhirserver.access import Access, Part, Requester
     from fhirserver.predicate import Predicate
-    from fhirserver.store.actors import Actors
+    from fhirserver.store.actors import Actors, Members
 
 Stamped = tuple[ObjectId, Policy]
 """A policy and the stamp of its document."""
 
-_KEPT: Final = 500_000
+_KEPT: Final = 200_000
 """Patients, over all requesters and types."""
 
 
 class _Seen(NamedTuple):
-    policies: Mapping[str, ObjectId]
+    members: tuple[Members, ...]
     since: datetime
     until: datetime | None
     parts: Mapping[str, tuple[ObjectId, Part]]
@@ -54,13 +54,14 @@ class Across:
     ) -> Predicate:
         """What the requester may see of a type. `represented`: the policy of the minor whom he represents."""
         key = access.requester, resource_type
-        policies = self._actors.members(access.requester.named, session).policies
+        members = self._actors.members(access.requester.named, session)
         kept = self._kept.get(key)
-        if kept is not None and kept.policies is policies and holds(kept.since, kept.until, access.now):
+        if kept is not None and _same(kept.members, members) and holds(kept.since, kept.until, access.now):
             return kept.predicate
+        policies = {patient: stamp for each in members for patient, stamp in each.policies.items()}
         parts = self._parts(access, resource_type, kept, policies, session)
         found = compose(access, resource_type, [(each, made) for each, (_, made) in parts.items()], represented, None)
-        self._kept.put(key, _Seen(policies, access.now, found.until, parts, found.predicate), len(parts) + 1)
+        self._kept.put(key, _Seen(members, access.now, found.until, parts, found.predicate), len(parts) + 1)
         return found.predicate
 
     def _parts(
@@ -87,3 +88,7 @@ class Across:
 def holds(since: datetime, until: datetime | None, now: datetime) -> bool:
     """Whether what was compiled at `since` is right at `now`: neither outlived, nor of a later time."""
     return since <= now and (until is None or now < until)
+
+
+def _same(one: tuple[Members, ...], other: tuple[Members, ...]) -> bool:
+    return len(one) == len(other) and all(each is its for each, its in zip(one, other, strict=True))

@@ -32,16 +32,16 @@ POLICIES: Final = "policy"
 SHARDS: Final = 4
 BATCH: Final = 1000
 _RECENT: Final = 32
-_KEPT: Final = 500_000
-"""Patients, over all requesters."""
+_KEPT: Final = 200_000
+"""Patients, over all keys."""
 _TRIES: Final = 4
 
 
 class Members(NamedTuple):
-    """The policies that name an actor by one of his keys: their stamps by patient. Not to be changed."""
+    """The policies that name a key: their stamps by patient. Not to be changed."""
 
     marks: dict[str, ObjectId]
-    """The stamps of his documents in `actors`."""
+    """The stamps of the key's documents in `actors`."""
     policies: dict[str, ObjectId]
 
 
@@ -51,7 +51,7 @@ class Actors:
     def __init__(self, database: Database[Row]) -> None:
         self._marks = database[COLLECTION]
         self._policies = database[POLICIES]
-        self._kept: Kept[frozenset[str], Members] = Kept(_KEPT)
+        self._kept: Kept[str, Members] = Kept(_KEPT)
 
     def touch(self, changed: Mapping[str, Iterable[str]], session: ClientSession) -> None:
         """To be called in the transaction that changes policies: the keys that each names or named, by patient."""
@@ -68,41 +68,44 @@ class Actors:
             )
         locks.write(self._marks, updates, session)
 
-    def members(self, keys: frozenset[str], session: ClientSession | None) -> Members:
-        """The policies that name one of the keys, at the session's moment or at this one."""
-        kept = self._kept.get(keys)
+    def members(self, keys: frozenset[str], session: ClientSession | None) -> tuple[Members, ...]:
+        """The policies that name the keys, key by key, at the session's moment or at this one.
+
+        As long as nothing changes these are the same objects.
+        """
+        found: dict[str, Members] = {}
         for _ in range(_TRIES):
             marks = self._read(keys, session)
-            if kept is not None and kept.marks == marks:
-                return kept
-            kept = self._renewed(keys, kept, marks, session)
-            if session is not None or self._read(keys, session) == marks:
-                self._kept.put(keys, kept, len(kept.policies) + 1)
-                return kept
-        return kept if kept is not None else Members({}, {})
+            new: dict[str, Members] = {}
+            for key in sorted(keys):
+                mine = {name: marks[name] for name in _names(key) if name in marks}
+                kept = self._kept.get(key)
+                if kept is None or kept.marks != mine:
+                    kept = new[key] = self._renewed(key, kept, mine, session)
+                found[key] = kept
+            if not new or session is not None or self._read(keys, session) == marks:
+                for key, each in new.items():
+                    self._kept.put(key, each, len(each.policies) + 1)
+                break
+        return tuple(found.values())
 
     def _read(self, keys: Iterable[str], session: ClientSession | None) -> dict[str, ObjectId]:
-        names = [_name(key, each) for key in sorted(keys) for each in range(SHARDS)]
+        names = [name for key in sorted(keys) for name in _names(key)]
         rows = self._marks.find({"_id": {"$in": names}}, {"stamp": 1}, session=session)
         return {row["_id"]: row["stamp"] for row in rows}
 
     def _renewed(
-        self, keys: frozenset[str], kept: Members | None, marks: dict[str, ObjectId], session: ClientSession | None
+        self, key: str, kept: Members | None, marks: dict[str, ObjectId], session: ClientSession | None
     ) -> Members:
         changed = None if kept is None else self._changed(kept.marks, marks, session)
         if kept is None or changed is None:
-            found: dict[str, ObjectId] = {}
-            for key in sorted(keys):
-                rows = self._policies.find({"actors": key}, {"stamp": 1}, session=session, batch_size=10 * BATCH)
-                found |= {row["_id"]: row["stamp"] for row in rows}
-            return Members(marks, found)
+            rows = self._policies.find({"actors": key}, {"stamp": 1}, session=session, batch_size=10 * BATCH)
+            return Members(marks, {row["_id"]: row["stamp"] for row in rows})
         found = {patient: stamp for patient, stamp in kept.policies.items() if patient not in changed}
-        names = sorted(changed)
-        for start in range(0, len(names), BATCH):
-            where = {"_id": {"$in": names[start : start + BATCH]}}
-            for row in self._policies.find(where, {"stamp": 1, "actors": 1}, session=session):
-                if not keys.isdisjoint(row["actors"]):
-                    found[row["_id"]] = row["stamp"]
+        where = {"_id": {"$in": sorted(changed)}}
+        for row in self._policies.find(where, {"stamp": 1, "actors": 1}, session=session):
+            if key in row["actors"]:
+                found[row["_id"]] = row["stamp"]
         return Members(marks, found)
 
     def _changed(
@@ -129,3 +132,7 @@ def shard(patient: str) -> int:
 
 def _name(key: str, place: int) -> str:
     return f"{key}#{place}"
+
+
+def _names(key: str) -> list[str]:
+    return [_name(key, place) for place in range(SHARDS)]
