@@ -259,6 +259,7 @@ class Transaction:
         patients, references = frozenset(self._patients), frozenset(self._references)
         if patients or references or self._derived.patients:
             self._room.rules.refresh(self._session, patients, references, self._derived.patients)
+            self._policies.clear()
         self._patients, self._references, self._derived.patients = set(), set(), {}
 
     def landed(self) -> bool:

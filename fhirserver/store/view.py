@@ -67,7 +67,7 @@ class View:
     ) -> None:
         self._collections, self._judge = collections, judge
         self._access, self._session = access, session
-        self._predicates: dict[tuple[str, frozenset[str] | None, str], Predicate] = {}
+        self._predicates: dict[tuple[str, frozenset[str] | None, str], Predicate] | None = None
 
     def read(self, type_: str, id_: str) -> Stored | None:
         """The current version; a tombstone when it was deleted; None when absent or hidden."""
@@ -186,13 +186,13 @@ class View:
         return any_of((seen, self._predicate(query.type, named, letters))) if named else seen
 
     def _predicate(self, type_: str, patients: frozenset[str] | None, letters: str) -> Predicate:
-        """Within one snapshot, asked for once."""
+        """Asked for once by a view that is held still."""
         key = (type_, patients, letters)
-        found = self._predicates.get(key)
-        if found is None:
-            found = self._judge.predicate(self._access.to(letters), type_, patients, self._session)
-            if self._session is not None:
-                self._predicates[key] = found
+        if self._predicates is not None and key in self._predicates:
+            return self._predicates[key]
+        found = self._judge.predicate(self._access.to(letters), type_, patients, self._session)
+        if self._predicates is not None:
+            self._predicates[key] = found
         return found
 
     def _matches(self, query: Query, after: tuple[Any, ...] | None) -> Page:
@@ -331,7 +331,9 @@ class View:
             yield self
             return
         with translated(), self._collections.database.client.start_session(snapshot=True) as session:
-            yield View(self._collections, self._judge, self._access, session)
+            still = View(self._collections, self._judge, self._access, session)
+            still._predicates = {}
+            yield still
 
     def _errors(self) -> AbstractContextManager[None]:
         """Inside a transaction the driver's errors go up to `Store.transact`, which may run the work again."""
