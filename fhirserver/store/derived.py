@@ -77,10 +77,13 @@ class Derived:
         self._documents.pop(id_, None)
         gone: Row = {"_id": id_}
         copy = gone if envelope is None else {name: envelope[name] for name in _COPIED if name in envelope}
+        patient = copy.get("pat")
+        changes = [({"doc._id": id_, "pat": patient}, copy)]
+        if patient is None or patient != row.get("pat"):
+            changes.append(({"doc._id": id_, "pat": {"$ne": patient}}, gone))
         for type_ in self.types(id_, row):
             for name in (type_, f"{type_}{HISTORY}"):
-                stray = {"doc._id": id_, "pat": {"$ne": copy.get("pat")}}
-                for where, what in ((stray, gone), ({"doc._id": id_, "pat": copy.get("pat")}, copy)):
+                for where, what in changes:
                     self._database[name].update_many(where, {"$set": {"doc": what}}, session=self._session)
 
     def finish(self) -> None:
