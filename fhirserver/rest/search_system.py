@@ -16,13 +16,15 @@ from fhirserver.search import includes
 from fhirserver.search.query import Member
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from fhirserver.rest.answer import Answer
     from fhirserver.rest.exchange import Exchange
     from fhirserver.search import Query
 
 TYPE: Final = "_type"
+PLAINEST: Final = "Parameters"
+"""A type without parameters of its own: what can be asked of it can be asked of all."""
 MOST_JOINED: Final = 20
 """Types over which a search may go that looks into other resources."""
 
@@ -42,20 +44,27 @@ def together(
 ) -> Answer:
     """One page of a search of the types that `_type` names, or else of all that are possible."""
     params, after = position(exchange, path, params)
-    types = _types(params, possible)
+    named = _types(params, possible)
     asked = [each for each in params if each[0] != TYPE]
+    _check(exchange, named, asked)
+    types = named if len(named) < len(possible) or owner else [PLAINEST, *sorted(exchange.view.types() - {PLAINEST})]
     if exchange.prefer.lenient:
         ignored = {name for type in types for name in _read(exchange, type, asked, owner, lenient=True).ignored}
         asked, params = ([each for each in listed if each[0] not in ignored] for listed in (asked, params))
     queries = [_read(exchange, type, asked, owner) for type in types]
-    _check(types, asked, queries)
+    joined = any(not isinstance(each, Member) for query in queries for each in query.joins)
+    if joined and len(named) > MOST_JOINED:
+        raise BadRequest(
+            f"A search that looks into other resources goes over {MOST_JOINED} types at most: name them by {TYPE}.",
+            code="too-costly",
+        )
     shape = replace(queries[0], params=tuple(params))
     if shape.summary == "count":
         queries, shape = [replace(each, count=0) for each in queries], replace(shape, count=0)
     page = exchange.view.search_together(queries, after)
-    named = {each.patient for query in queries for each in query.joins if isinstance(each, Member)}
-    named = named.union(*(query.patients or () for query in queries))
-    return answered(exchange, "search-system", path, shape, page, named)
+    patients = {each.patient for query in queries for each in query.joins if isinstance(each, Member)}
+    patients = patients.union(*(query.patients or () for query in queries))
+    return answered(exchange, "search-system", path, shape, page, patients)
 
 
 def _types(params: Params, possible: Sequence[str]) -> list[str]:
@@ -80,15 +89,9 @@ def _read(exchange: Exchange, type: str, params: Params, owner: Owner | None, *,
     return read(exchange, type, fitting, owner, lenient=lenient)
 
 
-def _check(types: Sequence[str], params: Params, queries: Iterable[Query]) -> None:
-    """Raises BadRequest for an include that fits none of the types, or for too much to look at."""
-    fitting = {each.name for query in queries for each in query.includes}
+def _check(exchange: Exchange, types: Sequence[str], params: Params) -> None:
+    """Raises BadRequest for an include that fits none of the types."""
+    definitions = exchange.services.definitions
     for name, value in params:
-        if includes.is_include(name) and f"{name}={value}" not in fitting:
+        if includes.is_include(name) and not any(includes.fits(definitions, type, name, value) for type in types):
             raise BadRequest(f"{name}={value} fits none of the types that are searched.")
-    joined = any(not isinstance(each, Member) for query in queries for each in query.joins)
-    if joined and len(types) > MOST_JOINED:
-        raise BadRequest(
-            f"A search that looks into other resources goes over {MOST_JOINED} types at most: name them by {TYPE}.",
-            code="too-costly",
-        )

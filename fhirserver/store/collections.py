@@ -98,6 +98,10 @@ class Collections:
         """Superseded versions and tombstones of a resource type."""
         return self.database[self.current(type_).name + HISTORY]
 
+    def types(self) -> frozenset[str]:
+        """The resource types that have a collection."""
+        return self._types.intersection(self.database.list_collection_names())
+
     def of_patients(self, type_: str) -> bool:
         """Whether a type belongs to the patient compartment, or by the document it belongs to into a record."""
         return type_ in self._compartment

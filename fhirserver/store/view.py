@@ -152,9 +152,14 @@ class View:
 
     def search_together(self, queries: Sequence[Query], after: tuple[Any, ...] | None = None) -> Page:
         """One page of what searches of different types, alike in all else, find: by their sort keys, id and type."""
-        names = set(self._collections.database.list_collection_names())
+        there = self.types()
         with self._still() as still:
-            return still._together([query for query in queries if query.type in names], after)
+            return still._together([query for query in queries if query.type in there], after)
+
+    def types(self) -> frozenset[str]:
+        """The resource types of which something was ever stored, whoever may see it: what else is, need not be read."""
+        with self._errors():
+            return self._collections.types()
 
     def count(self, query: Query) -> int:
         """How many resources match, of those that may be seen."""
@@ -177,23 +182,25 @@ class View:
         """
         letters = letters or self._by_type
         if query.patients is not None:
-            return self._predicate(query.type, query.patients, letters)
+            return self._seen(query.type, query.patients, letters)
         if settled(self._access, query.type) is None and self._collections.of_patients(query.type) and bounded:
             located = self._located(self._collections.current(query.type), pipeline.matched(query, TRUE))
             if located <= named:
-                return self._predicate(query.type, located or frozenset({NOBODY}), letters)
-        seen = self._predicate(query.type, None, letters)
-        return any_of((seen, self._predicate(query.type, named, letters))) if named else seen
+                return self._seen(query.type, located or frozenset({NOBODY}), letters)
+        seen = self._seen(query.type, None, letters)
+        return any_of((seen, self._seen(query.type, named, letters))) if named else seen
 
     def _predicate(self, type_: str, patients: frozenset[str] | None, letters: str) -> Predicate:
-        """Asked for once by a view that is held still."""
+        return self._judge.predicate(self._access.to(letters), type_, patients, self._session)
+
+    def _seen(self, type_: str, patients: frozenset[str] | None, letters: str) -> Predicate:
+        """The predicate of a search, whose steps may ask for the same: by a view that is held still, once."""
+        if self._predicates is None:
+            return self._predicate(type_, patients, letters)
         key = (type_, patients, letters)
-        if self._predicates is not None and key in self._predicates:
-            return self._predicates[key]
-        found = self._judge.predicate(self._access.to(letters), type_, patients, self._session)
-        if self._predicates is not None:
-            self._predicates[key] = found
-        return found
+        if key not in self._predicates:
+            self._predicates[key] = self._predicate(type_, patients, letters)
+        return self._predicates[key]
 
     def _matches(self, query: Query, after: tuple[Any, ...] | None) -> Page:
         query = joins.resolved(query, self._look)
