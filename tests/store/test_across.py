@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -184,3 +185,17 @@ class Commands(monitoring.CommandListener):
 
     def succeeded(self, event: monitoring.CommandSucceededEvent) -> None: ...
     def failed(self, event: monitoring.CommandFailedEvent) -> None: ...
+
+
+def test_many_at_once_may_name_the_same_physician(house: House, database: Database[dict[str, Any]]) -> None:
+    """They meet at the documents of his key: each runs again until it is its turn."""
+    names = [f"x{number}" for number in range(24)]
+    for name in names:
+        house.put({"resourceType": "Patient", "id": name, "active": True})
+        house.put({"resourceType": "Observation", "id": f"o-{name}", "subject": {"reference": f"Patient/{name}"}})
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda name: house.put(consent(f"c-{name}", name, "permit", "Practitioner/alice")), names))
+    access, rows = Access.of(physician(), NOW), observations(database)
+    assert seen(Policies(database), access, rows) == set(names)
+    marks = [row for row in database["actors"].find() if row["_id"].startswith(f"rpps|{ALICE}#")]
+    assert sum(len(row["recent"]) for row in marks) == len(names)
