@@ -152,6 +152,8 @@ def _holder(
     yield Part("own", "grant", deposited)
     if represented is not None and not represented.space_at(access.now).reads:
         yield Part("closed", "hard", True, (basis, "own"))
+    if represented is not None and not represented.space_at(access.now).reads:
+        yield Part("space", "limit", False, (basis, "own"))
     if mine:
         yield Part("announcement", "limit", matches(rules.announced(access), envelope), (basis,))
         yield Part("through-document", "limit", not matches(In("acl.labels", (THROUGH,)), envelope), (basis,))

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from fhirserver import jsontext
 from fhirserver.access import Access, keys, tables
 from fhirserver.access.acl import HIDDEN_FROM_REPRESENTATIVES, MASKED
+from fhirserver.access.rules import FEEDING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -69,10 +70,14 @@ class Notices:
         self._lock = threading.Lock()
 
     def tell(self, access: Access, events: Iterable[Event]) -> None:
-        """Stores what is still to be told of these; returns when it is safe. Raises Unavailable."""
-        if access.requester.kind not in ("practitioner", "system"):
+        """Stores what is still to be told of these; returns when it is safe. Feeding is not consulting.
+
+        Raises Unavailable.
+        """
+        who = access.requester
+        if who.kind not in ("practitioner", "system") or tables.purpose(who.purpose).family == FEEDING:
             return
-        due = [_due(access.requester, each) for event in events for each in event.shown]
+        due = [_due(who, each) for event in events for each in event.shown]
         if not (due := [each for each in due if each.left(self._known)]):
             return
         asked = {key for each in due for claim in each.claims for key in claim}

@@ -12,7 +12,7 @@ from fhirserver.store import Store
 from tests.application import Application
 from tests.leaks.probing import SOME, Probe, where
 from tests.leaks.world import ABSENT, HIDDEN, NOW
-from tests.records import care_team, consent, document, observation, patient, reference
+from tests.records import care_team, consent, document, observation, patient, practitioner, reference
 
 if TYPE_CHECKING:
     from tests.leaks.probing import Probing
@@ -362,11 +362,16 @@ def others_jobs(to: Probing) -> None:
 def emergencies(to: Probing) -> None:
     """Only of whom the request names, with a purpose, a reason and an end; notices: `tests/rest/test_notices.py`."""
     doctor = to.server.practitioner("10000000009", purpose="BTG")
+    to.world.operator.store(practitioner("10000000009", id="over"))
+    ended = consent("patient-r", "permit", "Practitioner/over", period={"end": "2020"}) | {"id": "ended-r"}
+    to.world.operator.store(ended)
     assert to.ask(doctor, "Observation").total == 0
     assert to.ask(doctor, where("Observation", patient="patient-r", _sort="_id")).ids == ["hidden-r1", "hidden-r3"]
     assert to.ask(to.server.practitioner("10000000001", purpose="BTG"), "Observation?patient=patient-q").total == 0
     assert to.ask(to.server.practitioner("10000000009"), "Observation?patient=patient-r").total == 0
     assert to.ask(doctor, "DocumentReference?patient=patient-p&security-label=V").total == 0
+    for place in ("Consent/ended-r", "Practitioner/over"):
+        to.world.operator.delete(place)
 
 
 def announced_in_time(to: Probing) -> None:

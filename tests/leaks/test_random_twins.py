@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from fhirserver.store import Transaction
     from tests.application import Answer, Caller
+    from tests.leaks.forms import Form
 
 REQUESTS = 20
 """Of each world."""
@@ -64,21 +65,10 @@ SEARCHES = {
     "Communication": "subject=Patient/p",
 }
 GENERAL = [
-    "_count=1",
-    "_count=2",
-    "_total=accurate",
-    "_total=none",
-    "_summary=count",
-    "_summary=true",
-    "_sort=-_id",
-    "_sort=date",
-    "_sort=_lastUpdated",
-    "_elements=id",
-    "_lastUpdated=gt2000-01-01",
-    "_id=1,2,3",
-    "_security=R",
+    "_count=1", "_count=2", "_total=accurate", "_total=none", "_summary=count", "_summary=true", "_sort=-_id",
+    "_sort=date", "_sort=_lastUpdated", "_elements=id", "_lastUpdated=gt2000-01-01", "_id=1,2,3", "_security=R",
     "_tag=x",
-]
+]  # fmt: skip
 
 
 def resources(chance: Random) -> list[tuple[dict[str, Any], frozenset[str]]]:
@@ -227,9 +217,11 @@ def check(pair: Pair, seed: int) -> int:
             request = requests(chance)
             if form.why_not(request):
                 form = FORMS[0]
-            _compare(
-                callers, lambda each, form=form, request=request: form.send(each, request).raw, number, (who, request)
-            )
+
+            def look(each: Caller, form: Form = form, request: Request = request) -> Answer:
+                return form.send(each, request).raw
+
+            _compare(callers, look, number, (who, request))
     finally:
         pair.close()
     return len(hidden)
@@ -270,7 +262,7 @@ def _compare(callers: list[Caller], look: Callable[[Caller], Answer], number: in
 
 @pytest.fixture(scope="module")
 def pair(applications: Callable[..., Any]) -> Iterator[Pair]:
-    with applications() as first, applications() as second, MongoClient(first.services.store.uri) as client:
+    with applications() as first, applications() as second, MongoClient[Any](first.services.store.uri) as client:
         yield Pair(first, client, (first.services.store.name, second.services.store.name))
 
 

@@ -69,7 +69,7 @@ def test_hidden_and_absent_take_the_same_time(world: World, path: str, hidden: s
         timed(hidden), timed(ABSENT)
     gc.disable()
     try:
-        found = []
+        found: list[float] = []
         while len(found) < ATTEMPTS and (not found or found[-1] < TOLD_APART):
             found.append(measured())
     finally:

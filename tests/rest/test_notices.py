@@ -193,3 +193,12 @@ def test_who_opposed_emergencies_is_neither_read_nor_told(world: World, own: str
     assert doctor.get(f"Patient/{own}").status == 404
     assert told(world.operator, own) == []
     assert world.application.services.clock() == NOW
+
+
+def test_whoever_feeds_consults_nothing_and_is_not_told_of(world: World) -> None:
+    ins = {"system": "urn:oid:1.2.250.1.213.1.4.8", "value": "185056322012345"}
+    id = world.operator.create(patient(identifier=[ins]))
+    feeder = world.application.practitioner(ALICE, organization=CLINIC, purpose="RECORDMGT")
+    assert feeder.search("Patient", identifier=f"{ins['system']}|{ins['value']}").total == 1
+    assert told(world.operator, id) == []
+    world.operator.delete(f"Patient/{id}")
