@@ -260,6 +260,31 @@ def test_any_report_reads_back_the_same(drawn: list[tuple[Resource, Resource, in
     assert [path for path in added if ".identifier.type." not in path] == []
 
 
+def test_contained_resources_and_versions_are_followed() -> None:
+    held = observation(1, valueString="vu", specimen={"reference": "#s"})
+    held["contained"] = [{"resourceType": "Specimen", "id": "s", "type": {"text": "sang"}}]
+    source = report([held])
+    source["entry"][0]["resource"]["result"] = [{"reference": "Observation/o1/_history/3"}]
+    made = write(source)
+    assert made.left == ()
+    assert convert(made.data).all("Specimen")[0]["type"]["text"] == "sang"
+
+
+def test_a_result_that_is_not_there_is_named() -> None:
+    source = report([observation(1, valueString="vu")])
+    source["entry"][0]["resource"]["result"].append({"reference": "Observation/404"})
+    assert write(source).left == ("DiagnosticReport.result.reference",)
+
+
+def test_a_document_that_would_break_header_rules_is_refused_with_them() -> None:
+    source = report([observation(1, valueString="vu")])
+    del source["entry"][1]["resource"]["extension"]
+    with pytest.raises(Unprocessable) as refused:
+        write(source)
+    assert "birthplace" in refused.value.issues[0].text
+    assert write(source, mode="lenient").data
+
+
 def test_what_a_document_cannot_say_is_named() -> None:
     part = {"code": {"text": "part"}, "valueString": "x"}
     made = write(report([observation(1, valueString="vu", component=[part])]))
@@ -274,6 +299,7 @@ def test_what_a_document_cannot_say_is_named() -> None:
     [
         ("Patient", "Patient"),
         ("Organization", "laboratory"),
+        ("Practitioner", "answers for the report"),
         ("DiagnosticReport", "nothing to write"),
     ],
 )

@@ -36,16 +36,23 @@ def _leaves(value: Any, path: str, resolve: Resolve, trail: tuple[str, ...]) -> 
         for each in value:
             yield from _leaves(each, path, resolve, trail)
     elif not isinstance(value, dict):
-        yield path, jsontext.dump(value).decode()
+        yield path, jsontext.dump(_instant(value)).decode()
     else:
         url = value.get("reference") or _embedded(value, resolve)
         if isinstance(url, str):
             target = None if url in trail else resolve({"reference": url})
             if target is not None:
                 yield from _leaves(target, f"{path}.resolve()", resolve, (*trail, url))
+            elif url not in trail and "reference" in value:
+                yield f"{path}.reference", url
         for name, inner in value.items():
             if not (name in IGNORED and "resourceType" in value) and not (url is not None and name in _LINKS):
                 yield from _leaves(inner, f"{path}.{name}", resolve, trail)
+
+
+def _instant(value: Any) -> Any:
+    """A time in UTC, which has two ways to be written."""
+    return f"{value[:-1]}+00:00" if isinstance(value, str) and value.endswith("Z") and value[10:11] == "T" else value
 
 
 _LINKS: Final = ("reference", "type", "display", "url")

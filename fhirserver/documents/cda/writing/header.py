@@ -74,7 +74,13 @@ def gather(reports: list[Resource], resolve: Callable[[Resource], Resource | Non
             "The laboratory has no identifier that a document can carry, such as its FINESS.",
             expression="Organization.identifier",
         )
-    author = next((each for each in first.get("resultsInterpreter", ()) if resolve(each)), laboratory)
+    author = next((each for each in (*first.get("resultsInterpreter", ()), laboratory) if _signs(each, resolve)), None)
+    if author is None:
+        raise Unprocessable(
+            "Nobody answers for the report: resultsInterpreter must refer to a Practitioner of the Bundle, or to a"
+            " PractitionerRole with one.",
+            expression="DiagnosticReport.resultsInterpreter",
+        )
     times_ = [each for report in reports for each in _times(report)]
     created = next((report["issued"] for report in reports if "issued" in report), None) or max(times_, default=None)
     if created is None:
@@ -93,6 +99,15 @@ def gather(reports: list[Resource], resolve: Callable[[Resource], Resource | Non
         since=times.earliest(times_) or created,
         orders=tuple(orders),
         actors=actors,
+    )
+
+
+def _signs(reference: Resource, resolve: Callable[[Resource], Resource | None]) -> bool:
+    """Whether a person is behind a reference."""
+    resource = resolve(reference) or {}
+    kind = resource.get("resourceType")
+    return kind == "Practitioner" or (
+        kind == "PractitionerRole" and resolve(resource.get("practitioner", {})) is not None
     )
 
 

@@ -55,36 +55,61 @@ class Written:
 
 
 class Resources:
-    """Resources by what refers to them: `fullUrl`, `Type/id`, a contained `#id`."""
+    """Resources by what refers to them: `fullUrl`, `Type/id`; contained ones stand beside their container."""
 
     def __init__(self, entries: Iterable[tuple[str | None, Resource]]) -> None:
         self.listed: list[Resource] = []
         self._known: dict[str, Resource] = {}
-        for url, resource in entries:
+        for number, (url, stated) in enumerate(entries):
+            resource = stated
+            name = f"{resource.get('resourceType')}/{resource['id']}" if "id" in resource else None
+            inside = {f"#{each.get('id')}": f"{number}#{each.get('id')}" for each in resource.get("contained", ())}
+            if inside:
+                for each in resource["contained"]:
+                    self._known[inside[f"#{each.get('id')}"]] = _renamed(each, inside)
+                resource = _renamed({key: held for key, held in resource.items() if key != "contained"}, inside)
             self.listed.append(resource)
-            for key in (url, f"{resource.get('resourceType')}/{resource['id']}" if "id" in resource else None):
+            for key in (url, name):
                 if key:
                     self._known.setdefault(key, resource)
 
     def resolve(self, reference: Resource) -> Resource | None:
-        """The resource that a Reference names; None when it is not here."""
-        url = reference.get("reference", "")
+        """The resource that a Reference names, of whatever version; None when it is not here."""
+        url = reference.get("reference", "").split("/_history/")[0]
         found = self._known.get(url)
-        if found is None and "://" in url:
-            found = self._known.get("/".join(url.split("/_history/")[0].split("/")[-2:]))
-        return found
+        return found if found is not None or "://" not in url else self._known.get("/".join(url.split("/")[-2:]))
 
     def all(self, type: str) -> list[Resource]:
         return [each for each in self.listed if each.get("resourceType") == type]
 
 
-def write(bundle: Resource, *, replaces: str | None = None, version: int = 1, set_id: str | None = None) -> Written:
+def _renamed(value: Any, names: dict[str, str]) -> Any:
+    """A copy whose references to contained resources are unique in the Bundle."""
+    if isinstance(value, list):
+        return [_renamed(each, names) for each in value]
+    if not isinstance(value, dict):
+        return value
+    found = {key: _renamed(held, names) for key, held in value.items()}
+    if isinstance(url := found.get("reference"), str):
+        found["reference"] = names.get(url, url)
+    return found
+
+
+def write(
+    bundle: Resource,
+    *,
+    mode: str = "strict",
+    replaces: str | None = None,
+    version: int = 1,
+    set_id: str | None = None,
+) -> Written:
     """The CDA document of a Bundle that holds DiagnosticReports and all that they refer to, the Patient among them.
 
     The document's id follows from `Bundle.identifier`, or from the content: one report gives one document.
     `replaces` is the id of the document that this one corrects (`urn:oid:…`, `urn:uuid:…`), `set_id` the series’ own.
-    An Observation that names no performer or time is read back with those of its report. Raises Unprocessable when
-    something is missing that a document must say.
+    An Observation that names no performer or time is read back with those of its report. The resources are taken to be
+    valid R4. Raises Unprocessable when something is missing that a document must say; in mode `strict` also for
+    every header rule that what the resources say would break.
     """
     entries = [each for each in bundle.get("entry", ()) if isinstance(each.get("resource"), dict)]
     resources = Resources((each.get("fullUrl"), each["resource"]) for each in entries)
@@ -93,9 +118,16 @@ def write(bundle: Resource, *, replaces: str | None = None, version: int = 1, se
         raise Unprocessable("The Bundle holds no DiagnosticReport: there is nothing to write.", expression="Bundle")
     parts = header.gather(reports, resources.resolve, resources.all("Patient"))
     identity = header.Identity(_number(bundle, version), set_id, version, replaces)
-    body = [_chapter(report, index, resources, parts) for index, report in enumerate(reports, 1)]
+    try:
+        body = [_chapter(report, index, resources, parts) for index, report in enumerate(reports, 1)]
+    except ValueError as error:
+        raise Unprocessable(f"A text cannot be written in XML: {error}") from None
     data = written(header.document(identity, parts, [*body, _copy(reports, resources)]))
-    return Written(data, tuple(_left(reports, resources, convert(data))))
+    conversion = convert(data, mode=mode)
+    broken = [finding for finding in conversion.findings if finding.is_error]
+    if broken:
+        raise Unprocessable("The document would break header rules of the CI-SIS.", issues=broken)
+    return Written(data, tuple(_left(reports, resources, conversion)))
 
 
 def _number(bundle: Resource, version: int) -> str:

@@ -12,6 +12,8 @@ from fhirserver.documents.cda.writing import values
 from fhirserver.documents.cda.writing.xml import el, templates
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lxml import etree
 
     from fhirserver.documents.cda.writing.people import Actors
@@ -80,7 +82,7 @@ class Results:
             return None
         collection = resource.get("collection", {})
         playing = [values.cd("code", resource.get("type"))]
-        if "quantity" in collection:
+        if "value" in collection.get("quantity", {}):
             playing.append(values.pq("quantity", collection["quantity"], xsi=None))
         role = el("participantRole", values.ids(resource), el("playingEntity", playing), classCode="SPEC")
         collector = self.actors.entity("assignedEntity", collection["collector"]) if "collector" in collection else None
@@ -291,20 +293,24 @@ def name(concept: Resource) -> str:
 
 def _shown(resource: Resource) -> str:
     """A value in words, for the narrative."""
-    for key, held in resource.items():
-        if key == "valueQuantity":
-            return f"{held.get('comparator', '')}{values.digits(held['value'])} {held.get('unit', '')}".strip()
-        if key == "valueCodeableConcept":
-            return name(held)
-        if key == "valueRange":
-            return " - ".join(values.digits(held[end]["value"]) for end in ("low", "high") if end in held)
-        if key == "valueRatio":
-            return " / ".join(values.digits(held[part]["value"]) for part in ("numerator", "denominator"))
-        if key == "valuePeriod":
-            return " - ".join(held.get(end, "") for end in ("start", "end"))
-        if key.startswith("value"):
-            return str(held)
-    return ""
+    key = next((key for key in resource if key.startswith("value")), "")
+    held = resource.get(key)
+    shown = _SHOWN.get(key)
+    return shown(held) if shown else str(held or "")
+
+
+def _amount(held: Resource) -> str:
+    value = values.digits(held["value"]) if "value" in held else ""
+    return f"{held.get('comparator', '')}{value} {held.get('unit', '')}".strip()
+
+
+_SHOWN: Final[dict[str, Callable[[Any], str]]] = {
+    "valueQuantity": _amount,
+    "valueCodeableConcept": name,
+    "valueRange": lambda held: " - ".join(_amount(held[end]) for end in ("low", "high") if end in held),
+    "valueRatio": lambda held: " / ".join(_amount(held.get(part, {})) for part in ("numerator", "denominator")),
+    "valuePeriod": lambda held: " - ".join(held.get(end, "") for end in ("start", "end")),
+}
 
 
 def _status(resource: Resource) -> etree._Element:

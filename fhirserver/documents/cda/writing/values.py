@@ -71,8 +71,11 @@ def cd(name: str, concept: Value | None, *, xsi: str | None = None, anchor: str 
         main, listed = listed[0], listed[1:]
     else:
         main = {}
-    attributes = _coding(main) if main else {"nullFlavor": flavor or "NI"}
-    return el(name, text, [el("translation", **_coding(each)) for each in listed], xsi=xsi, **attributes)
+    attributes: dict[str, str | None] = _coding(main) if main else {}
+    if not main and (flavor or not (words or listed)):
+        attributes["nullFlavor"] = flavor or "NI"
+    others = [el("translation", **_coding(each)) for each in listed]
+    return el(name, text, others, xsi=xsi, **attributes)
 
 
 def _coding(coding: Value) -> dict[str, str | None]:
@@ -109,7 +112,9 @@ def pq(name: str, quantity: Value, *, xsi: str | None = "PQ", **attributes: str 
     if unit is None:
         return el(name, xsi=xsi and "REAL", value=value, **attributes)
     others = [
-        each["valueQuantity"] for each in quantity.get("extension", ()) if each.get("url") == quantities.TRANSLATION
+        each["valueQuantity"]
+        for each in quantity.get("extension", ())
+        if each.get("url") == quantities.TRANSLATION and "value" in each.get("valueQuantity", {})
     ]
     return el(
         name,
