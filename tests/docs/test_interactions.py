@@ -35,6 +35,9 @@ TOLD = {
     "conditional": ["201", "200", '"versionId":"2"', "204"],
     "history": ['"total":2', '"method":"DELETE"', '"method":"POST"', "1", "0"],
     "operations": ['"versionId":"2"', '"total":1', '"mode":"match"', '"mode":"match"'],
+    "explain-access": [
+        "Ce demandeur ne le voit pas.", "Aucune règle n’y donne accès.", '"valueCode":"holder"',
+    ],
     "patch": ['"gender":"female"', '"family":"Ravel"', '"family":"Debussy"'],
     "bundles": [
         '"status":"200 OK"', '"status":"201 Created"', '"status":"404 Not Found"', '"code":"not-found"',
