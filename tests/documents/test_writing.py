@@ -48,7 +48,7 @@ def shape(value: Any, held: Resources, trail: tuple[str, ...] = ()) -> Any:
     if not isinstance(value, dict):
         return value
     found = {key: shape(inner, held, trail) for key, inner in value.items()
-             if key not in ("id", "subject", "reference", "url", "identifier")}  # fmt: skip
+             if key not in ("id", "subject", "reference", "url", "identifier", "securityContext")}  # fmt: skip
     if "identifier" in value:
         listed = value["identifier"] if isinstance(value["identifier"], list) else [value["identifier"]]
         found["identifier"] = [(each.get("system"), each.get("value")) for each in listed]

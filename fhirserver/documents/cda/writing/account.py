@@ -10,8 +10,8 @@ from fhirserver import jsontext
 Resource = dict[str, Any]
 Resolve = Callable[[Resource], Resource | None]
 
-IGNORED: Final = frozenset({"id", "meta", "text", "resourceType", "subject", "fullUrl", "encounter", "based-on"})
-"""What each server gives anew, and the patient, whom the header names."""
+IGNORED: Final = frozenset({"id", "meta", "text", "resourceType", "subject", "fullUrl", "encounter", "securityContext"})
+"""What each server gives anew, the patient, whom the header names, and the document that a file belongs to."""
 
 
 def missing(source: Resource, resolve: Resolve, copy: Resource | None, resolve_copy: Resolve) -> list[str]:
