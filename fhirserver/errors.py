@@ -17,6 +17,7 @@
     ├── TooLarge 413
     ├── UnsupportedMediaType 415
     ├── Unprocessable 422       well formed, but refused by validation
+    ├── TooMany 429             more at once than one requester may have
     └── Unavailable 503         the database is away, or capacity is exhausted
 
 Every text is safe to show to whoever asked: it repeats what the request said and nothing that the store holds.
@@ -118,6 +119,10 @@ class UnsupportedMediaType(FhirError):
 
 class Unprocessable(FhirError):
     status, code = 422, "processing"
+
+
+class TooMany(FhirError):
+    status, code = 429, "throttled"
 
 
 class Unavailable(FhirError):

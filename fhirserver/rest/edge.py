@@ -88,7 +88,7 @@ def _view(route: Route) -> Callable[..., Response]:
             exchange = Exchange(services(), request)
             exchange.inner = inner
             inner.check_path(exchange, path)
-            deferred = deferring.begun(exchange, route.name) if exchange.prefer.asynchronous else None
+            deferred = deferring.begun(exchange, route.name, route.path) if exchange.prefer.asynchronous else None
             answer: Answer = deferred or route.handler(exchange, **path)
         except FhirError as error:
             answer = inner.refusal(route, error, path)

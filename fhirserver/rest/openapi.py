@@ -10,6 +10,7 @@ from flask import Blueprint, Flask, Response, send_from_directory
 from flask_smorest import Api
 
 from fhirserver import __version__
+from fhirserver.rest.jobs import deferring
 from fhirserver.rest.negotiate import FHIR_JSON, FHIR_XML
 from fhirserver.rest.patch import JSON_PATCH, XML_PATCH
 from fhirserver.rest.routes import ID, ROUTES, Route
@@ -32,6 +33,7 @@ _REFUSALS: Final = {
     "413": "The body is larger than this server takes",
     "415": "A media type that is not taken here",
     "422": "The resource is not valid: the OperationOutcome has all findings",
+    "429": "The requester has as much under way as he may",
     "503": "Past capacity, or the database is away: try again after Retry-After",
 }
 _EVERYWHERE: Final = ("400", "401", "403", "404", "406", "503")
@@ -56,6 +58,8 @@ _DONE: Final = {
     "delete": {"200": "Deleted, with an OperationOutcome", "204": "Deleted, or nothing to delete"},
     "read": {"200": "The resource", "304": "Not modified"},
 }
+_LATER: Final = ("export", "reindex", "job-status", "job-cancel")
+"""Beginnings of the names of routes that answer 202 whatever the client prefers."""
 _HEADERS: Final = {
     "create": ("If-None-Exist", "Prefer"),
     "update": ("If-Match", "Prefer"),
@@ -129,6 +133,12 @@ def _answers(route: Route) -> dict[str, Any]:
     found = {code: _answer(_REFUSALS[code]) for code in refusals}
     for code, text in _DONE.get(route.interaction, {"200": "Done"}).items():
         found[code] = {"description": text} if code in ("204", "304") else _answer(text)
+    if not route.open and (deferring.may_wait(route.name, route.method, route.path) or route.name.startswith(_LATER)):
+        found["202"] = {"description": "Begun, or not done yet; Content-Location says where to ask"}
+        found["429"] = _answer(_REFUSALS["429"])
+    if route.name == "job-file":
+        lines = {"application/fhir+ndjson": {"schema": {"type": "string"}}}
+        found["200"] = {"description": "The file", "content": lines}
     return dict(sorted(found.items()))
 
 

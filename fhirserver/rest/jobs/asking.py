@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.access import Requester
-from fhirserver.errors import NotFound, Unavailable
+from fhirserver.errors import NotFound, TooMany
 from fhirserver.rest.answer import Answer
 from fhirserver.store.jobs import document
 
@@ -45,7 +45,7 @@ def begin(
 ) -> tuple[Job, Answer]:
     """A new job of the requester, and the answer that tells where to ask about it: 202 with `Content-Location`.
 
-    Raises Unavailable when he has `MOST` open already.
+    Raises TooMany when he has `MOST` open already.
     """
     refuse_more(exchange)
     who = described(exchange.access.requester)
@@ -54,10 +54,10 @@ def begin(
 
 
 def refuse_more(exchange: Exchange) -> None:
-    """Raises Unavailable when the requester has as many jobs as he may."""
+    """Raises TooMany when the requester has as many jobs as he may."""
     if exchange.services.store.jobs.open_for(described(exchange.access.requester)) >= MOST:
         text = f"{MOST} jobs of yours are not done yet: wait for one, or cancel it (DELETE its status URL)."
-        raise Unavailable(text, code="throttled", headers={"Retry-After": "30"})
+        raise TooMany(text, headers={"Retry-After": "30"})
 
 
 def accepted(exchange: Exchange, job: Job, event: Event | None) -> Answer:

@@ -19,16 +19,20 @@ if TYPE_CHECKING:
 
 KIND: Final = "request"
 WRITES: Final = "bundle"
-_POSTED: Final = frozenset({WRITES, "search-post", "compartment-post"})
-_OWN: Final = ("export", "job-")
+_OWN: Final = ("export", "reindex", "job-")
 """Beginnings of the names of routes that see to it themselves."""
 _KEPT: Final = ("Content-Type", "Accept-Language", "If-None-Match", "If-Modified-Since")
 
 
-def begun(exchange: Exchange, route: str) -> Answer | None:
+def may_wait(route: str, method: str, path: str) -> bool:
+    """Whether what a route offers is put off when the client prefers so."""
+    return not route.startswith(_OWN) and (method == "GET" or route == WRITES or path.endswith("/_search"))
+
+
+def begun(exchange: Exchange, route: str, path: str) -> Answer | None:
     """202 for a request that goes to a job; None for one that is answered at once. Raises TooLarge."""
     request = exchange.request
-    if route.startswith(_OWN) or not (request.method == "GET" or route in _POSTED):
+    if not may_wait(route, request.method, path):
         return None
     asking.refuse_more(exchange)
     services = exchange.services

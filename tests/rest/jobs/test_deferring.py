@@ -70,10 +70,12 @@ def test_what_the_requester_lost_meanwhile_is_not_told(application: Application,
     assert alice.get(status).json["entry"][0]["response"]["status"] == "404 Not Found"
 
 
-def test_a_search_by_post(application: Application, alice: Caller) -> None:
+@pytest.mark.parametrize("path", ["Observation/_search", "Patient/p/Observation/_search", "_search"])
+def test_a_search_by_post(application: Application, alice: Caller, path: str) -> None:
     headers = {**ASYNC, "Content-Type": "application/x-www-form-urlencoded"}
-    body = urlencode({"code": "718-7", "_elements": "code"}).encode()
-    answer = alice.call("POST", "Observation/_search", body, headers)
+    types = {"_type": "Observation"} if path == "_search" else {}
+    body = urlencode({"code": "718-7", "_elements": "code", **types}).encode()
+    answer = alice.call("POST", path, body, headers)
     assert answer.status == 202
     application.work()
     entry = alice.get(answer.headers["content-location"].removeprefix(BASE)).json["entry"][0]

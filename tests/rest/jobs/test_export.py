@@ -190,7 +190,7 @@ def test_no_requester_fills_the_queue(world: World) -> None:
     caller = world.patient("a")
     paths = [kicked_off(caller, "$export?_type=Observation") for _ in range(5)]
     answer = caller.call("GET", "$export", headers=ASYNC)
-    assert answer.status == 503
+    assert answer.status == 429
     assert int(answer.headers["retry-after"]) > 0
     assert caller.delete(paths[0]).status == 202
     kicked_off(caller, "$export?_type=Observation")
