@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
+
 import pytest
 
 from fhirserver.documents.cda import convert
 from fhirserver.errors import InvalidXml
 from tests.documents.corpus import converted, corpus
+from tools.cda.header import DOCTOR, WHEN, Document, author, pdf, written
 from tools.cda.mutations import prefixed
 from tools.cda.rich import encoded
+from tools.cda.statements import problem
+from tools.cda.xml import LOINC, code, entry, section
 
 LEVEL1 = corpus()["l1-compte-rendu"]
 BODY = LEVEL1[LEVEL1.index(b"<ClinicalDocument") :]
@@ -106,3 +112,34 @@ def test_a_body_elsewhere_is_not_fetched() -> None:
     conversion = convert(moved)
     assert "cda-body-reference" in [finding.rule for finding in conversion.findings]
     assert len(conversion.all("Binary")) == 1
+
+
+def test_many_entries_take_time_in_proportion() -> None:
+    """Four times as many siblings: a square would take sixteen times as long."""
+    few, many = (_timed(number) for number in (300, 1200))
+    assert many < 12 * few
+
+
+def _timed(number: int) -> float:
+    problems = [entry(problem(str(each), ("J45", "Asthme"), "x", period=("2020", None))) for each in range(number)]
+    made = section(("1.2.3",), code("code", "10164-2", LOINC, "Histoire"), "Histoire", "Texte", *problems)
+    data = written(Document(9002, ("34133-9", "Synthèse"), "Longue", [made]))
+    best = 1e9
+    for _ in range(3):
+        start = time.process_time()
+        convert(data)
+        best = min(best, time.process_time() - start)
+    return best
+
+
+def test_an_actor_of_a_thousand_names_is_not_believed() -> None:
+    extra = [author(replace(DOCTOR, family=f"NOM{number}"), None, WHEN) for number in range(60)]
+    conversion = convert(written(Document(9003, ("34133-9", "Synthèse"), "Essai", pdf("x"), header=extra)))
+    assert max(len(each["name"]) for each in conversion.all("Practitioner")) <= 25
+    assert "conflict" in [each.why for each in conversion.left]
+
+
+def test_every_binary_is_seen_as_its_document_is() -> None:
+    conversion = convert(LEVEL1)
+    (document,) = [each.full_url for each in conversion.entries if each.role == "document"]
+    assert [each["securityContext"] for each in conversion.of("binary")] == [{"reference": document}] * 2

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 Reference = dict[str, Any]
 
+MANY: Final = 20
+"""Names (addresses, identifiers …) of one actor, beyond which a document is not believed."""
 _NAMESPACE: Final = uuid.UUID("5a3cf1a5-8f52-5f2c-9c84-0d5a4b0f6a10")
 
 
@@ -133,12 +135,17 @@ class Context:
             if name not in held:
                 held[name] = value
             elif isinstance(value, list):
-                held[name].extend(item for item in value if not any(_within(item, other) for other in held[name]))
-            elif value != held[name]:
-                if name == "name" and value not in held.setdefault("alias", []):
-                    held["alias"].append(value)
-                elif name != "name":
+                news = [item for item in value if not any(_within(item, other) for other in held[name])]
+                if len(held[name]) < MANY:
+                    held[name].extend(news)
+                elif news:
                     self.leave(node, "conflict")
+            elif value != held[name]:
+                aliases = held.get("alias", ()) if name == "name" else None
+                if aliases is None or (len(aliases) >= MANY and value not in aliases):
+                    self.leave(node, "conflict")
+                elif value not in aliases:
+                    held["alias"] = [*aliases, value]
 
     def resource(self, reference: Reference) -> dict[str, Any]:
         """The resource of this conversion that a reference names. Raises KeyError when there is none."""

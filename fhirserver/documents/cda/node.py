@@ -7,6 +7,7 @@ that France uses have the prefix of `PREFIXES`, others are in Clark notation.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -205,10 +206,17 @@ class Node:
             if self.parent is None:
                 self._xpath = f"/{self.name}"
             else:
-                same = [kid for kid in self.parent.kids if kid.name == self.name]
-                index = f"[{next(i for i, kid in enumerate(same, 1) if kid is self)}]" if len(same) > 1 else ""
-                self._xpath = f"{self.parent.xpath}/{self.name}{index}"
-        return self._xpath
+                self.parent._name_kids()
+        return self._xpath or ""
+
+    def _name_kids(self) -> None:
+        """Gives all children their path at once: one by one would take the square of their number."""
+        path = self.xpath
+        counts: dict[str, int] = {}
+        total = Counter(kid.name for kid in self.kids)
+        for kid in self.kids:
+            index = counts[kid.name] = counts.get(kid.name, 0) + 1
+            kid._xpath = f"{path}/{kid.name}[{index}]" if total[kid.name] > 1 else f"{path}/{kid.name}"
 
     def walk(self) -> Iterator[Node]:
         """This element and all within, in document order."""

@@ -55,7 +55,9 @@ def publish(root: Node, data: bytes, parts: Parts, media_type: str | None, ctx: 
     document = _document(root, data, parts, held, ctx)
     document["content"][0]["format"] = _format(root, media_type)
     reference = ctx.add(document, "document", root)
-    binary["securityContext"] = reference
+    for entry in ctx.entries:
+        if entry.role == "binary":
+            entry.resource["securityContext"] = reference
     binary["data"] = b64encode(data).decode()
     return reference, held
 

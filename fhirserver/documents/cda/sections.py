@@ -55,22 +55,19 @@ def opening(node: Node) -> tuple[Section, dict[str, Any] | None]:
         found["code"] = code
     text = node.one("text")
     if text is not None and (text.kids or text.content):
-        found["text"] = {
-            "status": "additional" if node.one("entry") is None else "generated",
-            "div": narrative.div(text),
-        }
+        found["text"] = {"status": "additional", "div": narrative.div(text)}
     return found, code
 
 
 def entries(node: Node, ctx: Context) -> list[Reference]:
     """What the entries of a section became."""
-    references: list[Reference] = []
+    references: dict[str, Reference] = {}
     for entry in node.all("entry"):
         entry.templates  # noqa: B018 read
         for kid in entry.kids:
             if kid.name != "templateId":
-                references.extend(each for each in ctx.entry(kid) if each not in references)
-    return references
+                references.update((each["reference"], each) for each in ctx.entry(kid))
+    return list(references.values())
 
 
 def inner_sections(node: Node, ctx: Context) -> list[Section]:
