@@ -64,6 +64,9 @@ class Record:
     teams: list[dict[str, Any]] = field(default_factory=list)
     numbers: dict[str, set[str]] = field(default_factory=dict)
     space: list[tuple[str, datetime]] = field(default_factory=list)
+    parts: dict[str, set[str]] = field(default_factory=dict)
+    claims: dict[str, set[str]] = field(default_factory=dict)
+    plain: bool = False
 
 
 @dataclass
@@ -200,22 +203,27 @@ def is_member(who: Person, team: dict[str, Any], record: Record, now: datetime) 
 
 
 def is_actor(who: Person, reference: str, record: Record) -> bool:
-    numbers = resolve(reference, record)
+    numbers = with_parts(resolve(reference, record), record.parts)
     kinds = {number.partition("|")[0] for number in numbers}
     return all(any(number in who.keys for number in numbers if number.startswith(kind)) for kind in kinds)
 
 
 def may_be_actor(who: Person, reference: str, record: Record) -> bool:
-    numbers = resolve(reference, record)
+    numbers = with_parts(resolve(reference, record), record.parts)
     persons = {number for number in numbers if number.startswith("rpps|")}
-    return bool((persons or numbers) & (who.keys | {f"rpps|{who.staff}"}))
+    meant = with_parts(persons or numbers, record.claims)
+    return bool(meant & (who.keys | {f"rpps|{who.staff}"}))
+
+
+def with_parts(numbers: set[str], parts: dict[str, set[str]]) -> set[str]:
+    return numbers.union(*(parts.get(number, set()) for number in numbers))
 
 
 def resolve(reference: str, record: Record) -> set[str]:
     kind, _, id_ = reference.partition("/")
     if kind == "Patient":
         return {f"patient|{id_}"}
-    return record.numbers.get(reference) or {reference}
+    return set(record.numbers.get(reference) or {reference})
 
 
 def authors(resource: dict[str, Any], record: Record) -> set[str]:
@@ -318,7 +326,9 @@ def about(provision: dict[str, Any], kind: str | None, deposit: Deposit, record:
     if "securityLabel" in provision:
         readings = ["permit", "deny"] if loose and kind is None else [kind]
         if not any(
-            covers(each["code"], reading, resource) for each in provision["securityLabel"] for reading in readings
+            covers(each["code"], reading, resource, plain=record.plain)
+            for each in provision["securityLabel"]
+            for reading in readings
         ):
             return False
     if "data" in provision and not any(meant(each, deposit, record, loose=loose) for each in provision["data"]):
@@ -326,11 +336,11 @@ def about(provision: dict[str, Any], kind: str | None, deposit: Deposit, record:
     return "dataPeriod" not in provision or in_time(provision["dataPeriod"], resource, loose=loose)
 
 
-def covers(code: str, kind: str | None, resource: dict[str, Any]) -> bool:
+def covers(code: str, kind: str | None, resource: dict[str, Any], *, plain: bool) -> bool:
     if code not in LADDER:
         return bool(labels(resource) & BELOW.get(code, {code}))
     step = LADDER.index(code)
-    if kind is None:
+    if kind is None or plain:
         return height(resource) == step
     return height(resource) <= step if kind == "permit" else height(resource) >= step
 

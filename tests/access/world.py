@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from fhirserver.access import Access, Delegate, Policy, Requester, acl, build
+from fhirserver.access import Access, Delegate, Departments, Policy, Requester, acl, build
 from fhirserver.search import Indexer
 from fhirserver.spec import Definitions
 from tests.access import draw as st
@@ -65,6 +65,7 @@ SPACES = [
     [("open", NOW.replace(second=1))],
     [("suspended", NOW.replace(year=2020)), ("open", NOW.replace(month=2))],
 ]
+DEPARTMENTS: list[dict[str, set[str]]] = [{}, {f"finess|{HERE}": {f"finess|{THERE}"}}]
 TYPES = ["Observation", "DocumentReference", "Encounter", "Condition"]
 ACT = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
 REASON = "http://terminology.hl7.org/CodeSystem/v3-ActReason"
@@ -314,12 +315,27 @@ def records(draw: st.Draw, *, odd: bool = False) -> naive.Record:
     deaths += [{"deceasedDateTime": day} for day in ("2026-03-01", "2026-03-02")]
     patient |= draw(st.sampled_from([*[dict[str, Any]()] * 12, *deaths]))
     space = draw(st.sampled_from([[]] * 6 + SPACES))
-    return naive.Record(patient, list(unique.values()), list(groups.values()), numbers, space)
+    parts, claims = draw(st.sampled_from(DEPARTMENTS)), draw(st.sampled_from(DEPARTMENTS))
+    plain = draw(st.sampled_from([False, False, True]))
+    return naive.Record(patient, list(unique.values()), list(groups.values()), numbers, space, parts, claims, plain)
 
 
 def policy(record: naive.Record) -> Policy:
     space = {"states": [{"state": state, "since": since} for state, since in record.space]}
-    built = build(record.patient["id"], record.patient, record.consents, record.teams, NUMBERS, space=space)
+    departments = Departments(
+        {key: sorted(found) for key, found in record.parts.items()},
+        {key: sorted(found) for key, found in record.claims.items()},
+    )
+    built = build(
+        record.patient["id"],
+        record.patient,
+        record.consents,
+        record.teams,
+        NUMBERS,
+        space=space,
+        departments=departments,
+        plain=record.plain,
+    )
     return Policy.of({**built, "derived": ["Binary", *TYPES]})
 
 
