@@ -192,6 +192,20 @@ def test_what_is_wanted_is_a_request(mood: str, name: str) -> None:
     assert only(of_section(wanted), "ServiceRequest")["code"]["coding"][0]["code"] == "1-8"
 
 
+def test_what_is_aimed_at_is_a_goal() -> None:
+    aimed = s.observation("1", ("29463-7", "Poids"), quantity("value", "70", "kg"), "2026")
+    aimed.set("moodCode", "GOL")
+    (target,) = only(of_section(aimed), "Goal")["target"]
+    assert (target["detailQuantity"]["value"], target["dueDate"]) == (70, "2026")
+
+
+def test_a_definition_is_left() -> None:
+    defined = s.procedure("1", ("1", "1.2.3", "X"), "x", "2026", mood="DEF")
+    conversion = of_section(defined)
+    assert not conversion.all("Procedure")
+    assert "mood" in [each.why for each in conversion.left]
+
+
 def test_an_observation_takes_its_category_from_its_section() -> None:
     seen = s.observation("1", ("72166-2", "Tabac"), code("value", "77176002", SNOMED, "Fumeur", type="CD"), "2026")
     found = only(of_section(seen, name=("29762-2", "Mode de vie")), "Observation")

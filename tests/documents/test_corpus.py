@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from fhirserver.documents.cda import convert
+from fhirserver.errors import InvalidXml, Unprocessable
 from tests.documents.corpus import converted, corpus, dangling, errors
+from tools.cda import wrong
 
 FOLDER = Path(__file__).resolve().parents[2] / "examples" / "cda"
 NAMES = sorted(corpus())
@@ -26,6 +28,25 @@ LEFT = {
 
 def test_the_files_are_what_the_generator_makes() -> None:
     assert {file.stem: file.read_bytes() for file in FOLDER.glob("*.xml")} == corpus()
+
+
+def test_the_wrong_files_are_what_the_generator_makes() -> None:
+    assert {file.stem: file.read_bytes() for file in (FOLDER / "wrong").glob("*.xml")} == wrong.documents()
+
+
+@pytest.mark.parametrize("name", sorted(wrong.findings()))
+def test_a_wrong_document_breaks_its_rule_and_is_told_in_words(name: str) -> None:
+    data, rule = wrong.findings()[name]
+    conversion = convert(data)
+    assert rule in [finding.rule for finding in conversion.findings if finding.severity in ("error", "warning")]
+    assert errors(conversion) == []
+    assert dangling(conversion) == []
+
+
+@pytest.mark.parametrize("name", sorted(wrong.refused()))
+def test_what_is_no_document_is_refused(name: str) -> None:
+    with pytest.raises((InvalidXml, Unprocessable)):
+        convert(wrong.refused()[name])
 
 
 def test_there_are_thirty_documents_of_both_levels() -> None:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 Reference = dict[str, Any]
 
+NOT_SAID: Final = frozenset({"DEF", "EVN.CRT", "GOL.CRT", "INT.CRT", "RQO.CRT", "OPT", "EXPEC", "SLOT", "PERM"})
+"""Moods of what neither was nor is wanted: definitions, criteria, options."""
 MANY: Final = 20
 """Names (addresses, identifiers …) of one actor, beyond which a document is not believed."""
 _NAMESPACE: Final = uuid.UUID("5a3cf1a5-8f52-5f2c-9c84-0d5a4b0f6a10")
@@ -166,6 +168,9 @@ class Context:
 
         What no handler knows is left for the account; the references are those of the resources that stand for it.
         """
+        if node.attributes.get("moodCode") in NOT_SAID:
+            self.leave(node, "mood")
+            return []
         handler: Handler | None = self._chosen(self.tables.entries, node)
         if handler is None and node.parent is not None and node.parent.name == "entry":
             handler = self._chosen(self.tables.entries, node.parent)

@@ -126,6 +126,7 @@ WHY: Final[dict[str, tuple[str, str]]] = {
         "a consent within a document grants nothing here",
         "un consentement porté par un document n'ouvre aucun droit ici",
     ),
+    "mood": ("a definition or criterion, neither done nor wanted", "une définition ou un critère, ni fait ni demandé"),
     "value": ("cannot be read as its type", "ne se lit pas selon son type"),
     "conflict": (
         "the document tells it otherwise of the same actor elsewhere",

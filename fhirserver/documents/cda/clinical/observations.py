@@ -17,6 +17,14 @@ if TYPE_CHECKING:
 ABSENT: Final = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
 INTERPRETATIONS: Final = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
 CATEGORIES: Final = "http://terminology.hl7.org/CodeSystem/observation-category"
+GOALS: Final = {
+    "active": "active", "completed": "completed", "aborted": "cancelled", "cancelled": "cancelled", "new": "proposed",
+    "held": "on-hold", "suspended": "on-hold", "nullified": "entered-in-error",
+}  # fmt: skip
+TARGETS: Final = {
+    f"value{kind}": f"detail{kind}"
+    for kind in ("Quantity", "Range", "CodeableConcept", "String", "Boolean", "Integer", "Ratio")
+}
 PERFORMERS: Final = ("Practitioner", "PractitionerRole", "Organization", "Patient", "RelatedPerson", "CareTeam")
 SECTIONS: Final = {
     "8716-3": "vital-signs", "29762-2": "social-history", "30954-2": "laboratory", "18726-0": "imaging",
@@ -52,9 +60,9 @@ def _observation(node: Node, ctx: Context, category: str | None) -> list[Referen
         from fhirserver.documents.cda.clinical.procedures import requested
 
         return requested(node, mood, ctx)
-    resource, reference = _begun(node, ctx, category)
     if mood == "GOL":
-        resource.setdefault("category", []).append({"text": "GOL"})
+        return _goal(node, ctx)
+    resource, reference = _begun(node, ctx, category)
     observed(node, resource, ctx)
     _qualified(resource, node)
     if node.get("negationInd") == "true":
@@ -62,6 +70,30 @@ def _observation(node: Node, ctx: Context, category: str | None) -> list[Referen
     found = links.related(node, ctx)
     _filled(resource, node, found, ctx)
     return [reference, *(each for kind, each in found.others if kind not in ("COMP", "SPRT"))]
+
+
+def _goal(node: Node, ctx: Context) -> list[Reference]:
+    """What is aimed at is no observation: a Goal, with its target value and the date by which."""
+    resource: Resource = {
+        "resourceType": "Goal",
+        "lifecycleStatus": links.status(node, GOALS, "active"),
+        "description": values.required(node.one("code")),
+        "subject": ctx.patient,
+    }
+    reference = links.begin(resource, node, ctx)
+    target: Resource = {}
+    for name, value in values.value(node.one("value")).items():
+        if name in TARGETS:
+            target = {"measure": resource["description"], TARGETS[name]: value}
+    if due := (values.period(node.one("effectiveTime")) or {}).get("end"):
+        target["dueDate"] = due[:10]
+    if target:
+        resource["target"] = [target]
+    words = links.narrated(node)
+    found = links.related(node, ctx)
+    if notes := [*([{"text": words}] if words else []), *found.notes]:
+        resource["note"] = notes
+    return [reference, *(each for _, each in found.others)]
 
 
 def organizer(node: Node, ctx: Context) -> list[Reference]:
