@@ -108,7 +108,7 @@ class _Run:
         began = time.perf_counter()
         if not self._patients:
             self._store(population.common())
-        before, self._patients = self._patients, max(size // population.RECORD, population.OWN)
+        before, self._patients = self._patients, max(size // population.RECORD, 2 * population.OWN)
         self._store(each for number in range(before, self._patients) for each in population.record(number))
         if not before:
             self._store(population.teams())
@@ -138,13 +138,13 @@ class _Run:
         own = range(population.OWN)
         single = [Request("GET", f"/fhir/Observation/p{number}o{number}") for number in own]
         versions = [Request("GET", f"{each.path}/_history/1") for each in single]
-        results = [population.observation(number, 1) for number in own]
+        results = [population.observation(number, 1) for number in population.FED]
         creates = [Request("POST", "/fhir/Observation", json.dumps(each).encode()) for each in results]
         yield self._replayed("read", single)
         yield self._replayed("vread", versions)
         yield self._replayed("create", creates)
         yield self._replayed("update", self._updates(results))
-        yield self._replayed(f"transaction of {ENTRIES}", [_transaction(number) for number in own], ENTRIES)
+        yield self._replayed(f"transaction of {ENTRIES}", [_transaction(each) for each in population.FED], ENTRIES)
         for each in queries.MEASURED:
             asked = [Request("GET", f"/fhir/{each.of(number)}") for number in own]
             yield Case(each.name, lambda asked=asked: itertools.cycle(asked), self._aggregation(each))  # type: ignore[misc]
@@ -204,7 +204,7 @@ class _Run:
 
     def _loaded(self) -> _Loaded:
         """`cpu`: milliseconds of the server's an entry."""
-        requests = [_transaction(number) for number in range(population.OWN)]
+        requests = [_transaction(number) for number in population.FED]
         case = Case("", lambda: itertools.cycle(requests))
         commands = self._recorder.record(lambda: self._client(requests[0]))
         before = self._made.cpu()[0]

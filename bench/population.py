@@ -12,7 +12,9 @@ Resource = dict[str, Any]
 RECORD: Final = 50
 """Resources of one patient: himself, two encounters, two conditions, 45 results."""
 OWN: Final = 20
-"""Patients of whose care team the physician is: the first ones."""
+"""Patients of whose care team the physician is, and whom the searches are about: the first ones."""
+FED: Final = range(OWN, 2 * OWN)
+"""Others of his, whose records take what is written, so that those that are searched stay as they are."""
 PRACTITIONERS: Final = 20
 RPPS: Final = "10000000018"
 SYSTEM: Final = "urn:oid:1.2.3.4"
@@ -34,7 +36,7 @@ def common() -> Iterator[Resource]:
 
 
 def teams() -> Iterator[Resource]:
-    for number in range(OWN):
+    for number in range(2 * OWN):
         yield {
             "resourceType": "CareTeam",
             "id": f"t{number}",

@@ -90,7 +90,7 @@ def _count(db: Database[Row], number: int) -> object:
 
 
 def _across(db: Database[Row], number: int) -> object:
-    own = {"pat": {"$in": [f"p{each}" for each in range(population.OWN)]}}
+    own = {"pat": {"$in": [f"p{each}" for each in range(2 * population.OWN)]}}
     return _page(db, "Observation", [_code(number), own])
 
 

@@ -15,7 +15,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     verify = actions.add_parser("verify", help="check every chain of traces", allow_abbrev=False)
     verify.add_argument("--mongo", metavar="URI", help="the database; default: FHIRSERVER_MONGO")
-    verify.add_argument("--embedded", metavar="DIR", help="folder of an embedded database whose server is stopped")
+    verify.add_argument(
+        "--data",
+        "--embedded",
+        dest="embedded",
+        metavar="DIR",
+        help="folder of an embedded database whose server is stopped",
+    )
 
 
 def run(options: argparse.Namespace) -> int:

@@ -17,7 +17,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, help="port to listen on (default 8080)")
     database = parser.add_mutually_exclusive_group()
     database.add_argument("--mongo", metavar="URI", help="connection string of a MongoDB replica set")
-    database.add_argument("--embedded", metavar="DIR", help="folder of the embedded database (default ./data)")
+    database.add_argument(
+        "--embedded", "--data", dest="embedded", metavar="DIR", help="folder of the embedded database (default ./data)"
+    )
     parser.add_argument("--workers", type=int, help="worker processes (default 2)")
     parser.add_argument("--profiles", choices=("french", "core"), help="what resources without a profile are held to")
     parser.add_argument("--demo", action="store_true", help="load a demo family into an empty store")

@@ -19,7 +19,9 @@ _FINESS: Final = re.compile(r"[0-9A-Za-z]{9}")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", metavar="DIR", required=True, help="folder of the embedded server")
+    parser.add_argument(
+        "--data", "--embedded", dest="data", metavar="DIR", required=True, help="folder of the embedded server"
+    )
     who = parser.add_mutually_exclusive_group(required=True)
     who.add_argument("--patient", metavar="ID", help="the person whose record it is")
     who.add_argument("--representative", metavar="PATIENT_ID", help="a legal representative of the person")

@@ -12,7 +12,7 @@ from granian.constants import Interfaces
 from granian.server import Server
 
 from fhirserver import settings as settings_
-from fhirserver.serving.lifeline import die_with_parent
+from fhirserver.lifeline import die_with_parent
 
 if TYPE_CHECKING:
     import logging

@@ -24,6 +24,7 @@ from typing import IO, Any, Final
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
+from fhirserver import lifeline
 from fhirserver.store.errors import StoreError
 
 COMMAND: Final = "secantusd-py"
@@ -39,15 +40,6 @@ _LISTENING: Final = b"listening on 127.0.0.1:"
 _BUSY: Final = b"Device or resource busy"
 _PORT_TAKEN: Final = b"Address already in use"
 _LOG_LIMIT: Final = 8 << 20
-_PR_SET_PDEATHSIG: Final = 1
-
-_LAUNCH: Final = f"""
-import ctypes, os, signal, sys
-ctypes.CDLL(None).prctl({_PR_SET_PDEATHSIG}, signal.SIGKILL)
-if os.getppid() != int(sys.argv[1]):
-    sys.exit("the parent is gone")
-os.execv(sys.argv[2], sys.argv[2:])
-"""
 
 
 class Embedded:
@@ -177,7 +169,7 @@ class Embedded:
             log.chmod(0o600)
             begin = output.tell()
             process = self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and program, no shell
-                [sys.executable, "-I", "-S", "-c", _LAUNCH, str(os.getpid()), *command],
+                [sys.executable, "-I", "-S", lifeline.__file__, str(os.getpid()), *command],
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

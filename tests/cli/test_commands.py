@@ -113,6 +113,17 @@ def test_a_token_needs_a_folder_with_a_key(tmp_path: Path, capsys: pytest.Captur
     assert run(capsys, "token", "--data", str(tmp_path), "--operator")[0] == 1
 
 
+@pytest.mark.parametrize("name", ["--data", "--embedded"])
+def test_the_folder_of_an_embedded_server_is_named_alike_everywhere(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    SigningKey.in_folder(tmp_path, create=True)
+    status, printed, _ = run(capsys, "token", name, str(tmp_path), "--operator")
+    assert (status, printed.count(".")) == (0, 2)
+    status, printed, _ = run(capsys, "audit", "verify", name, str(tmp_path / "new"))
+    assert (status, printed) == (0, "the chains of traces are whole\n")
+
+
 def test_production_prints_no_development_token(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
