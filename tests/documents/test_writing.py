@@ -260,6 +260,48 @@ def test_any_report_reads_back_the_same(drawn: list[tuple[Resource, Resource, in
     assert [path for path in added if ".identifier.type." not in path] == []
 
 
+def test_results_of_several_specimens_keep_each_its_own() -> None:
+    taken = [
+        {
+            "resourceType": "Specimen",
+            "id": name,
+            "identifier": [{"system": "urn:oid:1.2.3", "value": name}],
+            "subject": {"reference": "Patient/p1"},
+        }
+        for name in ("blood", "urine")
+    ]
+    germ = {
+        "resourceType": "Specimen",
+        "id": "germ",
+        "identifier": [{"system": "urn:oid:1.2.4", "value": "I1"}],
+        "type": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-EntityClass", "code": "MIC"}]},
+        "subject": {"reference": "Patient/p1"},
+        "parent": [{"reference": "Specimen/urine"}],
+    }
+    count = observation(3, valueInteger=7, specimen={"reference": "Specimen/germ"})
+    results = [
+        observation(1, valueString="vu", specimen={"reference": "Specimen/blood"}),
+        observation(
+            2,
+            valueCodeableConcept={"text": "Escherichia coli"},
+            specimen={"reference": "Specimen/germ"},
+            hasMember=[{"reference": "Observation/o3"}],
+        ),
+        observation(4, valueString="seul"),
+    ]
+    links = [{"reference": f"Specimen/{each['id']}"} for each in taken]
+    made = write(report(results, count, germ, *taken, specimen=links))
+    assert made.left == ()
+    there = convert(made.data)
+    held = resources(there)
+    told = [
+        [each["value"] for each in (held.resolve(result.get("specimen", {})) or {}).get("identifier", ())]
+        for result in there.all("Observation")
+    ]
+    assert told == [["blood"], ["I1"], ["I1"], []]
+    assert len(there.all("Specimen")) == 3
+
+
 def test_contained_resources_and_versions_are_followed() -> None:
     held = observation(1, valueString="vu", specimen={"reference": "#s"})
     held["contained"] = [{"resourceType": "Specimen", "id": "s", "type": {"text": "sang"}}]
