@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fhirserver.access import compile as compiler
 from fhirserver.access import keys, rules, scopes, tables
-from fhirserver.access.acl import HIDDEN_FROM_PATIENT, HIDDEN_FROM_REPRESENTATIVES, MASKED, label_codes, security
+from fhirserver.access.acl import HIDDEN_FROM_PATIENT, HIDDEN_FROM_REPRESENTATIVES, MASKED, acl, label_codes, security
 from fhirserver.access.answer import answer, question
 from fhirserver.access.moments import majority
-from fhirserver.predicate import FALSE, TRUE
+from fhirserver.predicate import FALSE, matches
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -229,14 +229,19 @@ def _created(write: Write) -> Decision:
 
 
 def _unfed(write: Write) -> Decision | None:
-    """Why the record may not be fed: closed, opposed (a Consent that denies `collect`). Blocking is about reading."""
+    """Why the record may not be fed: closed, opposed (a Consent that denies `collect`). Blocking is about reading.
+
+    A deny that names him opposes whatever it may cover, one of everyone all but what a permit that names him covers.
+    """
     if write.policy is None:
         return None
     if not write.policy.space_at(write.access.now).feeds:
         return Decision(False, "closed")
     said = answer(write.policy.roots, question(write.access, write.type, "collect"))
-    opposed = said.deny_named != FALSE or (said.deny != FALSE and said.permit_named != TRUE)
-    return Decision(False, "opposed") if opposed else None
+    if said.deny_named == FALSE and said.deny != FALSE:
+        entry = {"acl": acl(write.post or {}, write.access.requester, write.access.now)}
+        return None if matches(said.permit_named, entry) else Decision(False, "opposed")
+    return Decision(False, "opposed") if said.deny_named != FALSE else None
 
 
 def _not_holder(write: Write) -> Decision | None:

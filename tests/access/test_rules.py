@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fhirserver.access import Access, Delegate, Policy, Requester, acl, build, permits, predicate, require
+from fhirserver.access import Access, Delegate, Departments, Policy, Requester, acl, build, permits, predicate, require
 from fhirserver.access.explain import concluded, explain
 from fhirserver.access.scopes import parse
 from fhirserver.errors import Forbidden
@@ -263,6 +263,21 @@ def test_a_care_team_of_an_organisation_is_its_professionals_not_its_systems() -
         False,
         False,
     ]
+
+
+def test_a_care_team_of_an_establishment_is_that_of_its_declared_departments_too() -> None:
+    team = {**TEAM, "participant": [{"member": {"reference": "Organization/here"}}]}
+    there = {f"finess|{HERE}": [f"finess|{THERE}"]}
+    for departments, visible in ((Departments(there, {}), True), (Departments({}, there), False)):
+        built = build("p", {"resourceType": "Patient", "id": "p"}, [], [team], NUMBERS, departments=departments)
+        assert sees(BOB_THERE, envelope(), Policy.of(built)) is visible
+        assert sees(ALICE_HERE, envelope(), Policy.of(built))
+
+
+def test_physicians_of_an_institution_have_no_right_by_their_function() -> None:
+    """Of an EHPAD (L.1111-16: with the person's agreement), of a PMI, of the fire brigade: as any physician."""
+    named = {**PERMIT, "provision": {"type": "permit", "actor": [actor("Practitioner/alice")]}}
+    assert [sees(ALICE_HERE, envelope(), policy(*each, teams=())) for each in ((), (named,))] == [False, True]
 
 
 def test_what_is_about_several_patients_is_for_none_of_their_professionals() -> None:

@@ -87,6 +87,25 @@ def test_feeding_may_be_opposed_and_blocking_is_not_opposing() -> None:
     assert judged(BOB_HERE, None, OBSERVATION, everyone) == "no: opposed"
 
 
+def test_the_person_blocks_feeding_by_all_but_those_named_and_takes_it_back() -> None:
+    collect = [{"coding": [{"code": "collect"}]}]
+    bob = [{"role": {}, "reference": {"reference": "Practitioner/bob"}}]
+    block = {**PERMIT, "provision": {"type": "deny", "action": collect}}
+    but_bob = {**PERMIT, "id": "d", "provision": {"type": "permit", "action": collect, "actor": bob}}
+    reason = {**PERMIT, "id": "e", "provision": {"type": "deny", "action": collect, "actor": bob}}
+    everyone = (ALICE_HERE, BOB_HERE, HOSPITAL)
+
+    def fed(*consents: dict[str, Any]) -> list[str]:
+        return [judged(who, None, OBSERVATION, policy(*consents, **TRAITANT)) for who in everyone]
+
+    assert fed() == ["feed", "feed", "feed"]
+    assert fed(block) == ["no: opposed"] * 3
+    assert fed(block, but_bob) == ["no: opposed", "feed", "no: opposed"]
+    assert fed(block, but_bob, reason) == ["no: opposed"] * 3
+    assert fed(reason) == ["feed", "no: opposed", "feed"]
+    assert fed({**block, "status": "inactive"}) == ["feed", "feed", "feed"]
+
+
 def test_who_deposited_or_wrote_changes_it_and_nobody_else() -> None:
     changed = {**OBSERVATION, "status": "amended"}
     assert [judged(who, OBSERVATION, changed, OPEN, MINE) for who in (ALICE_HERE, BOB_HERE, HOSPITAL)] == ["own"] * 3
