@@ -6,13 +6,31 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from fhirserver.rest.operations.table import OPERATIONS, Operation
+from fhirserver.rest.routes import ROUTES
 from tests.application import BASE
 from tests.records import patient
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     from tests.application import Application, Caller
+
+
+UNLISTED = {"versions", "job-status", "job-cancel", "job-file"}
+"""`$versions` is listed by itself; a requester is told where his jobs are."""
+
+
+def _offered(statement: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Type and definition of each operation of the types."""
+    for resource in statement["rest"][0]["resource"]:
+        for each in resource.get("operation", ()):
+            yield resource["type"], each["definition"]
+
+
+def _operations(statement: dict[str, Any]) -> list[dict[str, str]]:
+    return [{"definition": definition} for _, definition in _offered(statement)]
 
 
 @pytest.fixture(scope="module")
@@ -70,10 +88,59 @@ def test_every_listed_interaction_works(operator: Caller, statement: dict[str, A
     assert operator.get("?_type=Basic,Flag").status == 200
 
 
+def test_every_route_is_listed(statement: dict[str, Any]) -> None:
+    rest = statement["rest"][0]
+    of_type = {each["code"] for each in rest["resource"][0]["interaction"]}
+    of_all = {each["code"] for each in rest["interaction"]}
+    operations = {each["definition"] for each in (*rest["operation"], *_operations(statement))}
+    for route in ROUTES:
+        if route.interaction == "operation":
+            listed = route.definition in operations or route.name in UNLISTED
+        else:
+            listed = route.interaction in of_type | of_all | {"capabilities", ""}
+        assert listed, route
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda each: f"{each.type}-{each.name}")
+def test_every_listed_operation_is_there_and_nowhere_else(
+    operator: Caller, statement: dict[str, Any], operation: Operation
+) -> None:
+    rest = statement["rest"][0]
+    known = {each["name"]: each["definition"] for each in rest["operation"]}
+    assert (known.get(operation.name) == operation.definition) is bool(operation.system)
+    type = operation.type or "Basic"
+    listed = [each for name, each in _offered(statement) if name == type]
+    assert (operation.definition in listed) is bool(operation.methods or operation.instance)
+    offered = {(method, path) for _, method, path in operation.paths()}
+    for method in ("GET", "POST"):
+        for path in (f"/{type}/${operation.name}", f"/{type}/<id>/${operation.name}", f"/${operation.name}"):
+            answer = operator.call(method, path[1:].replace("<id>", "never-was"), {} if method == "POST" else None)
+            there = answer.status < 500 and "is nothing at this path" not in answer.content.decode()
+            there = there and "is not offered on" not in answer.content.decode() and answer.status != 405
+            others = (method, path) in {(each.method, each.path.replace("<type>", type)) for each in ROUTES}
+            assert there is ((method, path.replace(type, operation.type or "<type>")) in offered or others), (
+                method,
+                path,
+            )
+
+
 def test_what_is_not_listed_does_not_work(operator: Caller) -> None:
     id = operator.create(patient())
-    assert operator.get("Patient/$export").status in (400, 404, 405)
+    assert operator.get(f"Patient/{id}/$export").status == 404
     assert operator.get(f"Patient/{id}/Organization").status == 404
+    for method, path in (("PATCH", ""), ("DELETE", ""), ("PUT", "_history"), ("POST", f"Patient/{id}"), ("TRACE", "")):
+        assert operator.call(method, path).status in (404, 405), (method, path)
+
+
+@pytest.mark.parametrize("type", ["Patient", "Observation", "Encounter"])
+def test_every_listed_include_works(operator: Caller, statement: dict[str, Any], type: str) -> None:
+    (listed,) = (each for each in statement["rest"][0]["resource"] if each["type"] == type)
+    assert listed["searchInclude"]
+    for name in listed["searchInclude"]:
+        assert operator.search(type, ("_include", name), _id="none").status == 200, name
+    for start in range(0, len(listed["searchRevInclude"]), 20):
+        names = [("_revinclude", name) for name in listed["searchRevInclude"][start : start + 20]]
+        assert operator.search(type, *names, _id="none").status == 200, names
 
 
 @pytest.mark.parametrize("type", ["Patient", "Observation", "DocumentReference", "Consent", "Location", "Bundle"])
