@@ -10,7 +10,7 @@ import pytest
 
 from fhirserver.access import Access
 from fhirserver.rest.inforce import InForce
-from fhirserver.store import reindexing
+from fhirserver.store import Store, reindexing
 from tests.application import BASE, Application
 from tests.records import INS_NIR, observation, patient, practitioner
 from tests.rest.jobs.bulk import kicked_off
@@ -172,17 +172,25 @@ def test_a_new_text_about_it_changes_nothing(server: Application, operator: Call
     assert server.work() == 0
 
 
-def test_a_worker_that_has_not_looked_indexes_what_it_writes_anew(server: Application, operator: Caller) -> None:
-    """The walk waits until every worker that is alive writes by the new parameter."""
-    other = another_worker(server)
+def test_the_walk_waits_until_every_worker_writes_by_the_new_parameter(
+    server: Application, operator: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other, listed_ids, ready = another_worker(server), Store.ids, []
     other.services.in_force.say()
     operator.create(parameter())
     epoch = server.services.in_force.refreshed().epoch
     assert not server.services.in_force.everywhere(epoch)
+
+    def ids(self: Store, *asked: Any) -> list[str]:
+        ready.append(server.services.in_force.everywhere(epoch))
+        return listed_ids(self, *asked)
+
+    monkeypatch.setattr(Store, "ids", ids)
     late = threading.Timer(0.5, other.services.in_force.say)
     late.start()
     server.work()
     late.join()
+    assert ready == [True]
     found = other.operator().create(eyes("green"))
     assert operator.search("Patient", eyes="green").ids == [found]
 
