@@ -1,6 +1,6 @@
 """The SMART client fhirclient (https://pypi.org/project/fhirclient/) with an access token that it was given.
 
-It has no patch.
+It has no patch of its own, but sends Bundles that hold one.
 """
 
 from __future__ import annotations
@@ -81,3 +81,16 @@ def test_fhirclient_includes(server: FHIRServer, family: list[str]) -> None:
 def test_fhirclient_pages(server: FHIRServer, family: list[str]) -> None:
     pages = list(Patient.where({"family": "Bach", "_sort": "given", "_count": "2"}).perform_iter(server))
     assert [[entry.resource.id for entry in page.entry] for page in pages] == [family[:2], family[2:4], family[4:]]
+
+
+def test_fhirclient_patches_by_a_transaction(server: FHIRServer, family: list[str]) -> None:
+    names = {"type": "add", "path": "Patient", "name": "birthDate"}
+    operation = [
+        {"name": name, ("valueCode" if name == "type" else "valueString"): text} for name, text in names.items()
+    ]
+    operation.append({"name": "value", "valueDate": "1685-03-31"})
+    patch = {"resourceType": "Parameters", "parameter": [{"name": "operation", "part": operation}]}
+    entry = {"request": {"method": "PATCH", "url": f"Patient/{family[2]}"}, "resource": patch}
+    answer = server.post_json("", {"resourceType": "Bundle", "type": "transaction", "entry": [entry]})
+    assert answer.json()["entry"][0]["response"]["status"] == "200 OK"
+    assert Patient.read(family[2], server).birthDate.isostring == "1685-03-31"
