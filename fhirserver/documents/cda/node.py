@@ -7,11 +7,10 @@ that France uses have the prefix of `PREFIXES`, others are in Clark notation.
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from lxml import etree
 
@@ -89,7 +88,7 @@ class Node:
         self.attributes = attributes
         self.parent = parent
         self.tree = tree
-        self.kids: list[Node] = []
+        self.kids: Sequence[Node] = ()
         self.tail = ""
         self._text = text
         self._seen: set[str] | None = None
@@ -182,7 +181,9 @@ class Node:
         code = node.attributes.get("code") if node is not None else None
         if node is None or code not in codes:
             return None
-        node._told = True
+        for part in ("code", "codeSystem", "codeSystemVersion", "displayName"):
+            node.get(part)
+        node._told = not node.kids
         return code
 
     @property
@@ -212,11 +213,15 @@ class Node:
     def _name_kids(self) -> None:
         """Gives all children their path at once: one by one would take the square of their number."""
         path = self.xpath
-        counts: dict[str, int] = {}
-        total = Counter(kid.name for kid in self.kids)
+        named: dict[str, list[Node]] = {}
         for kid in self.kids:
-            index = counts[kid.name] = counts.get(kid.name, 0) + 1
-            kid._xpath = f"{path}/{kid.name}[{index}]" if total[kid.name] > 1 else f"{path}/{kid.name}"
+            named.setdefault(kid.name, []).append(kid)
+        for name, same in named.items():
+            if len(same) == 1:
+                same[0]._xpath = f"{path}/{name}"
+                continue
+            for index, kid in enumerate(same, 1):
+                kid._xpath = f"{path}/{name}[{index}]"
 
     def walk(self) -> Iterator[Node]:
         """This element and all within, in document order."""
@@ -287,21 +292,17 @@ def _states(node: Node, name: str) -> bool:
 
 
 def _grow(element: etree._Element, parent: Node | None, tree: Tree, names: _Names) -> Node:
-    attributes: dict[str, str] = {}
-    for key, value in element.items():
-        attributes[names[key]] = str(value).strip()
+    attributes = {names[key]: str(value).strip() for key, value in element.items()}
     text = element.text
     node = Node(names[element.tag], attributes, text if text and not text.isspace() else "", parent, tree)
     if "ID" in attributes:
         tree.ids.setdefault(attributes["ID"], node)
     if len(element):
-        kids = node.kids
-        for child in element:
-            kid = _grow(child, node, tree, names)
+        kids = node.kids = [_grow(child, node, tree, names) for child in element]
+        for child, kid in zip(element, kids, strict=True):
             tail = child.tail
             if tail and not tail.isspace():
                 kid.tail = tail
-            kids.append(kid)
     elif node._text:
         node._text = node._text.strip()
     return node
