@@ -13,6 +13,7 @@ from fhirserver.auth import TokenVerifier
 from tests.application import applications, embedded_uri, token
 from tests.leaks.world import ABSENT, ALICE, BOB, CLINIC, HOSPITAL, NOW, World
 from tests.records import ask, care_team, consent, document, observation, patient, reference
+from tests.rest.jobs.bulk import exported, lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -202,3 +203,10 @@ def test_whoever_feeds_consults_nothing_and_is_not_told_of(world: World) -> None
     assert feeder.search("Patient", identifier=f"{ins['system']}|{ins['value']}").total == 1
     assert told(world.operator, id) == []
     world.operator.delete(f"Patient/{id}")
+
+
+def test_files_of_an_export_are_told_of_when_they_are_fetched(world: World, own: str) -> None:
+    manifest = exported(world.application, world.alice)
+    assert told(world.operator, own) == []
+    assert lines(world.alice, manifest)
+    assert len(told(world.operator, own)) == 1

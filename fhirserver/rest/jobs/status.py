@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from fhirserver import jsontext
-from fhirserver.audit import Event
+from fhirserver.audit import Event, Shown
 from fhirserver.errors import BadRequest
 from fhirserver.rest.answer import Answer, http_date, of_value
 from fhirserver.rest.jobs import reindex
@@ -55,7 +55,8 @@ def job_file(exchange: Exchange) -> Answer:
     if file.id not in listed:
         raise unknown()
     query = f"{FILE}?id={file.id} ({listed[file.id]['type']})"
-    event = Event("operation", 200, query=query, patients=tuple(file.facts.get("patients", ())))
+    patients = tuple(file.facts.get("patients", ()))
+    event = Event("operation", 200, query=query, patients=patients, found=tuple(map(Shown, patients)))
     headers = {"Content-Type": file.media, "Content-Length": str(file.length)}
     return Answer(200, None, headers, event, parts=exchange.services.store.files.read(file.id))
 
