@@ -28,6 +28,8 @@ Stamped = tuple[ObjectId, Policy]
 
 _KEPT: Final = 200_000
 """Patients, over all requesters and types."""
+_ENTRY: Final = 30
+"""What an entry weighs by itself, in patients."""
 
 
 class _Seen(NamedTuple):
@@ -61,7 +63,7 @@ class Across:
         policies = {patient: stamp for each in members for patient, stamp in each.policies.items()}
         parts = self._parts(access, resource_type, kept, policies, session)
         found = compose(access, resource_type, [(each, made) for each, (_, made) in parts.items()], represented, None)
-        self._kept.put(key, _Seen(members, access.now, found.until, parts, found.predicate), len(parts) + 1)
+        self._kept.put(key, _Seen(members, access.now, found.until, parts, found.predicate), len(parts) + _ENTRY)
         return found.predicate
 
     def _parts(

@@ -34,6 +34,8 @@ BATCH: Final = 1000
 _RECENT: Final = 32
 _KEPT: Final = 200_000
 """Patients, over all keys."""
+_ENTRY: Final = 5
+"""What an entry weighs by itself, in patients."""
 _TRIES: Final = 4
 
 
@@ -85,7 +87,7 @@ class Actors:
                 found[key] = kept
             if not new or session is not None or self._read(keys, session) == marks:
                 for key, each in new.items():
-                    self._kept.put(key, each, len(each.policies) + 1)
+                    self._kept.put(key, each, len(each.policies) + _ENTRY)
                 break
         return tuple(found.values())
 

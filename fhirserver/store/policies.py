@@ -56,7 +56,7 @@ WATCHED: Final = frozenset({
 _ACTORS: Final = frozenset({"Practitioner", "PractitionerRole", "Organization"})
 _POLICIES_KEPT: Final = 20_000
 """Policies, one of many Consents counting as so many."""
-_PARTS_KEPT: Final = 20_000
+_PARTS_KEPT: Final = 10_000
 _DEPTH: Final = 5
 
 
