@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 from typing import TYPE_CHECKING, Final
 
@@ -51,11 +52,15 @@ _ROWS: Final = frozenset({"table", "thead", "tbody", "tfoot", "tr", "colgroup"})
 _SAFE: Final = ("http://", "https://", "mailto:", "tel:", "#")
 _BREAKS: Final = frozenset({"paragraph", "list", "table", "item"})
 
+_tag = re.compile(r"<[^>]*>")
+
 
 def div(node: Node, images: Mapping[str, str] | None = None) -> str:
     """The XHTML `div` of a `text` element, which counts as read. `images`: data URIs by ID of an observationMedia."""
     node.told()
-    return f'<div xmlns="{XHTML}">{"".join(_inner(node, images or {})) or "<p>-</p>"}</div>'
+    inner = "".join(_inner(node, images or {}))
+    seen = "<img" in inner or _tag.sub("", inner).strip()  # txt-2: a narrative shows something
+    return f'<div xmlns="{XHTML}">{inner if seen else "<p>-</p>"}</div>'
 
 
 def _inner(node: Node, images: Mapping[str, str]) -> Iterator[str]:
