@@ -44,7 +44,11 @@ def fault(in_force: InForce, published: Definitions, added: Added, others: Itera
     resource = added.resource
     if not _CODE.fullmatch(str(resource.get("code", ""))):
         return "its code must be a plain name: a letter, then letters, digits, `-` and `_`"
-    for base, each in parameters(resource):
+    try:
+        defined = list(parameters(resource))
+    except (KeyError, TypeError, AttributeError):
+        return "its definition is not whole"
+    for base, each in defined:
         if base not in published.resource_types and base not in ANCESTORS:
             return f"its base {base!r} is no resource type of R4"
         told = _clash(published, base, each, others) or _uncompiled(in_force, published, base, added, others)

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.access import Requester
+from fhirserver.access.requester import Delegate
 from fhirserver.errors import NotFound, TooMany
 from fhirserver.rest.answer import Answer
 from fhirserver.store.jobs import document
@@ -30,14 +31,16 @@ RETRY_AFTER: Final = "2"
 
 def described(requester: Requester) -> dict[str, Any]:
     """The requester as it is kept with a job."""
-    return asdict(requester) | {"scopes": list(requester.scopes)}
+    kept = asdict(requester) | {"scopes": list(requester.scopes)}
+    return kept | {"delegate": requester.delegate and list(requester.delegate)}
 
 
 def requester_of(job: Job) -> Requester:
     """Whom a job is done for."""
     if job.who is None:
         raise ValueError(f"the job {job.id} is nobody's")
-    return Requester(**{**job.who, "scopes": tuple(job.who["scopes"])})
+    delegate = job.who["delegate"] and Delegate(*job.who["delegate"])
+    return Requester(**{**job.who, "scopes": tuple(job.who["scopes"]), "delegate": delegate})
 
 
 def begin(

@@ -132,12 +132,13 @@ def test_the_parameters_of_an_added_package(server: Application, tmp_path: Path)
     name = parameter("name", url="urn:test:again", expression="Patient.name.given")
     broken = parameter("broken", expression="Patient.name.where(")
     old = parameter("old", status="retired", expression="Patient.gender")
-    _add(tmp_path, parameter(status="draft"), name, broken, old)
+    torn = {"resourceType": "SearchParameter", "url": "urn:test:torn", "code": "torn", "base": ["Patient"]}
+    _add(tmp_path, parameter(status="draft"), name, broken, old, torn)
     _look(server)
     assert operator.search("Patient", eyes="green").ids == [id]
     given = operator.create(patient(name=[{"family": "Ravel"}]))
     assert operator.search("Patient", name="ravel").ids == [given]  # R4's own stays as it is
-    for code in ("broken", "old"):
+    for code in ("broken", "old", "torn"):
         assert operator.search("Patient", (code, "x")).status == 400
     assert operator.post("SearchParameter", parameter()).status == 422
     installed.remove("test.guide", tmp_path)

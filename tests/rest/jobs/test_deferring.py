@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import pytest
 
+from fhirserver.access import Requester
+from fhirserver.access.requester import Delegate
+from fhirserver.rest.jobs import asking
+from fhirserver.store.jobs import document
 from tests.records import ask, care_team, observation, patient, post, practitioner
 from tests.rest.jobs.bulk import ASYNC, BASE, kicked_off
 
@@ -110,6 +116,29 @@ def test_a_bundle_is_not_carried_out_twice(application: Application) -> None:
     assert entry["response"]["status"].startswith("500")
     assert "look before you repeat" in str(entry["response"]["outcome"])
     assert operator.search("Observation", code="2-6").total == 0
+
+
+@pytest.mark.parametrize(
+    "requester",
+    [
+        Requester("operator", "o", scopes=("system/*.cruds",)),
+        Requester("patient", "patient/p", patient="p", purpose="PATRQT", name="P"),
+        Requester(
+            "practitioner", "practitioner/1", rpps=ALICE, profession="G15_10", organization="750000001", client="app",
+            purpose="BTG", reason="unconscious", issued=1_700_000_000, delegate=Delegate("secretary", None, "S"),
+        ),
+    ],
+)  # fmt: skip
+def test_a_job_knows_its_requester_as_he_was(application: Application, requester: Requester) -> None:
+    jobs = application.services.store.jobs
+    job = jobs.start(document("none", asking.described(requester), {}, datetime.now(UTC)))
+    found = jobs.find(job.id)
+    assert found is not None
+    assert asking.requester_of(found) == requester
+    assert hash(asking.requester_of(found)) == hash(requester)
+    assert jobs.open_for(asking.described(requester)) == 1
+    assert {each.name for each in fields(Requester)} == set(asking.described(requester))
+    jobs.cancel(job.id)
 
 
 def test_a_refusal_is_told_later_too(application: Application, alice: Caller) -> None:
