@@ -298,11 +298,14 @@ def _grow(element: etree._Element, parent: Node | None, tree: Tree, names: _Name
     if "ID" in attributes:
         tree.ids.setdefault(attributes["ID"], node)
     if len(element):
-        kids = node.kids = [_grow(child, node, tree, names) for child in element]
-        for child, kid in zip(element, kids, strict=True):
+        kids: list[Node] = []
+        for child in element:
+            kid = _grow(child, node, tree, names)
             tail = child.tail
             if tail and not tail.isspace():
                 kid.tail = tail
+            kids.append(kid)
+        node.kids = kids
     elif node._text:
         node._text = node._text.strip()
     return node
