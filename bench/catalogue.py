@@ -225,13 +225,15 @@ class _Run:
         return _Loaded(found, same, loop, spent)
 
     def report(self, sizes: list[int]) -> None:
-        columns = [f"{size // 1000}k p50 ms | p99 | server ms | db ms | bare ms | times" for size in sizes]
-        print("| | " + " | ".join(columns) + (" | growth |" if len(sizes) > 1 else " |"))
-        print("|" + "---|" * (1 + 6 * len(sizes) + (len(sizes) > 1)))
+        columns = [f"{size / 1000:g}k p50 ms | p99 | server ms | db ms | bare ms | times" for size in sizes]
+        print("| | " + " | ".join(columns) + (" | growth | of db ms |" if len(sizes) > 1 else " |"))
+        print("|" + "---|" * (1 + 6 * len(sizes) + 2 * (len(sizes) > 1)))
         for name, by_size in self._found.items():
             cells = [f"{value:.2f}" for size in sizes for value in (*by_size[size], by_size[size].times)]
             if len(sizes) > 1:
-                cells.append(f"{by_size[sizes[-1]].p50 / by_size[sizes[0]].p50:.2f}")
+                first, last = by_size[sizes[0]], by_size[sizes[-1]]
+                cells.append(f"{last.p50 / first.p50:.2f}")
+                cells.append(f"{last.database / first.database:.2f}" if first.database else "")
             print(f"| {name} | " + " | ".join(cells) + " |")
         for size, (found, same, loop, cpu) in self._transactions.items():
             print(
