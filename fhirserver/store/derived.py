@@ -22,7 +22,15 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
-_COPIED: Final = ("_id", "pat", "patx", "acl", "t", "d")
+_COPIED: Final = ("_id", "v", "pat", "patx", "acl", "t", "d")
+
+
+def indexed_anew(database: Database[Row], row: Mapping[str, Any], entries: Mapping[str, Any]) -> None:
+    """Brings in step the copies, of this version, of a document whose search entries were made anew."""
+    change = {"$set": {f"doc.{name}": entries[name] for name in ("t", "d")}}
+    for type_ in row.get("made", {}).get("types", ()):
+        for name in (type_, f"{type_}{HISTORY}"):
+            database[name].update_many({"doc._id": row["_id"], "doc.v": row["v"]}, change)
 
 
 class Derived:

@@ -15,6 +15,7 @@ from pymongo.errors import BulkWriteError, OperationFailure
 from fhirserver import jsontext
 from fhirserver.store import bodies
 from fhirserver.store.collections import listed
+from fhirserver.store.derived import indexed_anew
 from fhirserver.store.envelope import entries, unpacked
 from fhirserver.store.errors import WRITE_CONFLICT, translated
 
@@ -56,6 +57,10 @@ def stretch(collections: Collections, access: Access, type_: str, ids: list[str]
         changes = [change for row in rows if (change := _change(row, index, found)) is not None]
         if changes:
             found.changed = _written(collection, changes)
+        for row in rows if changes else ():
+            if "made" in row:
+                made = entries(index(jsontext.parse_object(unpacked(row)), row.get("pat")))
+                indexed_anew(collections.database, row, made)
     found.seen = len(rows)
     return found
 

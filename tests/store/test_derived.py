@@ -244,3 +244,19 @@ def test_another_process_knows_of_the_first_resource_that_was_derived(house: Hou
     house.put(records.document("p", id="e"))
     assert view.read("Condition", "c") is not None
     other.close()
+
+
+def test_what_the_document_is_indexed_by_anew_its_copies_are_too(house: House) -> None:
+    code = {"coding": [{"system": "urn:new", "code": "secret"}]}
+    house.put(records.consent("p", "deny", "Practitioner/alice", code=[code]) | {"id": "c"})
+    assert house.who(ALICE, BOB) == "ab"
+    index = Indexer(Definitions.core()).index
+
+    def anew(resource: dict[str, Any], pat: str | None) -> Any:
+        found = index(resource)
+        return found._replace(t=[*found.t, "event|urn:new|secret", "event||secret"], pat=pat)
+
+    assert house.store.reindex(OPERATOR, "DocumentReference", ["d"], anew).changed == 1
+    assert house.who(ALICE, BOB) == "b"
+    house.relabel()
+    assert house.who(ALICE, BOB) == "ab"
