@@ -250,6 +250,15 @@ def test_an_act_outside_any_chapter_has_a_report_of_its_own() -> None:
     assert len(report["result"]) == 1
 
 
+def test_times_that_are_not_said_are_those_of_the_specimen() -> None:
+    conversion = read("bio-hemogramme")
+    assert conversion.all("DiagnosticReport")[0]["effectiveDateTime"] == "2026-03-05T07:10:00+01:00"
+    assert coded(read("bio-partiel"), "2823-3")["effectiveDateTime"] == "2026-03-05T07:10:00+01:00"
+    unknown = b'<statusCode code="aborted"/><effectiveTime nullFlavor="UNK"/>'
+    changed = convert(DATA["bio-partiel"].replace(b'<statusCode code="aborted"/>', unknown))
+    assert "effectiveDateTime" not in coded(changed, "2823-3")
+
+
 def test_templates_may_stand_on_the_entry_instead_of_its_act() -> None:
     data = DATA["bio-hemogramme"]
     for root in (b"1.3.6.1.4.1.19376.1.3.3.2.1", b"1.2.250.1.213.1.1.2.70", b"1.2.250.1.213.1.1.3.21"):

@@ -52,6 +52,7 @@ def operator(application: Application) -> Caller:
         ("Observation?patient=bio&specimen.identifier=U1", 1),
         ("Observation?patient=bio&status=final&code=29576-6", 2),
         ("DiagnosticReport?patient=bio&code=http://loinc.org|18719-5&category=LAB", 1),
+        ("DiagnosticReport?patient=bio&date=2026-03-05", 3),
         ("DiagnosticReport?patient=bio&result.code=http://loinc.org|630-4", 1),
         ("Specimen?patient=bio&type=http://terminology.hl7.org/CodeSystem/v3-EntityClass|MIC", 2),
     ],

@@ -27,6 +27,8 @@ class Report(NamedTuple):
     resource: Resource
     statuses: list[str]
     comments: list[str]
+    times: list[Resource | None]
+    """`effective[x]` of each act."""
 
 
 class Level(NamedTuple):
@@ -38,6 +40,7 @@ class Level(NamedTuple):
     """Function (v3-ParticipationType) and reference; None for who carried out the examination."""
     devices: tuple[Reference, ...] = ()
     effective: Resource | None = None
+    """`effective[x]`; empty when a statement says that its time is not known."""
     specimen: Reference | None = None
 
 
@@ -115,10 +118,10 @@ def narrowed(node: Node, ctx: Context, level: Level) -> Level:
     functions = {function for function, _ in own}
     performers = (*own, *(each for each in level.performers if each[0] not in functions)) if own else level.performers
     moment = node.one("effectiveTime")
-    effective = values.when(moment) or level.effective
+    effective: Resource | None = values.when(moment) or level.effective
     if moment is not None and moment.attributes.get("nullFlavor"):
         moment.get("nullFlavor")
-        effective = None
+        effective = {}
     return level._replace(performers=performers, devices=tuple(devices) or level.devices, effective=effective)
 
 

@@ -17,6 +17,7 @@ from fhirserver.documents.cda.biology.laboratory import (
 )
 from fhirserver.documents.cda.biology.media import pdf_copy
 from fhirserver.documents.cda.biology.results import collected, contents, observation, organizer, sampled
+from fhirserver.documents.cda.biology.specimens import taken
 
 if TYPE_CHECKING:
     from fhirserver.documents.cda.context import Context, Reference
@@ -119,7 +120,7 @@ def _report(concept: Resource | None, ctx: Context) -> Report:
     resource: Resource = {"resourceType": "DiagnosticReport", "status": "unknown", "category": [SERVICE]}
     resource["code"] = concept or {"text": "Examens de biologie médicale"}
     resource["subject"] = ctx.patient
-    return Report(resource, [], [])
+    return Report(resource, [], [], [])
 
 
 def _categorised(level: Level, concept: Resource | None) -> Level:
@@ -145,6 +146,7 @@ def _processing(node: Node, ctx: Context, lab: Laboratory) -> list[Reference]:
     identifiers = actors.identifiers(node)
     if identifiers:
         resource.setdefault("identifier", []).extend(each for each in identifiers)
+    report.times.append(level.effective)
     if level.effective and not any(name.startswith("effective") for name in resource):
         resource.update(level.effective)
     specimens = collected(node, ctx, lab)
@@ -176,6 +178,8 @@ def _closed(report: Report, node: Node, ctx: Context, lab: Laboratory) -> Refere
     resource["status"] = told.pop() if len(told) == 1 else "partial" if "partial" in told else "final"
     if ctx.time:
         resource["issued"] = values.as_instant(ctx.time)
+    if all(time is None for time in report.times):
+        resource.update(_related(resource, ctx))
     if report.comments:
         resource["conclusion"] = "\n".join(report.comments)
     lab.reports.append(resource)
@@ -186,6 +190,23 @@ def _closed(report: Report, node: Node, ctx: Context, lab: Laboratory) -> Refere
         with ctx.within(label=label):
             labelled(resource, ctx)
     return reference
+
+
+def _related(resource: Resource, ctx: Context) -> Resource:
+    """The time that the results of a report relate to: when its specimens were taken, else when they were obtained."""
+    held = [taken(ctx.resource(each)) for each in resource.get("specimen", ())]
+    if not any(held):
+        held = [ctx.resource(each) for each in resource.get("result", ())]
+    times = [time for each in held for time in _moments(each)]
+    first, last = values.earliest(times), values.latest(times)
+    if first is None or first == last:
+        return {"effectiveDateTime": first} if first else {}
+    return {"effectivePeriod": {"start": first, "end": last}}
+
+
+def _moments(resource: Resource) -> list[str]:
+    period = resource.get("effectivePeriod", {})
+    return [each for each in (resource.get("effectiveDateTime"), period.get("start"), period.get("end")) if each]
 
 
 def _presented(resource: Resource, lab: Laboratory) -> None:

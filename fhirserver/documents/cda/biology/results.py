@@ -9,7 +9,7 @@ from fhirserver.documents.cda.biology.comments import comment, is_comment
 from fhirserver.documents.cda.biology.laboratory import Laboratory, Level, laboratory, narrowed, performer
 from fhirserver.documents.cda.biology.media import media
 from fhirserver.documents.cda.biology.ranges import interpretation, reference_ranges
-from fhirserver.documents.cda.biology.specimens import MICROORGANISM, is_germ, isolate, specimen, stated
+from fhirserver.documents.cda.biology.specimens import MICROORGANISM, is_germ, isolate, specimen, stated, taken
 
 if TYPE_CHECKING:
     from fhirserver.documents.cda.context import Context, Reference
@@ -68,6 +68,8 @@ def observation(node: Node, ctx: Context) -> list[Reference]:
     ranges = reference_ranges(node)
     if ranges:
         resource["referenceRange"] = ranges
+    if level.effective is None and level.specimen:
+        resource.update(taken(ctx.resource(level.specimen)))
     _filled(resource, contents(node, ctx, lab, level), level)
     return [reference]
 

@@ -48,6 +48,16 @@ def specimen(node: Node, ctx: Context, lab: Laboratory) -> Reference:
     return _once(resource, node, ctx, lab)
 
 
+def taken(resource: Resource) -> Resource:
+    """When a specimen was collected, as `effective[x]`."""
+    collection = resource.get("collection", {})
+    return {
+        f"effective{kind}": collection[f"collected{kind}"]
+        for kind in ("DateTime", "Period")
+        if f"collected{kind}" in collection
+    }
+
+
 def _material(role: Node, kinds: list[Resource], collection: Resource) -> list[Resource]:
     """Identifiers of what was taken; its kind and quantity go where they belong."""
     if role.attributes.get("classCode") == "SPEC":

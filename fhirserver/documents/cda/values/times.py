@@ -274,5 +274,10 @@ def earliest(texts: Iterable[str]) -> str | None:
     return min(texts, key=as_instant_key, default=None)
 
 
+def latest(texts: Iterable[str]) -> str | None:
+    """The last of some dateTimes in time."""
+    return max(texts, key=as_instant_key, default=None)
+
+
 def as_instant_key(text: str) -> datetime:
     return datetime.fromisoformat(as_instant(text).replace("Z", "+00:00"))

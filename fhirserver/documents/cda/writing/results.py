@@ -51,7 +51,7 @@ class Outer(NamedTuple):
 
     performers: Performers = ()
     device: str | None = None
-    effective: Resource = {}  # noqa: RUF012 never changed
+    effective: Resource | None = None
     specimen: str | None = None
 
 
