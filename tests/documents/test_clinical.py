@@ -9,7 +9,7 @@ import pytest
 from fhirserver.documents.cda import Conversion, convert
 from tests.documents.corpus import converted, corpus, errors
 from tools.cda import statements as s
-from tools.cda.header import Document, written
+from tools.cda.header import BIOLOGIST, Document, author, written
 from tools.cda.xml import CIM10, LOINC, SNOMED, code, el, entry, interval, quantity, relation, section
 
 
@@ -169,6 +169,19 @@ def test_a_section_of_another_author_says_so() -> None:
     assert anaemia["recorder"] != conversion.document.authors[0]
     sources = [each for each in conversion.of("provenance") if "entity" in each]
     assert len(sources) == 2
+
+
+def test_an_entry_of_another_author_says_so() -> None:
+    mine = s.problem("1", ("J45", "Asthme"), "x", period=("2020", None))
+    theirs = s.problem("2", ("D64.9", "Anémie"), "x", author(BIOLOGIST, None, "20260101"), period=("2020", None))
+    conversion = of_section(mine, theirs)
+    asthma, anaemia = conversion.all("Condition")
+    assert asthma["recorder"] == conversion.document.authors[0]
+    biologist = conversion.all("Practitioner")[-1]
+    assert biologist["identifier"][0]["value"] == BIOLOGIST.rpps
+    said = {each["occurredDateTime"] for each in conversion.of("provenance") if "entity" in each}
+    assert said == {"2026-03-05T10:15:00+01:00", "2026-01-01"}
+    assert anaemia["recorder"] not in conversion.document.authors
 
 
 def test_an_empty_section_says_that_it_is() -> None:
