@@ -75,6 +75,8 @@ def words(name: str, value: str) -> str:
     normal = text.normal(escape.unescape(value))
     if not normal:
         raise BadRequest(f"The value of {name} must hold a letter or a digit.")
+    if len(normal) > text.LONGEST_SOUGHT:
+        raise BadRequest(f"The value of {name} must have at most {text.LONGEST_SOUGHT} characters.", code="too-long")
     return normal
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from fhirserver import predicate
 from fhirserver.errors import BadRequest, UnknownParameter
 from fhirserver.predicate import Cmp, Contains, Elem, Eq, Exists, In, Or, Predicate, Prefix, all_of, any_of, negate
-from fhirserver.search import asked, escape, terms
+from fhirserver.search import asked, escape, terms, text
 from fhirserver.search.parameters import RANGES, Parameter, Source
 from fhirserver.search.query import Chosen
 
@@ -183,6 +183,9 @@ def _uri(criterion: Criterion, value: str, asker: Asker) -> Predicate:
         raise BadRequest(f"The value of {criterion.name} must be a URL of at most {terms.LONG_URI} characters.")
     if criterion.modifier == "above":
         return merged(Eq("t", terms.uri(source.code, item)) for source in sources for item in asked.above(sought))
+    if len(sought) > text.LONGEST_SOUGHT // 2:
+        most = text.LONGEST_SOUGHT // 2
+        raise BadRequest(f"The value of {criterion.name} must have at most {most} characters.", code="too-long")
     below = sought if sought.endswith("/") else f"{sought}/"
     return any_of(
         item

@@ -10,6 +10,9 @@ from typing import Final
 LONGEST: Final = 2000
 """Characters of a text that can be searched; what follows is not."""
 
+LONGEST_SOUGHT: Final = 800
+"""Characters of a text that is looked for: databases limit their patterns, the embedded one to 1,000."""
+
 _LIGATURES: Final = str.maketrans({"œ": "oe", "æ": "ae"})
 """Which Unicode does not take apart, and French writes either way."""
 _OTHER: Final = re.compile(r"[\W_]+")

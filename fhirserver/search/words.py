@@ -126,6 +126,8 @@ class _Reader:
         words = text.folded(phrase)
         if not words:
             raise self._wrong("must hold words of letters or digits")
+        if len(words) > text.LONGEST_SOUGHT:
+            raise self._wrong(f"has a phrase of more than {text.LONGEST_SOUGHT} characters")
         sought = f" {words}" if open_ else f" {words} "
         return any_of(Contains(field, "", sought) for field in FIELDS[self._name])
 

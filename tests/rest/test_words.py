@@ -151,3 +151,28 @@ def test_what_cannot_be_read_is_refused_and_named(operator: Caller, name: str, v
     answer = operator.search("Observation", ("patient", "p"), (name, value))
     assert answer.status == 400
     assert name.partition(":")[0] in answer.told
+
+
+@pytest.mark.parametrize(
+    ("type", "name", "value"),
+    [
+        ("Patient", "name", "a" * 801), ("Patient", "name:contains", "a" * 1500),
+        ("Observation", "code:text", "a" * 1500),
+        ("Observation", "_content", "a" * 1500), ("Observation", "_filter", f"value-string ew {'a' * 1500}"),
+        ("ValueSet", "url:below", "http://a/" + "." * 900),
+    ],
+)  # fmt: skip
+def test_what_no_database_could_look_for_is_refused_and_named(
+    operator: Caller, type: str, name: str, value: str
+) -> None:
+    answer = operator.search(type, (name, value), *([("patient", "p")] if type == "Observation" else []))
+    assert answer.status == 400
+    assert name in answer.told
+    assert "characters" in answer.told
+
+
+def test_the_longest_text_that_may_be_looked_for_is(operator: Caller) -> None:
+    operator.store(patient(id="long", name=[{"family": "é" * 800}]))
+    assert operator.search("Patient", ("name", "e" * 800)).ids == ["long"]
+    assert operator.search("Patient", ("family:contains", "e" * 800)).ids == ["long"]
+    assert operator.search("ValueSet", ("url:below", "http://a/" + "." * 391)).total == 0
