@@ -310,7 +310,7 @@ def _holder(access: Access, resource_type: str, policy: Policy | None) -> tuple[
         return any_of((seen, deposited(access, resource_type))), access.now
     of_age = majority(policy.birth) if policy is not None else None
     if of_age is None or of_age <= access.now:
-        return FALSE, None
+        return FALSE, access.now
     secret = negate(In("acl.labels", (HIDDEN_FROM_REPRESENTATIVES,)))
     return all_of((any_of((seen, deposited(access, resource_type))), secret)), access.now
 

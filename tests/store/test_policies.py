@@ -9,7 +9,7 @@ import pytest
 
 from fhirserver.access import Access, Requester
 from fhirserver.predicate import FALSE, matches
-from fhirserver.search import Indexer
+from fhirserver.search import Indexer, parse
 from fhirserver.spec import Definitions
 from fhirserver.store import Store
 from fhirserver.store.policies import Policies
@@ -337,3 +337,18 @@ def test_who_declares_himself_a_department_gains_nothing_by_it_and_is_blocked_wi
     house.delete("Consent", "e")
     house.delete("Consent", "d")
     assert [house.sees(physician(BOB, each), "o-p") for each in (CLINIC, WARD, BED)] == [True, False, True]
+
+
+def test_a_birth_date_put_right_opens_the_record_to_the_representative_at_once(house: House) -> None:
+    mother = Requester("representative", "RelatedPerson/m", patient="p", scopes=("user/*.cruds",))
+    query = parse(Definitions.core(), "Observation", [("code:missing", "true")])
+
+    def found() -> list[str]:
+        return [each.id for each in house.store.view(Access.of(mother, NOW)).search(query).matches]
+
+    house.put({"resourceType": "Patient", "id": "p", "active": True, "birthDate": "1990-05-05"})
+    assert found() == []
+    house.put({"resourceType": "Patient", "id": "p", "active": True, "birthDate": "2020-05-05"})
+    assert found() == ["o-p"]
+    house.store.transact(OPERATOR, lambda tx: tx.space("p", "suspended"))
+    assert found() == []
