@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
 from typing import TYPE_CHECKING, Final
 
+from tools.cda import imaging, pharmacy
 from tools.cda import statements as s
-from tools.cda.header import BIOLOGIST, COMPLEMENT, DOCTOR, HOSPITAL, LOUIS, PRACTICE, ROOT, Document, assigned, author
+from tools.cda.header import BIOLOGIST, COMPLEMENT, HOSPITAL, LOUIS, PRACTICE, ROOT, Document, author
+from tools.cda.pharmacy import CCD_SECTION, SECTION, loinc
 from tools.cda.xml import (
     ACT_CODE,
-    LOINC,
     SNOMED,
     code,
     el,
     entry,
     quantity,
-    referring,
     relation,
     section,
     table,
@@ -26,119 +25,8 @@ if TYPE_CHECKING:
     from lxml import etree
 
 AMBULATORY: Final = ("AMB", ACT_CODE, "Ambulatoire")
-SECTION: Final = "1.3.6.1.4.1.19376.1.5.3.1.3."
-CCD_SECTION: Final = "2.16.840.1.113883.10.20.1."
 STUDY: Final = "1.2.250.1.59.40211.99.1"
 PNG: Final = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-
-
-def loinc(value: str, display: str) -> etree._Element:
-    return code("code", value, LOINC, display)
-
-
-_TETRAVAC: Final = s.product(
-    "64562170",
-    "REPEVAX, suspension injectable",
-    lot="X1234",
-    atc=("J07CA02", "diphtérie-coqueluche-poliomyélite-tétanos"),
-)
-_ROR: Final = s.product(
-    "61763259", "PRIORIX, poudre et solvant", lot="RB42", atc=("J07BD52", "rougeole, oreillons, rubéole")
-)
-_GRIPPE: Final = s.product("60232133", "INFLUVAC TETRA, suspension injectable", atc=("J07BB02", "grippe"))
-
-
-def _vaccinations() -> etree._Element:
-    rows = [[("REPEVAX", "v1"), "12/03/2024"], [("PRIORIX", "v2"), "refusé"], [("INFLUVAC", "v3"), "inconnu"]]
-    performer = el("performer", assigned(DOCTOR, PRACTICE))
-    adverse = s.problem("EI1", ("R50.9", "Fièvre"), "v2", period=("20240313", "20240314"))
-    return section(
-        (f"{SECTION}23", f"{CCD_SECTION}6", "1.2.250.1.213.1.1.2.34"),
-        loinc("11369-6", "Historique des vaccinations"),
-        "Vaccinations",
-        table(("Vaccin", "Date"), rows),
-        entry(
-            s.vaccination(
-                "V1",
-                "20240312",
-                _copy(_TETRAVAC),
-                "v1",
-                performer,
-                relation("SUBJ", s.comment("Bien toléré"), inverted=True),
-                relation("CAUS", adverse),
-                kind="BOOSTER",
-                rank=3,
-            )
-        ),
-        entry(s.vaccination("V2", "20240401", _copy(_ROR), "v2", refused=True)),
-        entry(s.vaccination("V3", None, _copy(_GRIPPE), "v3", rank=1)),
-        entry(s.vaccination("V4", "20270312", _copy(_TETRAVAC), "v1", mood="INT", kind="BOOSTER")),
-    )
-
-
-def _copy(element: etree._Element) -> etree._Element:
-    return deepcopy(element)
-
-
-_PARACETAMOL: Final = s.product("60234100", "DOLIPRANE 1000 mg, comprimé", atc=("N02BE01", "paracétamol"))
-_PREDNISONE: Final = s.product("63561700", "CORTANCYL 20 mg, comprimé", atc=("H02AB07", "prednisone"))
-_INSULINE: Final = s.product("65089833", "LANTUS 100 unités/ml", atc=("A10AE04", "insuline glargine"))
-
-
-def _prescriptions() -> etree._Element:
-    unit = el("translation", el("originalText", "comprimé"))
-    counted = el("doseQuantity", el("low", unit, value="1"), el("high", _copy(unit), value="1"))
-    return section(
-        ("1.3.6.1.4.1.19376.1.9.1.2.1", f"{SECTION}19", "1.2.250.1.213.1.1.2.39"),
-        loinc("57828-6", "Prescriptions"),
-        "Prescription",
-        table(
-            ("Médicament", "Posologie"),
-            [
-                [("DOLIPRANE", "m1"), "1 comprimé toutes les 6 heures si douleur"],
-                [("CORTANCYL", "m2"), "le matin"],
-                [("LANTUS", "m3"), "le soir"],
-            ],
-        ),
-        entry(
-            s.prescribed(
-                "P1",
-                _copy(_PARACETAMOL),
-                "m1",
-                el("maxDoseQuantity", el("numerator", value="4", unit="g"), el("denominator", value="1", unit="d")),
-                el("precondition", el("criterion", el("text", "Si douleur")), typeCode="PRCN"),
-                relation("SUBJ", s.instruction("Ne pas dépasser 4 g par jour"), inverted=True),
-                relation("SUBJ", s.instruction("Délivrer en une fois", to_dispenser=True), inverted=True),
-                relation("COMP", s.supply("16")),
-                relation("COMP", s.substitution("G", "Générique")),
-                relation("RSON", s.pointer("PB1")),
-                period=("20260305", "20260309"),
-                times=[s.every("6")],
-                amount=counted,
-                repeats="1",
-            )
-        ),
-        entry(
-            s.prescribed(
-                "P2",
-                _copy(_PREDNISONE),
-                "m2",
-                period=("20260305", "20260312"),
-                times=[s.meal("ACM")],
-                amount=s.dose("20", "40", "mg"),
-            )
-        ),
-        entry(
-            s.prescribed(
-                "P3",
-                _copy(_INSULINE),
-                "m3",
-                period=("20260305", None),
-                times=[s.every("24", times_a_day=True)],
-                amount=s.dose("12", "12", "[iU]"),
-            )
-        ),
-    )
 
 
 def _problems() -> etree._Element:
@@ -207,7 +95,7 @@ def _treatments() -> etree._Element:
         entry(
             s.treatment(
                 "T1",
-                _copy(_PREDNISONE),
+                pharmacy.copy(pharmacy.PREDNISONE),
                 "t1",
                 *taper,
                 relation("RSON", s.pointer("PB1")),
@@ -218,7 +106,7 @@ def _treatments() -> etree._Element:
         entry(
             s.treatment(
                 "T2",
-                _copy(_PARACETAMOL),
+                pharmacy.copy(pharmacy.PARACETAMOL),
                 "t2",
                 relation("SUBJ", s.comment("Pris rarement"), inverted=True),
                 period=("20260101", None),
@@ -328,15 +216,15 @@ def _plan() -> etree._Element:
 
 def _catalogue() -> etree._Element:
     instances = [
-        s.instance(f"{STUDY}.1.{number}", "1.2.840.10008.5.1.4.1.1.2", "CT Image Storage") for number in (1, 2)
+        imaging.instance(f"{STUDY}.1.{number}", "1.2.840.10008.5.1.4.1.1.2", "CT Image Storage") for number in (1, 2)
     ]
-    series = s.series(f"{STUDY}.1", ("CT", "Computed Tomography"), "20260305091500+0100", *instances)
+    series = imaging.series(f"{STUDY}.1", ("CT", "Computed Tomography"), "20260305091500+0100", *instances)
     return section(
         ("2.16.840.1.113883.10.20.6.1.1",),
-        code("code", "121181", s.DCM, "DICOM Object Catalog"),
+        code("code", "121181", imaging.DCM, "DICOM Object Catalog"),
         "Objets",
         "Examen d'imagerie",
-        entry(s.study(STUDY, "20260305091000+0100", series)),
+        entry(imaging.study(STUDY, "20260305091000+0100", series)),
     )
 
 
@@ -347,7 +235,7 @@ def _images() -> etree._Element:
         loinc("55110-1", "Conclusions"),
         "Conclusion",
         shown,
-        entry(s.picture("I1", PNG, anchor="IMG1")),
+        entry(imaging.picture("I1", PNG, anchor="IMG1")),
     )
 
 
@@ -359,32 +247,6 @@ def _study_event() -> etree._Element:
         el("effectiveTime", el("low", value="20260305091000+0100")),
     )
     return el("documentationOf", event)
-
-
-def _dispensed() -> etree._Element:
-    given = el(
-        "supply",
-        templates("1.3.6.1.4.1.19376.1.9.1.3.4", "1.2.250.1.213.1.1.3.90"),
-        s.identity("D1"),
-        code("code", "FFC", ACT_CODE, "Première dispensation complète"),
-        referring("d1"),
-        s.done(),
-        el("effectiveTime", value="20260306"),
-        el("quantity", value="2", unit="{boîte}"),
-        el("product", _copy(_PARACETAMOL)),
-        relation("REFR", s.pointer("D0")),
-        classCode="SPLY",
-        moodCode="EVN",
-    )
-    asked = s.prescribed("D0", _copy(_PARACETAMOL), "d1", period=("20260305", "20260309"))
-    return section(
-        ("1.3.6.1.4.1.19376.1.9.1.2.3",),
-        loinc("60590-7", "Dispensation"),
-        "Dispensation",
-        table(("Produit",), [[("DOLIPRANE", "d1")]]),
-        entry(given),
-        entry(asked),
-    )
 
 
 def _unknown() -> etree._Element:
@@ -492,7 +354,7 @@ DOCUMENTS: Final = {
         201,
         ("11369-6", "Historique des vaccinations"),
         "Carnet de vaccination",
-        [_vaccinations()],
+        [pharmacy.vaccinations()],
         ("1.2.250.1.213.1.1.1.37|2023.01",),
         structure=PRACTICE,
         act=AMBULATORY,
@@ -502,7 +364,7 @@ DOCUMENTS: Final = {
         202,
         ("87273-9", "Note de vaccination"),
         "Note de vaccination",
-        [_vaccinations()],
+        [pharmacy.vaccinations()],
         ("1.2.250.1.213.1.1.1.46",),
         patient=LOUIS,
         structure=PRACTICE,
@@ -513,7 +375,7 @@ DOCUMENTS: Final = {
         203,
         ("57833-6", "Prescription de produits de santé"),
         "Prescription de médicaments",
-        [_prescriptions(), _problems()],
+        [pharmacy.prescriptions(), _problems()],
         ("1.2.250.1.213.1.1.1.39|2024.01",),
         structure=PRACTICE,
         act=AMBULATORY,
@@ -523,7 +385,7 @@ DOCUMENTS: Final = {
         204,
         ("60593-1", "Dispensation médicamenteuse"),
         "Dispensation",
-        [_dispensed()],
+        [pharmacy.dispensed()],
         ("1.2.250.1.213.1.1.1.54",),
         structure=PRACTICE,
         act=AMBULATORY,
