@@ -43,7 +43,7 @@ HIDDEN = (
     Hidden("DocumentReference", "hidden-p1"),  # masked from the start
     Hidden("DocumentReference", "hidden-p2"),  # masked later
     Hidden("DocumentReference", "hidden-p3"),  # very restricted
-    Hidden("DocumentReference", "hidden-p4"),  # masked, then deleted
+    Hidden("Observation", "hidden-p4"),  # masked, then deleted
     Hidden("Binary", "hidden-r1"),  # of whom she has nothing to do with
     Hidden("Binary", "hidden-p1"),  # of a masked document
     Hidden("Consent", "hidden-p1"),  # whom p blocks is not her business
@@ -83,7 +83,7 @@ def resources() -> list[dict[str, Any]]:
         document("patient-p", id="hidden-p2"),
         document("patient-p", id="hidden-p2", labels=("MASQUE_PS",)),
         document("patient-p", id="hidden-p3", labels=("V",)),
-        document("patient-p", id="hidden-p4", labels=("MASQUE_PS",)),
+        observation("patient-p", id="hidden-p4", meta={"security": [{"code": "MASQUE_PS"}]}),
         document("patient-p", id="unseen-pa", labels=("INVISIBLE_PATIENT",)),
         document("patient-m", id="unseen-ma", labels=("INVISIBLE_REPRESENTANTS_LEGAUX",)),
         document("patient-m", id="seen-m1"),
@@ -95,7 +95,7 @@ def resources() -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-DELETED = ("Observation/hidden-r2", "DocumentReference/hidden-p4")
+DELETED = ("Observation/hidden-r2", "Observation/hidden-p4")
 
 
 class World:
