@@ -371,7 +371,7 @@ class _TransactionView(View):
 
     _by_id: ClassVar[str] = "rs"
 
-    _content: ClassVar[Row] = {"$project": {"s": 0}}
+    _content: ClassVar[Row] = {"$project": {"s": 0, "x": 0}}
 
     def __init__(
         self, transaction: Transaction, collections: Collections, judge: Judge, access: Access, session: ClientSession
