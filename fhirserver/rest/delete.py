@@ -8,6 +8,7 @@ from fhirserver import jsontext
 from fhirserver.outcome import Issue, outcome
 from fhirserver.rest import conditional, negotiate, writing
 from fhirserver.rest.answer import Answer, etag
+from fhirserver.rest.documents.changes import require_deletable
 
 if TYPE_CHECKING:
     from fhirserver.rest.exchange import Exchange
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 def delete(exchange: Exchange, type: str, id: str) -> Answer:
     """Leaves a tombstone; 204 also for what is absent, hidden or deleted already, of which nothing changes."""
+    require_deletable(type)
     exchange.refuse_parameters()
     writing.refuse_headers(exchange, "If-None-Exist", "If-None-Match", "If-Unmodified-Since")
     expected = negotiate.if_match(exchange.request.headers.get("If-Match"))
@@ -27,6 +29,7 @@ def delete(exchange: Exchange, type: str, id: str) -> Answer:
 
 def delete_where(exchange: Exchange, type: str) -> Answer:
     """Deletes what matches the criteria: 204 also for nothing; several only where the settings say so (else 412)."""
+    require_deletable(type)
     condition = conditional.of_params(exchange, type, exchange.params)
     writing.refuse_headers(exchange, "If-None-Exist", "If-None-Match", "If-Unmodified-Since")
     expected = negotiate.if_match(exchange.request.headers.get("If-Match"))

@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl
 from fhirserver.errors import BadRequest, FhirError, NotFound
 from fhirserver.rest import conditional, negotiate, references, writing
 from fhirserver.rest.answer import http_date
+from fhirserver.rest.documents.changes import require_deletable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -135,6 +136,8 @@ def _head(exchange: Exchange, place: int, entry: dict[str, Any]) -> Entry:
     expected = _expected(method, headers, where)
     head = Entry(place, method, found[1], found[2] or writing.new_id(), url, headers, expected=expected)
     with at(place):
+        if method == "DELETE":
+            require_deletable(head.type)
         return head._replace(condition=_condition(exchange, head, found[3]))
 
 

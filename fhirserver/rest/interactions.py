@@ -1,4 +1,4 @@
-"""The interactions offered for every resource type, by their codes in the CapabilityStatement."""
+"""The interactions offered for every type, by their codes in the CapabilityStatement, but for `NOT_OFFERED`."""
 
 from __future__ import annotations
 
@@ -15,4 +15,6 @@ RESOURCE_INTERACTIONS: Final = (
     "create",
     "search-type",
 )
+NOT_OFFERED: Final = frozenset({("DocumentReference", "delete")})
+"""A document is never deleted over REST (`rest.documents.changes`)."""
 SYSTEM_INTERACTIONS: Final = ("transaction", "batch", "history-system", "search-system")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver import __version__
 from fhirserver.rest.answer import Answer, of_value
-from fhirserver.rest.interactions import RESOURCE_INTERACTIONS, SYSTEM_INTERACTIONS
+from fhirserver.rest.interactions import NOT_OFFERED, RESOURCE_INTERACTIONS, SYSTEM_INTERACTIONS
 from fhirserver.rest.operations.table import OPERATIONS
 from fhirserver.rest.parameters import DEFINITIONS
 from fhirserver.rest.patch import FORMATS
@@ -63,14 +63,14 @@ def _resources(definitions: Definitions, conditional_delete: str) -> list[dict[s
     return [
         {
             "type": type,
-            "interaction": [{"code": code} for code in RESOURCE_INTERACTIONS],
+            "interaction": [{"code": code} for code in RESOURCE_INTERACTIONS if (type, code) not in NOT_OFFERED],
             "versioning": "versioned-update",
             "readHistory": True,
             "updateCreate": False,
             "conditionalCreate": True,
             "conditionalRead": "full-support",
             "conditionalUpdate": True,
-            "conditionalDelete": conditional_delete,
+            "conditionalDelete": "not-supported" if (type, "delete") in NOT_OFFERED else conditional_delete,
             "referencePolicy": ["literal", "logical", "local"],
             "searchInclude": includes.listed(definitions, type),
             "searchRevInclude": list(includes.leading_to(definitions, type)),

@@ -15,6 +15,7 @@ from werkzeug.http import parse_options_header
 from fhirserver import jsontext
 from fhirserver.errors import BadRequest, Gone, NotFound, PreconditionFailed, UnsupportedMediaType
 from fhirserver.rest import conditional, negotiate, patching, writing
+from fhirserver.rest.documents.changes import require_metadata
 from fhirserver.rest.read import unknown
 
 if TYPE_CHECKING:
@@ -60,9 +61,16 @@ def matching(tx: Transaction, condition: conditional.Condition) -> str:
 
 
 def patched(
-    exchange: Exchange, tx: Transaction, type: str, id: str, change: Change, expected: int | None
+    exchange: Exchange,
+    tx: Transaction,
+    type: str,
+    id: str,
+    change: Change,
+    expected: int | None,
+    *,
+    also: frozenset[str] = frozenset(),
 ) -> tuple[Stored, list[Issue]]:
-    """Stores the next version, changed, with what validation found.
+    """Stores the next version, changed, with what validation found; `also` names what may change of a document too.
 
     Raises NotFound, the same for hidden and absent, Gone, PreconditionFailed, and all that the change and an update do.
     """
@@ -73,7 +81,9 @@ def patched(
         raise Gone(f"{type}/{id} was deleted.")
     if expected is not None and before.version != expected:
         raise PreconditionFailed(f"{type}/{id} is no longer at version {expected}: read it again.")
-    after = writing.received(change(jsontext.parse_object(before.body)), type, id)
+    pre = jsontext.parse_object(before.body)
+    after = writing.received(change(pre), type, id)
+    require_metadata(pre, after, also=also)
     writing.refuse_conditional_references(exchange, after)
     findings = writing.validated(exchange, after)
     return writing.update(exchange, tx, after, id, before.version), findings

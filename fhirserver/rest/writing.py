@@ -24,6 +24,7 @@ from fhirserver.outcome import Issue, outcome
 from fhirserver.predicate import TRUE, matches
 from fhirserver.rest import compartment, defining, references
 from fhirserver.rest.answer import Answer, version_headers
+from fhirserver.rest.documents.changes import require_metadata
 from fhirserver.search.scoped import scoped
 
 if TYPE_CHECKING:
@@ -171,6 +172,8 @@ def update(exchange: Exchange, tx: Transaction, resource: dict[str, Any], id: st
         )
         if not decision.allowed:
             raise Forbidden(decision.words)
+    if exchange.access.requester.kind != "operator":
+        require_metadata(pre, resource, also=frozenset({"meta"}))
     _require_open(exchange, tx, type, index.patx)
     _require_targets(exchange, tx, resource)
     return tx.update(resource, expected, index=index, identifiers=identifiers)

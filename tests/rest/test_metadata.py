@@ -33,6 +33,9 @@ def _operations(statement: dict[str, Any]) -> list[dict[str, str]]:
     return [{"definition": definition} for _, definition in _offered(statement)]
 
 
+NOT_ALIKE = ("DocumentReference",)  # never deleted: tests/rest/test_document_changes.py
+
+
 @pytest.fixture(scope="module")
 def statement(application: Application) -> dict[str, Any]:
     answer = application.nobody().get("metadata")
@@ -58,7 +61,9 @@ def test_every_resource_type_is_offered_alike(application: Application, statemen
     resources = statement["rest"][0]["resource"]
     assert [each["type"] for each in resources] == list(application.services.definitions.resource_types)
     assert len(resources) == 146
-    assert {str(each["interaction"]) for each in resources} == {str(resources[0]["interaction"])}
+    assert {str(each["interaction"]) for each in resources if each["type"] not in NOT_ALIKE} == {
+        str(resources[0]["interaction"])
+    }
 
 
 def test_every_listed_interaction_works(operator: Caller, statement: dict[str, Any]) -> None:

@@ -61,7 +61,7 @@ def _changed(
         return {**resource, "meta": {name: value for name, value in now.items() if value}}
 
     def work(tx: Transaction) -> list[Stored]:
-        return [patched(exchange, tx, type, id, apply, expected)[0]]
+        return [patched(exchange, tx, type, id, apply, expected, also=frozenset({"meta"}))[0]]
 
     stored = writing.commit(exchange, "operation", 200, work)[0]
     return Answer(200, jsontext.dump(_parameters(stored)), version_headers(stored))

@@ -1,0 +1,1 @@
+"""Documents over REST: PDSm and MHD, CDA, and what a DocumentReference may become."""
