@@ -230,8 +230,8 @@ class TestPaths:
         "path",
         ["nope/nope/nope", "Patient/x/y/z", "../metadata", "../../etc/passwd", "Patient/../metadata",
          "%2e%2e/metadata", "/Patient", "Patient//x", "//", "Patient/a%2Fb/c", ".git/config", "Patient/x/_history/1/2",
-         "Patient/x/$everything", "$export", "Patients", "patient", "PATIENT", "Resource", "DomainResource",
-         "Patient%00", "Group/x/Observation", "Group/x/$export", "%FF", "é"],
+         "Patient/x/$everything", "$nothing", "Patients", "patient", "PATIENT", "Resource", "DomainResource",
+         "Patient%00", "Group/x/Observation", "Group/x/$nothing", "%FF", "é"],
     )  # fmt: skip
     def test_what_is_nowhere_is_not_found(self, operator: Caller, path: str) -> None:
         refused(operator.get(path), 404)
