@@ -139,9 +139,19 @@ def commit(
     return done
 
 
-def create(exchange: Exchange, tx: Transaction, resource: dict[str, Any], id: str) -> Stored:
-    """Stores a first version under an id that the server has just made. Raises Forbidden or Unprocessable."""
-    return _create(exchange, tx, resource, id, chosen=False)
+def create(
+    exchange: Exchange, tx: Transaction, resource: dict[str, Any], id: str, *, document: str | None = None
+) -> Stored:
+    """Stores a first version under an id that the server has just made. Raises Forbidden or Unprocessable.
+
+    `document` (`DocumentReference/x`): what it was derived from; then its references are the server's own.
+    """
+    return _create(exchange, tx, resource, id, chosen=False, document=document)
+
+
+def create_shared(exchange: Exchange, tx: Transaction, resource: dict[str, Any], id: str) -> Stored:
+    """Stores under an id that the server made of what the resource says: there may have been one, now deleted."""
+    return _create(exchange, tx, resource, id, chosen=True)
 
 
 def update(exchange: Exchange, tx: Transaction, resource: dict[str, Any], id: str, expected: int | None) -> Stored:
@@ -205,7 +215,9 @@ def answer(exchange: Exchange, stored: Stored, status: int, findings: list[Issue
     return Answer(status, stored.body, headers)
 
 
-def _create(exchange: Exchange, tx: Transaction, resource: dict[str, Any], id: str, *, chosen: bool) -> Stored:
+def _create(
+    exchange: Exchange, tx: Transaction, resource: dict[str, Any], id: str, *, chosen: bool, document: str | None = None
+) -> Stored:
     type = resource["resourceType"]
     require(exchange.access.requester, type, "c")
     resource = {**resource, "id": id}
@@ -219,9 +231,10 @@ def _create(exchange: Exchange, tx: Transaction, resource: dict[str, Any], id: s
     if not decision.allowed:
         raise Forbidden(decision.words)
     _require_open(exchange, tx, type, index.patx)
-    _require_targets(exchange, tx, resource)
+    if document is None:
+        _require_targets(exchange, tx, resource)
     try:
-        return tx.create(resource, id, fresh=not chosen, index=index, identifiers=identifiers)
+        return tx.create(resource, id, fresh=not chosen, index=index, identifiers=identifiers, document=document)
     except Conflict:
         raise Conflict(f"{type}/{id} was stored meanwhile: read it again.") from None
 

@@ -59,6 +59,20 @@ class Derived:
         self._made.setdefault(id_, set()).add(type_)
         return self._documents[id_]
 
+    def knows(self, document: str) -> bool:
+        """Whether the document has been read already."""
+        return document.removeprefix(f"{DOCUMENT}/") in self._documents
+
+    def listed(self, document: str) -> list[tuple[str, str]]:
+        """Type and id of what bears a copy of the document."""
+        id_ = document.removeprefix(f"{DOCUMENT}/")
+        row = self._database[DOCUMENT].find_one({"_id": id_}, {"made": 1}, session=self._session) or {}
+        found = []
+        for type_ in self.types(id_, row):
+            rows = self._database[type_].find({"doc._id": id_}, {"_id": 1}, session=self._session)
+            found += sorted((type_, each["_id"]) for each in rows)
+        return found
+
     def bear(self, type_: str, envelope: Row, copy: Row) -> None:
         """Puts the copy into the envelope, which belongs to the record that the document belongs to.
 

@@ -19,6 +19,7 @@ from fhirserver.store.errors import StoreError, is_transient, translated, unclea
 from fhirserver.store.files import Files
 from fhirserver.store.insight import Insight
 from fhirserver.store.jobs import Jobs
+from fhirserver.store.quarantine import Quarantine
 from fhirserver.store.transaction import TRACES, Room, Rules, Transaction
 from fhirserver.store.view import View
 
@@ -138,6 +139,11 @@ class Store:
     def jobs(self) -> Jobs:
         """Work that outlives requests (`store.jobs`)."""
         return self._bound().jobs
+
+    @property
+    def quarantine(self) -> Quarantine:
+        """Documents that wait for their patient (`store.quarantine`)."""
+        return Quarantine(self._bound().database)
 
     @property
     def registry(self) -> Registry:

@@ -32,6 +32,7 @@ from fhirserver.store.envelope import (
 )
 from fhirserver.store.errors import WRITE_CONFLICT
 from fhirserver.store.policies import PATIENT_RULES, WATCHED
+from fhirserver.store.quarantine import Quarantine
 from fhirserver.store.view import Judge, View
 
 if TYPE_CHECKING:
@@ -230,6 +231,16 @@ class Transaction:
         self.flush()
         return Registry(self._room.collections.database, self._session)
 
+    @property
+    def quarantine(self) -> Quarantine:
+        """Documents that wait for their patient, as this transaction sees and changes them."""
+        return Quarantine(self._room.collections.database, self._session)
+
+    def made(self, document: str) -> list[tuple[str, str]]:
+        """Type and id of all that was derived from a document (`DocumentReference/x`) and is still there."""
+        self.flush()
+        return self._derived.listed(document)
+
     def start(self, job: Row) -> None:
         """A job (`store.jobs.document`) that is there when these writes are."""
         self._queue(jobs.COLLECTION, [job])
@@ -316,7 +327,8 @@ class Transaction:
         return collections.history(type_).find_one({"id": id_}, wanted, sort={"v": -1}, session=session)
 
     def _copied(self, type_: str, document: str) -> Row:
-        self.flush()
+        if not self._derived.knows(document):
+            self.flush()
         return self._derived.of(type_, document)
 
     def _follow(self, id_: str, before: Row, envelope: Row | None) -> None:
