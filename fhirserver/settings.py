@@ -69,6 +69,9 @@ class Settings:
     conditional_delete: str = _setting(
         "single", "`single`: criteria that several resources match delete none; `multiple`: they delete all"
     )
+    quarantine: bool = _setting(
+        False, "keep CDA documents whose patient cannot be established until somebody says whose they are; else: 422"
+    )
     consent_labels: str = _setting(
         "ladder", "confidentiality in Consents: `ladder`, or plain `tags` (IHE PCF); from a record's next change on"
     )

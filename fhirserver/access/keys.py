@@ -49,9 +49,11 @@ def of_identifier(identifier: Any) -> tuple[str, ...]:
 
 
 def to_identifiers(key: str) -> tuple[str, ...]:
-    """`system|value` of the identifiers that an establishment key stands for."""
-    number = key.removeprefix("finess|")
-    return (f"{FINESS}|{number}", f"{IDNST}|1{number}") if number != key else ()
+    """`system|value` of the identifiers that the key of an establishment or a professional stands for."""
+    kind_, _, number = key.partition("|")
+    if kind_ == "finess":
+        return f"{FINESS}|{number}", f"{IDNST}|1{number}"
+    return (f"{RPPS}|{number}", f"{IDNPS}|8{number}") if kind_ == "rpps" else ()
 
 
 def of_resource(resource: Mapping[str, Any]) -> tuple[str, ...]:

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from fhirserver import jsontext
 from fhirserver.access import Access
 from fhirserver.errors import Conflict, Unprocessable
 from fhirserver.search import parse
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from fhirserver.rest.exchange import Exchange
     from fhirserver.search import Index
     from fhirserver.store import Transaction
@@ -52,6 +55,15 @@ def as_about(resource: dict[str, Any], patient: str) -> dict[str, Any] | None:
     return None if name is None else _about(resource, name, patient)
 
 
+def numbers_of(patient: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """System and value of the INS that a Patient bears, without those that are `old`."""
+    return [
+        (each["system"], each["value"])
+        for each in patient.get("identifier") or ()
+        if each.get("system") in INS_SYSTEMS and each.get("use") != "old" and isinstance(each.get("value"), str)
+    ]
+
+
 def _named_by_ins(resource: dict[str, Any]) -> str | None:
     """The element that names the patient by INS."""
     for name in _SUBJECTS:
@@ -67,9 +79,10 @@ def _about(resource: dict[str, Any], name: str, patient: str) -> dict[str, Any]:
 
 
 def _by_ins(exchange: Exchange, tx: Transaction, value: str, system: str, name: str) -> str:
-    asked = [("identifier", f"{system}|{value}"), ("active:not", "false"), ("_count", "2"), ("_total", "none")]
+    asked = [("identifier", f"{system}|{value}"), ("active:not", "false"), ("_count", "20"), ("_total", "none")]
     query = parse(exchange.services.definitions, "Patient", asked)
-    found = tx.trusted(Access.system("deposit by INS")).search(query).matches
+    matches = tx.trusted(Access.system("deposit by INS")).search(query).matches
+    found = [each for each in matches if (system, value) in numbers_of(jsontext.parse_object(each.body))]
     if not found:
         raise Unprocessable(f"{name}.identifier: no open record has this INS.", code="not-found", expression=name)
     if len(found) > 1:

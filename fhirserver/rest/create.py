@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fhirserver.rest import conditional, writing
+from fhirserver.rest.documents import deposit, replacing, sameness
+from fhirserver.rest.documents import cda
 
 if TYPE_CHECKING:
     from fhirserver.rest.answer import Answer
@@ -17,6 +19,8 @@ def create(exchange: Exchange, type: str) -> Answer:
 
     With `If-None-Exist`, nothing is stored when one resource matches its criteria (200 with that one) or several (412).
     """
+    if type == "Binary" and cda.is_binary(exchange):
+        return cda.binary(exchange)
     exchange.refuse_parameters()
     writing.refuse_headers(exchange, "If-Match", "If-None-Match", "If-Unmodified-Since")
     resource = writing.received(exchange.body(), type)
@@ -29,12 +33,17 @@ def create(exchange: Exchange, type: str) -> Answer:
     def work(tx: Transaction) -> list[Stored]:
         nonlocal status
         status = 201
+        sameness.lock(tx, [resource])
         if condition is not None:
             conditional.lock(tx, condition, resource)
             if (found := conditional.only(tx, condition)) is not None:
                 status = 200
                 return [found]
-        return [writing.create(exchange, tx, resource, id)]
+        if (same := deposit.found(exchange, tx, resource)) is not None:
+            status = 200
+            return [same]
+        stored = deposit.create(exchange, tx, resource, id)
+        return stored + replacing.superseded(exchange, tx, resource)
 
     stored = writing.commit(exchange, "create", lambda: status, work)[0]
     return writing.answer(exchange, stored, status, findings)

@@ -8,6 +8,7 @@ replaced later, within the transaction (`resolving`).
 from __future__ import annotations
 
 import re
+from collections import ChainMap
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -17,6 +18,7 @@ from fhirserver.errors import BadRequest, FhirError, NotFound
 from fhirserver.rest import conditional, negotiate, references, writing
 from fhirserver.rest.answer import http_date
 from fhirserver.rest.documents.changes import require_deletable
+from fhirserver.rest.patch import of_binary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +32,7 @@ ORDER: Final = ("DELETE", "POST", "PUT", "PATCH", "GET", "HEAD")
 
 READS: Final = ("GET", "HEAD")
 _URL: Final = re.compile(r"/?([A-Z][A-Za-z]+)(?:/([A-Za-z0-9\-.]{1,64}))?(?:\?(.*))?", re.DOTALL)
+_RESTFUL: Final = re.compile(r"(https?://\S+/)([A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64})")
 _HEADERS: Final = {
     "ifNoneMatch": ("If-None-Match", ("GET", "HEAD", "PUT")),
     "ifModifiedSince": ("If-Modified-Since", ("GET", "HEAD")),
@@ -83,6 +86,23 @@ def checked(exchange: Exchange, bundle: dict[str, Any]) -> Checked:
         with at(head.place):
             found.entries.append(_with_resource(exchange, head, entry, known, found.sought))
     return found
+
+
+def brings(entry: Entry, condition: Condition) -> bool:
+    """Whether an entry stores what a condition looks for: by the same condition, or one identifier that it bears."""
+    if entry.resource is None or entry.method not in ("POST", "PUT") or entry.type != condition.query.type:
+        return False
+    if entry.condition is not None and entry.condition.text == condition.text:
+        return True
+    (name, value), *others = condition.query.params
+    if name != "identifier" or others or "," in value or "\\" in value:
+        return False
+    system, bar, code = value.rpartition("|")
+    found = entry.resource.get("identifier")
+    return any(
+        isinstance(each, dict) and each.get("value") == code and (not bar or each.get("system", "") == system)
+        for each in (found if isinstance(found, list) else [found])
+    )
 
 
 def listed(bundle: dict[str, Any]) -> list[dict[str, Any]]:
@@ -166,17 +186,34 @@ def _expected(method: str, headers: Mapping[str, str], where: str) -> int | None
         raise BadRequest(f"{where}.{name}: {error.text}", expression=f"{where}.{name}") from None
 
 
-def _full_urls(listed: list[dict[str, Any]], heads: list[Entry]) -> dict[str, str]:
-    """Full URL to `Type/id`, of the entries that bring a resource."""
-    known: dict[str, str] = {}
+class Known:
+    """What full URLs stand for: `Type/id`, of the entries that bring a resource."""
+
+    def __init__(self) -> None:
+        self.whole: dict[str, str] = {}
+        self._below: dict[str, dict[str, str]] = {}
+
+    def add(self, url: str, target: str) -> None:
+        self.whole[url] = target
+        if (found := _RESTFUL.fullmatch(url)) is not None:
+            self._below.setdefault(found[1], {})[found[2]] = target
+
+    def to(self, url: object) -> Mapping[str, str]:
+        """As the entry of that URL writes them: from a RESTful one, relative references lead to its own server."""
+        found = _RESTFUL.fullmatch(url) if isinstance(url, str) else None
+        return self.whole if found is None else ChainMap(self._below.get(found[1], {}), self.whole)
+
+
+def _full_urls(listed: list[dict[str, Any]], heads: list[Entry]) -> Known:
+    known = Known()
     for head, entry in zip(heads, listed, strict=True):
         url = entry.get("fullUrl")
         if head.method not in ("POST", "PUT") or not isinstance(url, str):
             continue
-        if url in known:
+        if url in known.whole:
             where = f"Bundle.entry[{head.place}].fullUrl"
             raise BadRequest(f"{where}: {url} stands twice in the Bundle.", expression=where)
-        known[url] = f"{head.type}/{head.id}"
+        known.add(url, f"{head.type}/{head.id}")
     return known
 
 
@@ -191,20 +228,34 @@ def refuse_unknown(exchange: Exchange, bundle: dict[str, Any]) -> None:
 
 
 def _with_resource(
-    exchange: Exchange, head: Entry, entry: dict[str, Any], known: Mapping[str, str], sought: dict[str, Sought]
+    exchange: Exchange, head: Entry, entry: dict[str, Any], known: Known, sought: dict[str, Sought]
 ) -> Entry:
     if head.method not in ("POST", "PUT", "PATCH"):
         return head
     content = entry.get("resource")
     if not isinstance(content, dict):
         raise BadRequest("the entry brings no resource.")
+    links = known.to(entry.get("fullUrl"))
     if head.method == "PATCH":
-        _link(exchange, head.place, content, known, sought)
+        _refuse_links(content, known.whole)
+        _link(exchange, head.place, content, links, sought)
         return head._replace(resource=content)
     fixed = head.method == "PUT" and head.condition is None
     resource = writing.received(content, head.type, head.id if fixed else None)
-    _link(exchange, head.place, resource, known, sought)
+    _link(exchange, head.place, resource, links, sought)
     return head._replace(resource=resource, findings=tuple(writing.validated(exchange, resource)))
+
+
+def _refuse_links(patch: dict[str, Any], known: Mapping[str, str]) -> None:
+    """Raises BadRequest for a full URL of the Bundle within a Binary, whose texts are none of the Bundle's."""
+    if patch.get("resourceType") != "Binary" or not known:
+        return
+    content = of_binary(patch)[1]
+    for url in known:
+        if url.encode() in content:
+            raise BadRequest(
+                f"{url} stands in a Binary, where it is not replaced: patch by FHIRPath Patch (Parameters) instead."
+            )
 
 
 def _link(

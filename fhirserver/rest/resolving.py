@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from fhirserver.errors import BadRequest, PreconditionFailed
 from fhirserver.rest import conditional, references
-from fhirserver.rest.entries import READS, Checked, Entry, at
+from fhirserver.rest.documents import provided
+from fhirserver.rest.entries import READS, Checked, Entry, at, brings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from fhirserver.rest.conditional import Condition
     from fhirserver.rest.exchange import Exchange
     from fhirserver.store import Stored, Transaction
 
@@ -38,6 +40,7 @@ class Target(NamedTuple):
 def resolved(exchange: Exchange, tx: Transaction, checked: Checked) -> list[Target]:
     """The entries in the Bundle's order, with their last ids. Raises PreconditionFailed, or BadRequest when two of them
     write one resource."""
+    provided.lock(tx, checked.entries)
     conditional.lock_all(
         tx,
         (
@@ -54,15 +57,36 @@ def resolved(exchange: Exchange, tx: Transaction, checked: Checked) -> list[Targ
 
 def _targets(exchange: Exchange, tx: Transaction, entries: Iterable[Entry]) -> list[Target]:
     targets: list[Target] = []
-    creating: dict[str, int] = {}
+    creating: dict[str, Entry] = {}
     for entry in entries:
         with at(entry.place):
             target = Target(entry, _found(exchange, tx, entry))
-        if entry.method == "POST" and entry.condition is not None and not target.found:
-            first = creating.setdefault(entry.condition.text, entry.place)
-            target = target._replace(same=first if first != entry.place else None)
+            if entry.method in ("POST", "PUT") and entry.condition is not None and not target.found:
+                first = creating.setdefault(entry.condition.text, entry)
+                if first is not entry and "PUT" in (first.method, entry.method):
+                    text = f"{entry.condition.text} is written twice in one transaction, by entry {first.place} too."
+                    raise BadRequest(text)
+                target = target._replace(same=first.place if first is not entry else None)
         targets.append(target)
-    return targets
+    return _with_documents(exchange, tx, targets)
+
+
+def _with_documents(exchange: Exchange, tx: Transaction, targets: list[Target]) -> list[Target]:
+    """Documents that are here already, with what belongs to them, are found too."""
+    documents: dict[int, Stored] = {}
+    for target in targets:
+        if not target.found:
+            with at(target.entry.place):
+                same = provided.same(exchange, tx, target.entry)
+            if same is not None:
+                documents[target.entry.place] = same
+    if not documents:
+        return targets
+    found = documents | provided.met(exchange, tx, [each.entry for each in targets], documents)
+    return [
+        each._replace(found=(found[each.entry.place],), same=None) if each.entry.place in found else each
+        for each in targets
+    ]
 
 
 def _found(exchange: Exchange, tx: Transaction, entry: Entry) -> tuple[Stored, ...]:
@@ -100,18 +124,38 @@ def _moved(tx: Transaction, checked: Checked, targets: list[Target]) -> dict[str
     moved: dict[str, str] = {}
     for target in targets:
         entry = target.entry
-        id = target.found[0].id if target.found else _chosen(entry)
-        if target.same is not None:
-            id = targets[target.same].entry.id
+        id = _last_id(target, targets)
         if entry.method in ("POST", "PUT") and id != entry.id:
             moved[f"{entry.type}/{entry.id}"] = f"{entry.type}/{id}"
     for text, sought in checked.sought.items():
         with at(sought.place):
-            found = conditional.only(tx, sought.condition)
-            if found is None:
-                raise PreconditionFailed(f"the reference {text} leads to nothing here.", code="not-found")
-        moved[sought.placeholder] = f"{found.type}/{found.id}"
+            id = _led_to(tx, text, sought.condition, targets)
+        moved[sought.placeholder] = f"{sought.condition.query.type}/{id}"
     return moved
+
+
+def _last_id(target: Target, targets: list[Target]) -> str:
+    if target.same is not None:
+        return targets[target.same].entry.id
+    return target.found[0].id if target.found else _chosen(target.entry)
+
+
+def _led_to(tx: Transaction, text: str, condition: Condition, targets: list[Target]) -> str:
+    """The id that a conditional reference leads to once the Bundle is stored. Raises PreconditionFailed."""
+    there = conditional.only(tx, condition)
+    of_type = [each for each in targets if each.entry.type == condition.query.type]
+    gone = {id for each in of_type if each.entry.method == "DELETE" for id in _deleted(each)}
+    ids = {_last_id(each, targets) for each in of_type if brings(each.entry, condition)}
+    ids |= {there.id} - gone if there is not None else set()
+    if not ids:
+        raise PreconditionFailed(f"the reference {text} leads to nothing here.", code="not-found")
+    if len(ids) > 1:
+        raise PreconditionFailed(f"the reference {text} leads to several resources.", code="multiple-matches")
+    return ids.pop()
+
+
+def _deleted(target: Target) -> set[str]:
+    return {each.id for each in target.found} if target.entry.condition else {target.entry.id}
 
 
 def _linked(exchange: Exchange, target: Target, moved: dict[str, str]) -> Target:

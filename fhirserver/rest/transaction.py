@@ -13,6 +13,7 @@ from fhirserver.rest import conditional, writing
 from fhirserver.rest.answer import Answer, etag, of_value
 from fhirserver.rest.batch import Bounds, of_answer
 from fhirserver.rest.bundles import instant
+from fhirserver.rest.documents import deposit, provided, replacing
 from fhirserver.rest.entries import ORDER, READS, Entry, at, checked
 from fhirserver.rest.patch import of_resource, patched
 from fhirserver.rest.resolving import Target, resolved
@@ -26,11 +27,15 @@ REASONS: Final = {200: "200 OK", 201: "201 Created", 204: "204 No Content", 304:
 
 
 class Done(NamedTuple):
-    """What an entry came to: the versions that it wrote or found, or for a read the answer."""
+    """What an entry came to: the versions that it wrote or found, or for a read the answer.
+
+    `besides`: what was stored with it, such as the Binary of a document.
+    """
 
     status: int
     stored: tuple[Stored, ...] = ()
     read: Answer | None = None
+    besides: tuple[Stored, ...] = ()
 
 
 def transaction(exchange: Exchange, bundle: dict[str, Any]) -> Answer:
@@ -39,6 +44,7 @@ def transaction(exchange: Exchange, bundle: dict[str, Any]) -> Answer:
     Raises Unavailable or TooLarge, with nothing stored, when it takes more than one Bundle may (`Bounds`).
     """
     known = checked(exchange, bundle)
+    provided.tied(exchange, bundle, known.entries)
     done: dict[int, Done] = {}
 
     def work(tx: Transaction) -> list[Stored]:
@@ -52,7 +58,8 @@ def transaction(exchange: Exchange, bundle: dict[str, Any]) -> Answer:
                 found = done[target.entry.place] = _carry_out(exchange, tx, target, done)
             if found.read is not None:
                 bounds.count(found.read)
-        return [stored for each in done.values() for stored in each.stored]
+        changed = [stored for target in targets for stored in _replaced(exchange, tx, target)]
+        return [stored for each in done.values() for stored in (*each.stored, *each.besides)] + changed
 
     def read() -> list[Event]:
         return [each.read.event for each in done.values() if each.read is not None and each.read.event is not None]
@@ -63,9 +70,19 @@ def transaction(exchange: Exchange, bundle: dict[str, Any]) -> Answer:
     return of_value(200, response | ({"entry": answers} if answers else {}))
 
 
-def _turn(target: Target) -> tuple[int, bool, str, str]:
+def _turn(target: Target) -> tuple[int, bool, bool, str, str]:
+    """A Binary comes after the document whose content it is."""
     entry = target.entry
-    return ORDER.index(entry.method), target.same is not None, entry.type, entry.id
+    return ORDER.index(entry.method), target.same is not None, entry.type == "Binary", entry.type, entry.id
+
+
+def _replaced(exchange: Exchange, tx: Transaction, target: Target) -> list[Stored]:
+    """What a new document replaces, where no patch of the Bundle has marked it so."""
+    entry = target.entry
+    if entry.method != "POST" or target.is_met:
+        return []
+    with at(entry.place):
+        return replacing.superseded(exchange, tx, entry.resource or {})
 
 
 def _carry_out(exchange: Exchange, tx: Transaction, target: Target, done: dict[int, Done]) -> Done:
@@ -82,7 +99,8 @@ def _carry_out(exchange: Exchange, tx: Transaction, target: Target, done: dict[i
     if entry.method == "POST":
         if target.is_met:
             return Done(200, target.found if target.same is None else done[target.same].stored)
-        return Done(201, (writing.create(exchange, tx, resource, entry.id),))
+        first, *besides = deposit.create(exchange, tx, resource, entry.id)
+        return Done(201, (first,), besides=tuple(besides))
     if entry.method == "PATCH":
         if entry.condition is not None and not target.found:
             raise NotFound(f"Nothing matches {entry.condition.text}.")

@@ -24,12 +24,15 @@ from fhirserver.outcome import Issue, outcome
 from fhirserver.predicate import TRUE, matches
 from fhirserver.rest import compartment, defining, references
 from fhirserver.rest.answer import Answer, version_headers
+from fhirserver.rest.documents import cda_unique, identity
+from fhirserver.rest.documents.belonging import document_of, require_free
 from fhirserver.rest.documents.changes import require_metadata
 from fhirserver.search.scoped import scoped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from fhirserver.access import Access
     from fhirserver.rest.exchange import Exchange
     from fhirserver.store import Stored, Transaction
 
@@ -108,8 +111,11 @@ def commit(
     *,
     subject: tuple[str, str] | None = None,
     read: Callable[[], Iterable[Event]] = tuple,
+    by: Access | None = None,
 ) -> list[Stored]:
     """Runs the work and its trace in one transaction; `subject` is traced when nothing was written.
+
+    `by`: who had it done, when that is another one than in whose name it is done.
 
     `status` and `read`, what was read besides, are asked for when the work is done.
     """
@@ -129,7 +135,7 @@ def commit(
             query=" ".join(each.query for each in reads if each.query) or None,
             patients=tuple({patient for each in reads for patient in each.patients}),
         )
-        tx.trace(place.link(event.record(access.requester, access.now)))
+        tx.trace(place.link(event.record((by or access).requester, access.now)))
         return done
 
     with exchange.services.chains.place() as place:
@@ -184,9 +190,14 @@ def update(exchange: Exchange, tx: Transaction, resource: dict[str, Any], id: st
             raise Forbidden(decision.words)
     if exchange.access.requester.kind != "operator":
         require_metadata(pre, resource, also=frozenset({"meta"}))
+        require_free(exchange, pre)
     _require_open(exchange, tx, type, index.patx)
+    identity.require_own_number(exchange, tx, resource, id, pre)
     _require_targets(exchange, tx, resource)
-    return tx.update(resource, expected, index=index, identifiers=identifiers)
+    stored = tx.update(resource, expected, index=index, identifiers=identifiers)
+    if cda_unique.is_set_aside(pre, resource):
+        cda_unique.withdrawn(exchange, tx, id)
+    return stored
 
 
 def delete(exchange: Exchange, tx: Transaction, type: str, id: str, expected: int | None) -> list[Stored]:
@@ -198,6 +209,7 @@ def delete(exchange: Exchange, tx: Transaction, type: str, id: str, expected: in
         raise PreconditionFailed(f"{type}/{id} is no longer at version {expected}: read it again.")
     pre = jsontext.parse_object(before.body)
     _require_reach(exchange, type, "d", before.acl, (pre, before.pat))
+    require_free(exchange, pre)
     decision = judge_write(exchange.access, "delete", type, pre, None, tx.policy(before.pat), acl=before.acl)
     if not decision.allowed:
         raise Forbidden(decision.words)
@@ -225,14 +237,17 @@ def _create(
     _require_reach(exchange, type, "c", {"by": sorted(exchange.access.requester.own)}, (resource, index.pat))
     identifiers = tx.identifiers(author_references(resource))
     _require_known_actors(exchange, tx, resource)
-    decision = judge_write(
-        exchange.access, "create", type, None, resource, tx.policy(index.pat), identifiers=identifiers
-    )
+    owner = None if document else document_of(exchange, tx, resource)
+    policy = tx.policy(index.pat if owner is None else owner.pat)
+    decision = judge_write(exchange.access, "create", type, None, resource, policy, identifiers=identifiers)
     if not decision.allowed:
         raise Forbidden(decision.words)
     _require_open(exchange, tx, type, index.patx)
+    identity.require_own_number(exchange, tx, resource, id)
     if document is None:
         _require_targets(exchange, tx, resource)
+    if owner is not None:
+        document = f"{owner.type}/{owner.id}"
     try:
         return tx.create(resource, id, fresh=not chosen, index=index, identifiers=identifiers, document=document)
     except Conflict:

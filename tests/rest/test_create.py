@@ -127,12 +127,14 @@ def test_a_deposit_by_an_unknown_ins_is_refused(application: Application) -> Non
     assert answer.issue["code"] == "not-found"
 
 
-def test_a_deposit_by_an_ins_that_two_records_bear_is_refused(application: Application) -> None:
+def test_a_deposit_by_an_ins_enters_the_record_that_bears_it_now(application: Application) -> None:
     operator, identifier = application.operator(), {"system": INS_NIR, "value": "185056322054321"}
-    for _ in range(2):
-        operator.create(patient(identifier=[identifier]))
-    answer = application.system("750000009").post("Observation", observation(subject={"identifier": identifier}))
-    assert answer.status == 409
+    operator.create(patient(identifier=[identifier | {"use": "old"}]))
+    depositor = application.system("750000009")
+    deposit = observation(subject={"identifier": identifier})
+    assert depositor.post("Observation", deposit).status == 422
+    operator.create(patient(identifier=[identifier]))
+    assert depositor.post("Observation", deposit).status == 201
 
 
 def test_with_referential_integrity_a_dangling_reference_is_refused(application: Application) -> None:

@@ -39,8 +39,13 @@ def requester_of(job: Job) -> Requester:
     """Whom a job is done for."""
     if job.who is None:
         raise ValueError(f"the job {job.id} is nobody's")
-    delegate = job.who["delegate"] and Delegate(*job.who["delegate"])
-    return Requester(**{**job.who, "scopes": tuple(job.who["scopes"]), "delegate": delegate})
+    return written(job.who)
+
+
+def written(who: Mapping[str, Any]) -> Requester:
+    """The requester who was `described`."""
+    delegate = who["delegate"] and Delegate(*who["delegate"])
+    return Requester(**{**who, "scopes": tuple(who["scopes"]), "delegate": delegate})
 
 
 def begin(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from fhirserver.rest.documents.cda import cda
+from fhirserver.rest.documents.quarantine import quarantine, quarantine_resolve
 from fhirserver.rest.jobs.export import export
 from fhirserver.rest.jobs.reindex import reindex
 from fhirserver.rest.operations.document import document
@@ -80,6 +82,9 @@ OPERATIONS: Final = (
     _operation("document", "Composition", document, "A document made of a Composition", methods=()),
     _operation("everything", "Patient", everything, "A whole record, page by page", methods=()),
     _own("who-can-see", "Patient", who_can_see, "Who sees a resource of the record"),
+    _own("cda", "", cda, "Store a CDA document", instance=(), system=("POST",)),
+    _own("quarantine", "", quarantine, "Documents that wait for their patient", instance=(), system=("GET",)),
+    _own("quarantine-resolve", "", quarantine_resolve, "End the waiting of one", instance=(), system=("POST",)),
     _own("reindex", "", reindex, "Index anew what is stored", instance=(), system=("POST",)),
     _own("explain-access", "", explain_access, "Why a requester sees a resource or not", instance=(), system=_BOTH),
 )

@@ -1,0 +1,106 @@
+"""A document is here once: known again by its unique id and its hash; and it may take the place of another one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from fhirserver import jsontext
+from fhirserver.access import Access, judge_write
+from fhirserver.errors import Conflict, Forbidden
+from fhirserver.rest.documents import sameness
+from fhirserver.rest.documents.changes import DOCUMENT
+from fhirserver.search import parse
+from fhirserver.search.escape import escape
+
+if TYPE_CHECKING:
+    from fhirserver.rest.exchange import Exchange
+    from fhirserver.store import Stored, Transaction
+
+REASON: Final = "unique ids of documents"
+URI: Final = "urn:ietf:rfc:3986"
+KEPT: Final = frozenset({"Binary", "Composition", "Provenance"})
+"""What stays of a document that was replaced: itself. What was derived from it is derived anew from the other one."""
+_TAKEN: Final = (
+    "Another document has this unique id: a corrected document bears an id of its own, and replaces this one."
+)
+
+Resource = dict[str, Any]
+
+
+def there(exchange: Exchange, tx: Transaction, document: Resource) -> Stored | None:
+    """The same document, where the requester deposited it or sees it: one that is hidden is as one that is not here.
+
+    Raises Conflict when it is another one of the same unique id. Of several that deposit it at once, one stores it.
+    """
+    sameness.lock(tx, [document])
+    found = bearing(exchange, tx, document["masterIdentifier"]["value"])
+    if found is not None and _hash(jsontext.parse_object(found.body)) != _hash(document):
+        raise Conflict(_TAKEN, code="duplicate", expression="/ClinicalDocument/id")
+    return found
+
+
+def bearing(exchange: Exchange, tx: Transaction, unique_id: str) -> Stored | None:
+    """The document that has this unique id, where the requester deposited it or sees it."""
+    asked = [("identifier", f"{URI}|{escape(unique_id)}"), ("_count", "20"), ("_total", "none")]
+    query = parse(exchange.services.definitions, DOCUMENT, asked)
+    for stored in tx.trusted(Access.system(REASON, exchange.access.now)).search(query).matches:
+        master = jsontext.parse_object(stored.body).get("masterIdentifier", {})
+        own = not exchange.access.requester.own.isdisjoint(stored.acl.get("by", ()))
+        if master.get("value") == unique_id and (own or _is_seen(tx, stored)):
+            return stored
+    return None
+
+
+def is_set_aside(before: Resource, after: Resource) -> bool:
+    """Whether a document is current no more."""
+    return after["resourceType"] == DOCUMENT and before.get("status") == "current" != after.get("status")
+
+
+def replaced(exchange: Exchange, tx: Transaction, document: Resource, patient: str) -> list[Stored]:
+    """Sets aside what `document` replaces, which from then on refers to it: `superseded`, and nothing derived of it.
+
+    A document that is not here, or that is another record's, or not to be seen, is named by its unique id only.
+    Raises Forbidden for one that is not his to replace, Conflict for one that was replaced or set aside before.
+    """
+    done: list[Stored] = []
+    for relation in document.get("relatesTo", ()):
+        unique_id = relation["target"].get("identifier", {}).get("value")
+        if relation["code"] != "replaces" or unique_id is None:
+            continue
+        before = bearing(exchange, tx, unique_id)
+        if before is not None and before.pat == patient:
+            done += _set_aside(exchange, tx, before)
+            relation["target"]["reference"] = f"{DOCUMENT}/{before.id}"
+    return done
+
+
+def _set_aside(exchange: Exchange, tx: Transaction, before: Stored) -> list[Stored]:
+    pre = jsontext.parse_object(before.body)
+    if pre["status"] != "current":
+        text = f"The document that this one replaces is {pre['status']} already."
+        raise Conflict(text, expression="/ClinicalDocument/relatedDocument")
+    post = {**pre, "status": "superseded"}
+    decision = judge_write(exchange.access, "update", DOCUMENT, pre, post, tx.policy(before.pat), acl=before.acl)
+    if not decision.allowed:
+        raise Forbidden(f"The document that this one replaces: {decision.words}")
+    return [tx.update(post), *withdrawn(exchange, tx, before.id)]
+
+
+def withdrawn(exchange: Exchange, tx: Transaction, document: str) -> list[Stored]:
+    """Deletes what was derived from a document that is set aside: it stays in the history."""
+    trusted = tx.trusted(Access.system(REASON, exchange.access.now))
+    done = []
+    for type, id in tx.made(f"{DOCUMENT}/{document}"):
+        if type not in KEPT and trusted.read(type, id) is not None:
+            done.append(tx.delete(type, id))
+    return done
+
+
+def _hash(document: Resource) -> Any:
+    content = document.get("content") or [{}]
+    return content[0].get("attachment", {}).get("hash")
+
+
+def _is_seen(tx: Transaction, stored: Stored) -> bool:
+    seen = tx.view.read(stored.type, stored.id)
+    return seen is not None and not seen.deleted
