@@ -182,7 +182,9 @@ class TestDelete:
     def test_metadata_says_which(self, application: Application) -> None:
         for setting in ("single", "multiple"):
             statement = application.under(conditional_delete=setting).nobody().get("metadata").json
-            assert {each["conditionalDelete"] for each in statement["rest"][0]["resource"]} == {setting}
+            said = {each["type"]: each["conditionalDelete"] for each in statement["rest"][0]["resource"]}
+            assert said.pop("DocumentReference") == "not-supported"
+            assert set(said.values()) == {setting}
 
     def test_if_match_holds(self, operator: Caller, value: str) -> None:
         operator.create(known(value))
@@ -220,6 +222,49 @@ class TestInTransactions:
         answer = operator.transact(post(seen), post(seen))
         for each in answer.json["entry"]:
             assert operator.get(each["response"]["location"]).json["subject"] == {"reference": f"Patient/{id}"}
+
+    @pytest.mark.parametrize("named", ["identifier", "ifNoneExist", "url"])
+    def test_a_conditional_reference_leads_to_what_the_bundle_stores(
+        self, operator: Caller, value: str, named: str
+    ) -> None:
+        """Conditional references come last (https://hl7.org/fhir/R4/http.html#trules)."""
+        where = criteria(value) if named == "identifier" else f"{criteria(value)}&active=true"
+        entry = post(known(value))
+        if named == "ifNoneExist":
+            entry["request"]["ifNoneExist"] = where
+        elif named == "url":
+            entry["request"] = {"method": "PUT", "url": f"Patient?{where}"}
+        seen = post(observation(subject=reference(f"Patient?{where}")))
+        first, second = (
+            operator.transact(seen, entry),
+            operator.transact(seen, *([] if named == "identifier" else [entry])),
+        )
+        (id,) = operator.search("Patient", identifier=value).ids
+        for answer in (first, second):
+            place = answer.json["entry"][0]["response"]["location"]
+            assert operator.get(place).json["subject"] == {"reference": f"Patient/{id}"}
+
+    def test_a_conditional_reference_counts_what_the_bundle_stores_and_deletes(
+        self, operator: Caller, value: str
+    ) -> None:
+        seen = post(observation(subject=reference(f"Patient?{criteria(value)}")))
+        assert operator.transact(seen, post(known(value)), post(known(value))).status == 412
+        id = operator.create(known(value))
+        assert operator.transact(seen, post(known(value))).status == 412
+        assert operator.transact(seen, ask("DELETE", f"Patient/{id}")).status == 412
+        answer = operator.transact(seen, post(known(value)), ask("DELETE", f"Patient/{id}"))
+        place, made = (each["response"]["location"].partition("/_history")[0] for each in answer.json["entry"][:2])
+        assert operator.get(place).json["subject"] == {"reference": made}
+
+    @pytest.mark.parametrize("first", ["POST", "PUT"])
+    def test_criteria_that_nothing_matches_are_stored_by_once(self, operator: Caller, value: str, first: str) -> None:
+        update = {"resource": known(value), "request": {"method": "PUT", "url": f"Patient?{criteria(value)}"}}
+        create = post(known(value))
+        create["request"]["ifNoneExist"] = criteria(value)
+        answer = operator.transact(create if first == "POST" else update, update)
+        assert answer.status == 400
+        assert "Bundle.entry[1]" in answer.told
+        assert count(operator, value) == 0
 
     def test_a_conditional_reference_to_none_or_several_stores_nothing(
         self, application: Application, operator: Caller, value: str

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -52,6 +54,33 @@ def test_references_within_the_bundle_become_those_of_the_server(operator: Calle
     assert f'href="{mother}"' in stored["text"]["div"]
     assert stored["note"][0]["text"].endswith(MOTHER)
     assert operator.search("Observation", subject=mother).total == 1
+
+
+def test_a_relative_reference_leads_to_the_server_of_its_entry(operator: Caller) -> None:
+    """https://hl7.org/fhir/R4/bundle.html#references"""
+    elsewhere = "http://example.org/fhir"
+    entries = [
+        post(observation("7"), f"{elsewhere}/Observation/1"),
+        post(observation("8"), f"{elsewhere}/Observation/2"),
+        post(observation("7"), MOTHER),
+        post(patient(), f"{elsewhere}/Patient/7"),
+    ]
+    answer = operator.transact(*entries)
+    subjects = [operator.get(placed(answer, place)).json["subject"]["reference"] for place in range(3)]
+    assert subjects == [placed(answer, 3), "Patient/8", "Patient/7"]
+
+
+def test_a_patch_in_a_binary_does_not_refer_to_entries(operator: Caller) -> None:
+    """Its texts are not replaced: what it would store leads nowhere."""
+    id = operator.create(patient())
+    for value, status in ((CHILD, 400), ("Practitioner/x", 200)):
+        change = [{"op": "add", "path": "/generalPractitioner", "value": [reference(value)]}]
+        data = base64.b64encode(json.dumps(change).encode()).decode()
+        patch = {"resourceType": "Binary", "contentType": "application/json-patch+json", "data": data}
+        entry = {"resource": patch, "request": {"method": "PATCH", "url": f"Patient/{id}"}}
+        answer = operator.transact(post(practitioner("10000000018"), CHILD), entry)
+        assert answer.status == status, answer
+        assert status == 200 or "Bundle.entry[1]" in answer.told
 
 
 def test_a_reference_to_no_entry_is_refused(operator: Caller) -> None:
