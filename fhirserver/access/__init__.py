@@ -8,10 +8,11 @@ from fhirserver.access.requester import Access, Delegate, Requester
 from fhirserver.access.rules import DOCUMENT, UNDERIVED, feeding
 from fhirserver.access.scopes import permits, require
 from fhirserver.access.spaces import STATES as SPACES
-from fhirserver.access.writes import Decision, judge_feeding, judge_write
+from fhirserver.access.writes import NOTICE, Decision, judge_feeding, judge_write
 
 __all__ = [
     "DOCUMENT",
+    "NOTICE",
     "SPACES",
     "UNDERIVED",
     "Access",

@@ -94,7 +94,7 @@ def build(
     team = [actor for actor in team if actor.active]
     traitant = _traitant(patient or {}, reading)
     roots: list[Node] = [rule["root"] for rule in rules]
-    basis = set(traitant).union(*(actor.person() for actor in team), *(_permitted(root) for root in roots))
+    basis = set(traitant).union(*(actor.person() for actor in team), *(permitted(root) for root in roots))
     blocked: set[str] = set().union(*(_denied(root) for root in roots))
     states = spaces.timeline(patient, space)
     shut = set() if spaces.always_open((state, since) for state, since in states) else {keys.EVERYONE}
@@ -148,7 +148,7 @@ def _nodes(root: Node) -> Iterator[tuple[Node, bool]]:
         todo += [(each, named or each["maybe"] is not None) for each in node["nested"]]
 
 
-def _permitted(root: Node) -> Iterator[str]:
+def permitted(root: Node) -> Iterator[str]:
     """Who may gain by a Consent: a superset."""
     nodes = list(_nodes(root))
     if any(node["type"] == "permit" and not named for node, named in nodes):

@@ -13,7 +13,9 @@ from fhirserver.access import compile as compiler
 from fhirserver.access import keys, rules, scopes, tables
 from fhirserver.access.acl import HIDDEN_FROM_PATIENT, HIDDEN_FROM_REPRESENTATIVES, MASKED, acl, label_codes, security
 from fhirserver.access.answer import answer, question
+from fhirserver.access.consent import Reading, tree
 from fhirserver.access.moments import majority
+from fhirserver.access.policy import permitted
 from fhirserver.predicate import FALSE, matches
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ Resource = dict[str, Any]
 WORDS: Final = {
     "operator": "The operator of the server, or its own work.",
     "audit": "Traces are written by the server alone.",
+    "notice": "What tells the person of an access is written by the server alone.",
     "scope": "The token's scopes do not cover it.",
     "prohibited": "For this purpose nobody may write here.",
     "definition": "Definitions are the operator's to write.",
@@ -46,6 +49,8 @@ WORDS: Final = {
     "feed": "A professional or a system feeds an open record.",
     "holder": "It is the requester's own record.",
 }
+NOTICE: Final = {"system": "urn:fhirserver:notice", "code": "access"}
+"""The tag by which a person knows what the server tells of accesses: nobody else puts it on anything."""
 _LETTERS: Final = {"create": "c", "update": "u", "patch": "u", "delete": "d"}
 _SUBJECTS: Final = ("subject", "patient", "beneficiary", "individual", "member")
 _HOLDERS_PATIENT: Final = frozenset({
@@ -130,6 +135,8 @@ def judge_write(
         return Decision(True, "operator")
     if tables.purpose(access.requester.purpose).family == "prohibited":
         return Decision(False, "prohibited")
+    if _is_notice(post) and not _is_notice(pre):
+        return Decision(False, "notice")
     special = {"Patient": _patient, "Consent": _consent, "CareTeam": _care_team}.get(resource_type)
     if special is not None:
         return special(write)
@@ -139,9 +146,11 @@ def judge_write(
 
 
 def judge_feeding(access: Access, resource_type: str, policy: Policy | None) -> Decision:
-    """Whether a professional or system may feed this further record, which a resource enters beside its own."""
+    """Whether this further record may be entered by a resource beside its own: by a person's entry none is."""
     write = Write(access, "create", resource_type, None, None, policy, None, {})
-    return (_unfed(write) if write.feeds else None) or Decision(True, "feed")
+    if write.kind == "operator":
+        return Decision(True, "operator")
+    return (_unfed(write) if write.feeds else _not_holder(write)) or Decision(True, "feed")
 
 
 def _shared(write: Write) -> Decision:
@@ -166,7 +175,10 @@ def _identity(actor: Resource) -> tuple[Any, ...]:
 
 def _patient(write: Write) -> Decision:
     if write.pre is None:
-        return Decision(write.kind == "system", "feed" if write.kind == "system" else "record")
+        if write.kind != "system":
+            return Decision(False, "record")
+        named = bool((write.post or {}).get("generalPractitioner"))
+        return Decision(False, "identity") if named else Decision(True, "feed")
     if write.post is None:
         return Decision(False, "record")
     if security(write.pre) != security(write.post):
@@ -182,10 +194,27 @@ def _patient(write: Write) -> Decision:
 
 
 def _consent(write: Write) -> Decision:
-    """Written by whom it binds, about himself, before and after."""
+    """Written by whom it binds, about himself, before and after; a representative lets in others, not himself.
+
+    What he gave himself would outlast the minority.
+    """
     if write.kind not in ("patient", "representative") or _not_holder(write) is not None:
         return Decision(False, "grant")
+    if write.kind == "representative" and write.access.requester.own & _permitted(write):
+        return Decision(False, "grant")
     return Decision(True, "holder") if _about(write, write.access.requester.patient) else Decision(False, "grant")
+
+
+def _permitted(write: Write) -> set[str]:
+    """Whom the Consent as written may let in."""
+    root = tree(write.post or {}, Reading(write.identifiers, {}, {}, {}))
+    return set() if root is None else set(permitted(root))
+
+
+def _is_notice(state: Resource | None) -> bool:
+    meta = (state or {}).get("meta")
+    tags = meta.get("tag") if isinstance(meta, dict) else None
+    return any(isinstance(tag, dict) and tag.get("system") == NOTICE["system"] for tag in tags or ())
 
 
 def _care_team(write: Write) -> Decision:

@@ -3,9 +3,10 @@
 first       a professional or an organisation reads the record for the first time
 emergency   the glass was broken, or a SAMU regulates: each time anew; the médecin traitant is told too (CSP R.1111-48)
 
-Professionals do not read it (`MASQUE_PS`), but the médecin traitant does. Of what a minor keeps from the
-representatives the notice bears the label too. A first access is claimed (`store.claims`) in the transaction that
-stores the notice, so that of several workers one tells of it; what is known to have been told is kept in memory.
+It bears a tag that nobody else may write. Professionals do not read it (`MASQUE_PS`), but the médecin traitant does.
+Of what a minor keeps from the representatives the notice bears the label too. A first access is claimed
+(`store.claims`) in the transaction that stores the notice, so that of several workers one tells of it; what is known to
+have been told is kept in memory.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import uuid
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fhirserver import jsontext
-from fhirserver.access import Access, keys, tables
+from fhirserver.access import NOTICE, Access, keys, tables
 from fhirserver.access.acl import HIDDEN_FROM_REPRESENTATIVES, MASKED
 from fhirserver.access.rules import FEEDING
 
@@ -153,7 +154,7 @@ def _communication(patient: dict[str, Any], due: _Due, access: Access, text: str
     labels = [MASKED[0], *([HIDDEN_FROM_REPRESENTATIVES] if due.secret else [])]
     made = {
         "resourceType": "Communication",
-        "meta": {"security": [{"system": _VISIBILITY, "code": label} for label in labels]},
+        "meta": {"security": [{"system": _VISIBILITY, "code": label} for label in labels], "tag": [dict(NOTICE)]},
         "status": "completed",
         "category": [{"coding": [{"system": _CATEGORY, "code": "notification"}]}],
         "subject": subject,

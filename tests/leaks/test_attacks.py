@@ -1,0 +1,91 @@
+"""Ways around a rule that look like something else: granting oneself, writing in another's record, forging."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.application import applications, embedded_uri
+from tests.leaks.world import ALICE, CLINIC, HOSPITAL
+from tests.records import care_team, consent, observation, patient, practitioner, reference
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.application import Application
+
+__all__ = ["applications", "embedded_uri"]
+
+
+@pytest.fixture(scope="module")
+def server(applications: Callable[..., Any]) -> Iterator[Application]:
+    with applications() as application:
+        application.operator().store(practitioner(ALICE, id="alice"))
+        yield application
+
+
+@pytest.fixture
+def own(server: Application) -> str:
+    """A minor with Alice in the care team, and one observation."""
+    operator = server.operator()
+    id = operator.create(patient(birthDate="2019-02-03"))
+    operator.create(care_team(id, "Practitioner/alice"))
+    operator.create(observation(id))
+    return id
+
+
+@pytest.fixture
+def other(server: Application) -> str:
+    return server.operator().create(patient(birthDate="1980-02-03"))
+
+
+def test_a_representative_lets_in_others_but_not_himself(server: Application, own: str) -> None:
+    """What he gave himself would outlast the minority."""
+    parent = server.operator().create({"resourceType": "RelatedPerson", "patient": reference(f"Patient/{own}")})
+    me = server.representative(own, parent)
+    widening = consent(own, "permit", f"RelatedPerson/{parent}")
+    assert me.post("Consent", widening).status == 403
+    nested = consent(own, "deny", provision=[widening["provision"]])
+    assert me.post("Consent", nested).status == 403
+    made = me.create(consent(own, "permit", "Practitioner/alice"))
+    assert me.put(f"Consent/{made}", {**widening, "id": made}).status == 403
+    assert me.post("Consent", consent(own, "deny", f"RelatedPerson/{parent}")).status == 201
+
+
+def test_a_persons_entry_enters_no_other_record(server: Application, own: str, other: str) -> None:
+    me, someone = server.patient(other), [reference(f"Patient/{own}")]
+    letter = {"resourceType": "Communication", "status": "completed", "subject": reference(f"Patient/{other}")}
+    answers = [
+        me.post("Observation", observation(other, performer=someone)),
+        me.post("Observation", observation(other, performer=[reference("Patient/nobody")])),
+        me.post("Communication", letter | {"recipient": someone}),
+    ]
+    assert [each.status for each in answers] == [403] * 3
+    assert answers[0].told == answers[1].told
+    made = me.create(observation(other))
+    assert me.put(f"Observation/{made}", {**observation(other, performer=someone), "id": made}).status == 403
+    assert me.create(observation(other, performer=[reference(f"Patient/{other}")]))
+    assert server.patient(own).search("Observation").total == 1
+
+
+def test_only_the_server_tells_of_accesses(server: Application, own: str) -> None:
+    alice, me = server.practitioner(ALICE, organization=CLINIC), server.patient(own)
+    assert alice.get(f"Patient/{own}").status == 200
+    (entry,) = me.search("Communication", _tag="urn:fhirserver:notice|access").json["entry"]
+    notice = entry["resource"]
+    forged = {name: value for name, value in notice.items() if name != "id"} | {"meta": dict(notice["meta"])}
+    assert alice.post("Communication", forged).status == 403
+    tags = forged["meta"].pop("tag")
+    made = alice.create(forged)
+    added = {"resourceType": "Parameters", "parameter": [{"name": "meta", "valueMeta": {"tag": tags}}]}
+    assert alice.post(f"Communication/{made}/$meta-add", added).status == 403
+    assert me.search("Communication", _tag="urn:fhirserver:notice|access").total == 1
+    del notice["meta"]["security"]
+    assert me.put(f"Communication/{notice['id']}", notice).status == 200
+
+
+def test_who_makes_a_record_does_not_choose_the_medecin_traitant(server: Application) -> None:
+    chosen = patient(generalPractitioner=[reference("Practitioner/alice")])
+    assert server.system(HOSPITAL).post("Patient", chosen).status == 403
+    assert server.system(HOSPITAL).post("Patient", patient()).status == 201
