@@ -5,7 +5,7 @@ from __future__ import annotations
 from copy import copy
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_to_bytes
 
 from fhirserver import jsontext, xmltext
 from fhirserver.access import Access
@@ -83,7 +83,14 @@ class Exchange:
 
     @property
     def params(self) -> list[tuple[str, str]]:
-        """The query's parameters in order, but for those that every interaction takes."""
+        """The query's parameters in order, but for those that every interaction takes.
+
+        Raises BadRequest for a query that is not UTF-8.
+        """
+        try:
+            unquote_to_bytes(self.request.query_string).decode()
+        except UnicodeDecodeError:
+            raise BadRequest("The query of the URL is not UTF-8.") from None
         return [(name, value) for name, value in self.request.args.items(multi=True) if name not in GENERAL_PARAMETERS]
 
     @property

@@ -486,3 +486,8 @@ def test_a_resource_with_more_search_entries_than_the_database_bears_is_refused(
     assert answer.status == 422
     assert answer.issue["code"] == "too-costly"
     assert application.operator().search("Observation", patient=me).total == 0
+
+
+@pytest.mark.parametrize("path", ["Observation?code=%FF", "Observation?code:not=%C3", "Patient/_history?_since=%FF"])
+def test_a_query_that_is_not_utf8_is_refused(operator: Caller, path: str) -> None:
+    refused(operator.get(path), 400)
