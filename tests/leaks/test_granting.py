@@ -153,10 +153,11 @@ def test_labels_are_not_taken_off_by_whom_they_bind(world: World, own: str) -> N
     world.operator.create(care_team(own, "Practitioner/alice"))
     author = [{"identifier": {"system": "https://rpps.esante.gouv.fr", "value": "10000000001"}}]
     made = world.alice.post("DocumentReference", document(own, author=author))
-    masked = document(own, author=author, labels=("MASQUE_PS",), id=made.id)
+    kept = {"author": author, "id": made.id, "content": made.json["content"]}
+    masked = document(own, labels=("MASQUE_PS",), **kept)
     assert world.application.patient(own).put(f"DocumentReference/{made.id}", masked).status == 200
-    assert world.alice.put(f"DocumentReference/{made.id}", document(own, author=author, id=made.id)).status == 403
-    hidden = document(own, author=author, labels=("MASQUE_PS", "INVISIBLE_PATIENT"), id=made.id)
+    assert world.alice.put(f"DocumentReference/{made.id}", document(own, **kept)).status == 403
+    hidden = document(own, labels=("MASQUE_PS", "INVISIBLE_PATIENT"), **kept)
     assert world.alice.put(f"DocumentReference/{made.id}", hidden).status == 200
     assert world.application.patient(own).get(f"DocumentReference/{made.id}").status == 404
     assert world.application.patient(own).put(f"DocumentReference/{made.id}", masked).status == 405
@@ -187,7 +188,8 @@ def test_a_document_masked_today_was_not_masked_yesterday_and_is_hidden_all_the_
     world.operator.create(care_team(own, "Practitioner/alice"))
     id = world.hospital.create(document(own))
     assert world.alice.get(f"DocumentReference/{id}/_history/1").status == 200
-    masked = document(own, labels=("MASQUE_PS",), id=id)
+    content = world.hospital.get(f"DocumentReference/{id}").json["content"]
+    masked = document(own, labels=("MASQUE_PS",), id=id, content=content)
     assert world.application.patient(own).put(f"DocumentReference/{id}", masked).status == 200
     never = "0" * 36
     for path in ("", "/_history", "/_history/1", "/_history/2"):
