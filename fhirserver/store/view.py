@@ -150,6 +150,15 @@ class View:
             rows = self._run(collection, [*stages, {"$project": {"_id": 1}}])
             return sorted(row["_id"] for row in rows), ids[-1] if len(ids) == window else None
 
+    def still(self, type_: str, ids: Iterable[str]) -> frozenset[str]:
+        """Those of the ids whose resources may be seen now, by reading or by a search."""
+        current = self._collections.current(type_)
+        stages = [{"$match": {"_id": {"$in": sorted(ids)}}}]
+        with self._errors():
+            located = self._located(current, stages) or frozenset({NOBODY})
+            guard = {"$match": to_mongo(self._predicate(type_, located, "rs"))}
+            return frozenset(row["_id"] for row in self._run(current, [*stages, guard, {"$project": {"_id": 1}}]))
+
     def search_together(self, queries: Sequence[Query], after: tuple[Any, ...] | None = None) -> Page:
         """One page of what searches of different types, alike in all else, find: by their sort keys, id and type."""
         there = self.types()

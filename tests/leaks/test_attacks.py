@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from fhirserver import jsontext
 from tests.application import applications, embedded_uri
 from tests.leaks.world import ALICE, CLINIC, HOSPITAL
 from tests.records import care_team, consent, observation, patient, practitioner, reference
+from tests.rest.jobs.bulk import BASE, exported, kicked_off
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -89,3 +91,34 @@ def test_who_makes_a_record_does_not_choose_the_medecin_traitant(server: Applica
     chosen = patient(generalPractitioner=[reference("Practitioner/alice")])
     assert server.system(HOSPITAL).post("Patient", chosen).status == 403
     assert server.system(HOSPITAL).post("Patient", patient()).status == 201
+
+
+def test_a_file_of_an_export_shows_what_may_be_seen_when_it_is_fetched(server: Application, own: str) -> None:
+    alice = server.practitioner(ALICE, organization=CLINIC)
+    kept = server.operator().create(patient(birthDate="1980-02-03"))
+    server.operator().create(care_team(kept, "Practitioner/alice"))
+    for _ in range(2):
+        server.operator().create(observation(kept))
+    (output,) = exported(server, alice, "Patient/$export?_type=Observation")["output"]
+    url = output["url"].removeprefix(BASE)
+    assert own in alice.get(url).content.decode()
+    block = server.patient(own).create(consent(own, "deny", "Practitioner/alice"))
+    answer = alice.get(url)
+    rows = [jsontext.parse_object(line) for line in answer.content.splitlines()]
+    told = {each["subject"]["reference"] for each in rows}
+    assert (f"Patient/{own}" in told, f"Patient/{kept}" in told) == (False, True)
+    assert answer.headers["content-length"] == str(len(answer.content))
+    server.patient(own).delete(f"Consent/{block}")
+    assert len(alice.get(url).content.splitlines()) == output["count"]
+
+
+def test_what_came_of_a_request_put_off_is_withdrawn_when_it_may_not_be_seen(server: Application, own: str) -> None:
+    alice = server.practitioner(ALICE, organization=CLINIC)
+    paths = (f"Observation?patient={own}", f"Patient/{own}/$everything", f"Patient/{own}")
+    found = [kicked_off(alice, path) for path in paths]
+    server.work()
+    assert [alice.get(each).status for each in found] == [200] * 3
+    server.patient(own).create(consent(own, "deny", "Practitioner/alice"))
+    answers = [alice.get(each) for each in found]
+    assert [each.status for each in answers] == [410] * 3
+    assert not any(own in each.content.decode() for each in answers)

@@ -95,8 +95,8 @@ class _Export:
         self._lease.save(position, f"{count} resources in {len(self.files)} files, at {type}")
 
     def _write(self, type: str, pages: Iterator[list[Stored]]) -> None:
-        """One file, and with it the position after it."""
-        facts: dict[str, Any] = {"type": type, "count": 0, "patients": []}
+        """One file, and with it the position after it. `lines` of its facts: id, length and patient of each."""
+        facts: dict[str, Any] = {"type": type, "count": 0, "lines": []}
         files = self._services.store.files
         file = files.write(self._lines(type, pages, facts), NDJSON, self._lease.job.id, facts)
         self.files.append({"id": file.id, "type": type, "count": facts["count"]})
@@ -107,7 +107,6 @@ class _Export:
             raise
 
     def _lines(self, type: str, pages: Iterator[list[Stored]], facts: dict[str, Any]) -> Iterator[bytes]:
-        patients: set[str] = set()
         size = 0
         elements = tuple(name for of, name in self._asked["elements"] if of in ("", type))
         subset = subsets.wanted(None, elements)
@@ -115,9 +114,8 @@ class _Export:
             for stored in subsets.cut(self._services.definitions, page, subset):
                 yield stored.body + b"\n"
                 size += len(stored.body)
-            patients.update(stored.pat for stored in page if stored.pat)
+                facts["lines"].append([stored.id, len(stored.body) + 1, stored.pat])
             facts["count"] += len(page)
-            facts["patients"] = sorted(patients)
             if facts["count"] >= MOST_RESOURCES or size >= MOST_BYTES:
                 return
 

@@ -10,7 +10,7 @@ from fhirserver import jsontext
 from fhirserver.audit import Event, Shown
 from fhirserver.errors import BadRequest
 from fhirserver.rest.answer import Answer, http_date, of_value
-from fhirserver.rest.jobs import reindex
+from fhirserver.rest.jobs import reindex, results
 from fhirserver.rest.jobs.asking import FILE, RETRY_AFTER, own, unknown
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def job_status(exchange: Exchange) -> Answer:
         counts = [{"name": name, "valueInteger": count} for name, count in job.result.items()]
         return replace(of_value(200, {"resourceType": "Parameters", "parameter": counts}), headers=headers)
     content = b"".join(exchange.services.store.files.read(job.result["file"]))
+    results.require_seen(exchange, content)
     return Answer(200, content, headers)
 
 
@@ -46,7 +47,7 @@ def job_cancel(exchange: Exchange) -> Answer:
 
 
 def job_file(exchange: Exchange) -> Answer:
-    """`GET $job-file?id=`: one file of an export, as it was written; whose data it tells is traced."""
+    """`GET $job-file?id=`: one file of an export, of what may still be seen; whose data it tells is traced."""
     file = exchange.services.store.files.find(_id(exchange))
     if file is None or file.owner is None:
         raise unknown()
@@ -55,10 +56,12 @@ def job_file(exchange: Exchange) -> Answer:
     if file.id not in listed:
         raise unknown()
     query = f"{FILE}?id={file.id} ({listed[file.id]['type']})"
-    patients = tuple(file.facts.get("patients", ()))
-    event = Event("operation", 200, query=query, patients=patients, found=tuple(map(Shown, patients)))
-    headers = {"Content-Type": file.media, "Content-Length": str(file.length)}
-    return Answer(200, None, headers, event, parts=exchange.services.store.files.read(file.id))
+    part = results.of_file(exchange, file)
+    event = Event("operation", 200, query=query, patients=part.patients, found=tuple(map(Shown, part.patients)))
+    headers = {"Content-Type": file.media, "Content-Length": str(part.length)}
+    read = exchange.services.store.files.read
+    parts = (chunk for begin, end in part.spans for chunk in read(file.id, begin, end))
+    return Answer(200, None, headers, event, parts=parts)
 
 
 def _manifest(exchange: Exchange, job: Job) -> dict[str, Any]:
