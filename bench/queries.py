@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 PAGE: Final = 50
+_CODES: Final = ",".join(f"{population.LOINC}|{number}-1" for number in range(200))
 _BODY: Final = {"$project": {"r": 1, "z": 1}}
 
 
 class Query(NamedTuple):
-    """A search below the base, for the patient `{p}` (id) or `{n}` (number), of the code `{code}`.
+    """A search below the base, for the patient `{p}` (id) or `{n}` (number), of the code `{code}`, or of 200 `{codes}`.
 
     `scoped`: of one patient's record; `bare`: what answers it by pymongo alone, where it is measured.
     """
@@ -30,7 +31,7 @@ class Query(NamedTuple):
     bare: Bare | None = None
 
     def of(self, number: int) -> str:
-        return self.search.format(p=f"p{number}", n=number, code=population.code(number, 3))
+        return self.search.format(p=f"p{number}", n=number, code=population.code(number, 3), codes=_CODES)
 
 
 def _page(db: Database[Row], type: str, where: Iterable[Row]) -> list[Row]:
@@ -111,6 +112,7 @@ MEASURED: Final = (
     Query("_has", "Patient?_id={p}&_has:Observation:patient:code=http://loinc.org|{code}", bare=_has),
     Query("count", "Observation?patient={p}&_summary=count", bare=_count),
     Query("code, all patients", "Observation?code=http://loinc.org|{code}", scoped=False, bare=_across),
+    Query("200 codes", "Observation?patient={p}&code={codes}"),
 )
 
 CATALOGUE: Final = (

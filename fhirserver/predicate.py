@@ -270,13 +270,13 @@ def _fits(predicate: Prefix | Contains | Ends, found: str) -> bool:
 def _pattern(predicate: Prefix | Contains | Ends) -> dict[str, str]:
     match predicate:
         case Prefix(_, text):
-            return {"$regex": f"^{_literal(text)}"}
+            return {"$regex": f"^{literal(text)}"}
         case Contains(_, prefix, text):
-            start = f"^{_literal(prefix)}.*" if prefix else ""
-            return {"$regex": f"{start}{_literal(text)}", "$options": "s"}
+            start = f"^{literal(prefix)}.*" if prefix else ""
+            return {"$regex": f"{start}{literal(text)}", "$options": "s"}
         case Ends(_, prefix, text, stop):
-            sign = _literal(stop)
-            return {"$regex": f"^{_literal(prefix)}[^{sign}]*{_literal(text)}({sign}|$)"}
+            sign = literal(stop)
+            return {"$regex": f"^{literal(prefix)}[^{sign}]*{literal(text)}({sign}|$)"}
 
 
 def _complement(item: Predicate) -> dict[str, Any]:
@@ -312,6 +312,6 @@ def _merged(conditions: Iterable[Cmp | Eq]) -> dict[str, Any]:
 _SPECIAL: Final = re.compile(r"([\\^$.|?*+()\[\]{}])")
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
     """The text as a regular expression that matches just it, in PCRE as in Python."""
     return _SPECIAL.sub(r"\\\1", text)
