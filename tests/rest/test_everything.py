@@ -141,6 +141,7 @@ def test_types_and_times_narrow_it(operator: Caller) -> None:
         "end=2020-13-01",
         "start=2020&start=2021",
         "_type=Nothing",
+        "_type=Organization,Practitioner",
         "_count=0",
         "_count=x",
         "_since=x",

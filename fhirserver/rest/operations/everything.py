@@ -96,6 +96,12 @@ def _asked(exchange: Exchange, params: tuple[tuple[str, str], ...]) -> _Asked:
     types = frozenset(value for name, value in params if name == "_type")
     for each in sorted(types - set(exchange.services.definitions.resource_types)):
         raise BadRequest(f"_type={each} is no resource type of FHIR R4.")
+    if types and types.isdisjoint({"Patient", *exchange.services.definitions.compartment("Patient")}):
+        raise BadRequest(
+            f"_type={','.join(sorted(types))}: these are in no record, but come along with what refers to them: name "
+            "types that do.",
+            code="not-supported",
+        )
     given = dict(params)
     count = int(given.get("_count", DEFAULT_COUNT))
     if count < 1:
