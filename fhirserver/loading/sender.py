@@ -43,7 +43,6 @@ class Sender:
         self._path = parts.path.rstrip("/")
         self._headers = {
             "Authorization": f"Bearer {token}",
-            "Content-Type": "application/fhir+json",
             "Accept": "application/fhir+json",
             "Prefer": "return=minimal",
         }
@@ -65,7 +64,7 @@ class Sender:
                 status, body, after = self._request(item)
             except (http.client.HTTPException, OSError) as error:
                 self._connection.close()
-                if item.method == "POST" and not isinstance(error, ConnectionRefusedError):
+                if not item.repeatable and not isinstance(error, ConnectionRefusedError):
                     raise ServerAway(f"the answer to {item.origin} was lost: {error}") from None
                 after = None
             else:
@@ -79,7 +78,7 @@ class Sender:
 
     def _request(self, item: Item) -> tuple[int, bytes, str | None]:
         path = f"{self._path}/{item.path}" if item.path else self._path or "/"
-        self._connection.request(item.method, path, item.body, self._headers)
+        self._connection.request(item.method, path, item.body, self._headers | {"Content-Type": item.media})
         answer = self._connection.getresponse()
         after = answer.getheader("Retry-After")
         return answer.status, answer.read(), after if after and after.isdecimal() else None

@@ -1,6 +1,6 @@
 """Files and folders to the requests that load them: Bundles, single resources, NDJSON, packed by gzip or xz or not.
 
-XML is sent as the JSON that it means.
+XML is sent as the JSON that it means; a CDA document as it is.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 ENDINGS: Final = (".json", ".ndjson", ".xml")
 PACKINGS: Final = (".gz", ".xz")
+FHIR_JSON: Final = "application/fhir+json"
+CDA: Final = "$cda"
+CDA_MEDIA: Final = "application/hl7-v3+xml"
 
 
 class Item(NamedTuple):
@@ -29,6 +32,12 @@ class Item(NamedTuple):
     method: str
     path: str
     body: bytes
+    media: str = FHIR_JSON
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether it may be sent again when its answer was lost: what is there already is not stored twice."""
+        return self.method != "POST" or self.path == CDA
 
 
 class Unreadable(NamedTuple):
@@ -60,7 +69,10 @@ def items(path: Path) -> Iterator[Item | Unreadable]:
         else:
             with _opened(path) as file:
                 content = file.read()
-            yield from _of_text(_as_json(content) if _ending(path) == ".xml" else content, str(path))
+            if _ending(path) == ".xml" and _is_cda(content):
+                yield _item(str(path), "POST", CDA, content, CDA_MEDIA)
+            else:
+                yield from _of_text(_as_json(content) if _ending(path) == ".xml" else content, str(path))
     except InvalidXml as error:
         yield Unreadable(str(path), error.text)
     except (OSError, EOFError, lzma.LZMAError) as error:
@@ -108,8 +120,14 @@ def _of_resource(resource: dict[str, Any], origin: str) -> Item | Unreadable:
     return _item(origin, "POST", type, jsontext.dump(resource))
 
 
-def _item(origin: str, method: str, path: str, body: bytes) -> Item:
-    return Item(hashlib.sha256(origin.encode() + b"\0" + body).hexdigest()[:32], origin, method, path, body)
+def _is_cda(content: bytes) -> bool:
+    from fhirserver.documents.cda import is_cda
+
+    return is_cda(content)
+
+
+def _item(origin: str, method: str, path: str, body: bytes, media: str = FHIR_JSON) -> Item:
+    return Item(hashlib.sha256(origin.encode() + b"\0" + body).hexdigest()[:32], origin, method, path, body, media)
 
 
 def _ending(path: Path) -> str:

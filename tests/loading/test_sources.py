@@ -8,6 +8,7 @@ import pytest
 
 from fhirserver.loading.journal import Journal
 from fhirserver.loading.sources import Item, Unreadable, files, items
+from tests.documents.corpus import corpus
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -110,3 +111,12 @@ def test_a_journal_remembers_and_a_torn_line_does_not_count(tmp_path: Path) -> N
         journal.add("three")
     with Journal(path) as journal:
         assert "three" in journal
+
+
+def test_a_cda_document_is_sent_as_it_is(tmp_path: Path) -> None:
+    for name in ("l1-texte", "utf-16", "latin-1", "auto-presentable"):
+        (found,) = items(write(tmp_path / f"{name}.xml", corpus()[name]))
+        assert isinstance(found, Item)
+        assert (found.method, found.path, found.media) == ("POST", "$cda", "application/hl7-v3+xml")
+        assert found.body == corpus()[name]
+        assert found.repeatable

@@ -214,6 +214,16 @@ class TestReplacement:
         assert server.operator().get(f"DocumentReference/{first.id}").json["status"] == "current"
         assert "reference" not in second.json["relatesTo"][0]["target"]
 
+    def test_one_that_comes_after_what_replaces_it_is_superseded_from_the_start(
+        self, server: Application, record: str, case: Case
+    ) -> None:
+        hospital, holder = server.system(HOSPITAL, "hospital"), server.patient(record)
+        assert deposit(hospital, case.document("ldl-ses-v2")).status == 201
+        before = holder.search("Condition", patient=record).ids
+        late = deposit(hospital, case.document("ldl-ses"))
+        assert (late.status, late.json["status"]) == (201, "superseded")
+        assert holder.search("Condition", patient=record).ids == before
+
     def test_one_that_was_replaced_is_not_replaced_again(self, server: Application, record: str, case: Case) -> None:
         hospital = server.system(HOSPITAL, "hospital")
         assert deposit(hospital, case.document("ldl-ses")).status == 201

@@ -2,6 +2,6 @@
 
 from fhirserver.documents.cda.conversion import PATIENT, Conversion, Entry, Header, Left, PatientTraits
 from fhirserver.documents.cda.convert import convert
-from fhirserver.documents.cda.reading import read
+from fhirserver.documents.cda.reading import is_cda, read
 
-__all__ = ["PATIENT", "Conversion", "Entry", "Header", "Left", "PatientTraits", "convert", "read"]
+__all__ = ["PATIENT", "Conversion", "Entry", "Header", "Left", "PatientTraits", "convert", "is_cda", "read"]

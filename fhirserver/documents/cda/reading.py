@@ -29,6 +29,9 @@ _LATIN: Final = {
     b"cp1252": "cp1252",
 }
 """Encodings of one byte a character that French software declares."""
+_root: Final = re.compile(rb"<(?:[A-Za-z_][\w.\-]*:)?([A-Za-z_][\w.\-]*)[\s/>]")
+_PROLOG: Final = 65_536
+"""Bytes within which the root begins, after comments and instructions."""
 
 
 class Read(NamedTuple):
@@ -49,6 +52,12 @@ def read(data: bytes) -> Read:
             return Read(Tree(found[0]), auto_presentable=True)
         raise InvalidXml(f"The stylesheet carries {len(found)} ClinicalDocument elements: one was expected.")
     raise InvalidXml(f"Not a CDA document: the root is {_named(root)}, expected ClinicalDocument in {V3!r}.")
+
+
+def is_cda(data: bytes) -> bool:
+    """Whether XML, in whatever encoding, has the root of a CDA document, or of a stylesheet that may carry one."""
+    found = _root.search(data[:_PROLOG].replace(b"\0", b""))
+    return found is not None and found[1] in (b"ClinicalDocument", b"stylesheet")
 
 
 def _utf8(data: bytes) -> bytes:

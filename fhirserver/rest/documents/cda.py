@@ -7,12 +7,11 @@ what is refused leaves nothing behind.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from werkzeug.http import parse_options_header
 
-from fhirserver.documents.cda import PATIENT, Conversion, convert
+from fhirserver.documents.cda import PATIENT, Conversion, convert, is_cda
 from fhirserver.errors import BadRequest, Forbidden, Unprocessable, UnsupportedMediaType
 from fhirserver.outcome import Issue
 from fhirserver.rest import writing
@@ -29,9 +28,6 @@ if TYPE_CHECKING:
 HL7V3: Final = "application/hl7-v3+xml"
 MEDIA: Final = (HL7V3, "text/xml", "application/xml")
 MODES: Final = ("strict", "lenient")
-_ROOT: Final = re.compile(rb"<(?:[A-Za-z_][\w.\-]*:)?([A-Za-z_][\w.\-]*)[\s/>]")
-_PROLOG: Final = 65_536
-"""Bytes within which the root element begins, after comments and instructions."""
 
 
 class Plan(NamedTuple):
@@ -67,8 +63,7 @@ def is_binary(exchange: Exchange) -> bool:
     media = parse_options_header(exchange.request.headers.get("Content-Type") or "")[0].lower()
     if media not in MEDIA:
         return False
-    found = _ROOT.search(exchange.content()[:_PROLOG].replace(b"\0", b""))
-    return media == HL7V3 or (found is not None and found[1] in (b"ClinicalDocument", b"stylesheet"))
+    return media == HL7V3 or is_cda(exchange.content())
 
 
 def binary(exchange: Exchange) -> Answer:
@@ -148,6 +143,9 @@ def _written(exchange: Exchange, tx: Transaction, plan: Plan, patient: str | Non
     first, *others = [(plan.ids[each.full_url], cda_actors.resolved(each.resource, known)) for each in plan.own]
     place, resource = first
     gone = cda_unique.replaced(exchange, tx, resource, whose)
+    if cda_unique.is_replaced(exchange, tx, resource, whose):
+        resource["status"] = "superseded"
+        others = [each for each in others if cda_unique.remains(each[1])]
     stored = [writing.create(exchange, tx, resource, place.partition("/")[2])]
     for other, derived in others:
         stored.append(writing.create(exchange, tx, derived, other.partition("/")[2], document=place))

@@ -45,8 +45,7 @@ def bearing(exchange: Exchange, tx: Transaction, unique_id: str) -> Stored | Non
     query = parse(exchange.services.definitions, DOCUMENT, asked)
     for stored in tx.trusted(Access.system(REASON, exchange.access.now)).search(query).matches:
         master = jsontext.parse_object(stored.body).get("masterIdentifier", {})
-        own = not exchange.access.requester.own.isdisjoint(stored.acl.get("by", ()))
-        if master.get("value") == unique_id and (own or _is_seen(tx, stored)):
+        if master.get("value") == unique_id and (_is_own(exchange, stored) or _is_seen(tx, stored)):
             return stored
     return None
 
@@ -72,6 +71,27 @@ def replaced(exchange: Exchange, tx: Transaction, document: Resource, patient: s
             done += _set_aside(exchange, tx, before)
             relation["target"]["reference"] = f"{DOCUMENT}/{before.id}"
     return done
+
+
+def is_replaced(exchange: Exchange, tx: Transaction, document: Resource, patient: str) -> bool:
+    """Whether the document that replaces this one came before it."""
+    identifier = f"{URI}|{escape(document['masterIdentifier']['value'])}"
+    asked = [("relatesto:identifier", identifier), ("_count", "20"), ("_total", "none")]
+    query = parse(exchange.services.definitions, DOCUMENT, asked)
+    for stored in tx.trusted(Access.system(REASON, exchange.access.now)).search(query).matches:
+        known = stored.pat == patient and _is_own(exchange, stored)
+        if known and jsontext.parse_object(stored.body)["status"] != "entered-in-error":
+            return True
+    return False
+
+
+def remains(resource: Resource) -> bool:
+    """Whether it is stored of a document that is replaced already: not what is derived, nor where that comes from."""
+    return resource["resourceType"] in KEPT and "entity" not in resource
+
+
+def _is_own(exchange: Exchange, stored: Stored) -> bool:
+    return not exchange.access.requester.own.isdisjoint(stored.acl.get("by", ()))
 
 
 def _set_aside(exchange: Exchange, tx: Transaction, before: Stored) -> list[Stored]:
