@@ -79,6 +79,7 @@ class Settings:
         "", "for tests: `2026-01-31T12:00:00Z` stands still, `+P3D` or `-PT1H` shifts; not in production"
     )
     max_body_bytes: int = _setting(20_000_000, "largest request body, in bytes; larger: 413")
+    max_binary_bytes: int = _setting(1_000_000_000, "largest content sent to /Binary as it is, in bytes; larger: 413")
     query_seconds: int = _setting(10, "time limit of one database query, in seconds")
     max_concurrency: int = _setting(256, "requests at work or waiting in a worker; beyond: 503 with Retry-After")
     job_hours: int = _setting(24, "how long the results of exports and other asynchronous work are kept, in hours")

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fhirserver.rest import conditional, writing
-from fhirserver.rest.documents import deposit, replacing, sameness
-from fhirserver.rest.documents import cda
+from fhirserver.rest.documents import cda, deposit, replacing, sameness, uploading
 
 if TYPE_CHECKING:
     from fhirserver.rest.answer import Answer
@@ -21,6 +20,8 @@ def create(exchange: Exchange, type: str) -> Answer:
     """
     if type == "Binary" and cda.is_binary(exchange):
         return cda.binary(exchange)
+    if type == "Binary" and uploading.is_raw(exchange):
+        return uploading.uploaded(exchange)
     exchange.refuse_parameters()
     writing.refuse_headers(exchange, "If-Match", "If-None-Match", "If-Unmodified-Since")
     resource = writing.received(exchange.body(), type)

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 
 from fhirserver import jsontext, xmltext
 from fhirserver.access import Access
-from fhirserver.errors import BadRequest, TooLarge
+from fhirserver.errors import BadRequest, NotAcceptable, TooLarge
 from fhirserver.rest import negotiate
 
 if TYPE_CHECKING:
@@ -56,13 +56,20 @@ class Exchange:
     """
 
     inner: Inner
+    nested = False
+    """Whether it is a request within a request, which is answered with resources only."""
 
     def __init__(self, services: Services, request: Request, requester: Requester | None = None) -> None:
         self.services = services
         self.request = request
         requester = requester or services.verifier.requester(request.headers.get("Authorization"))
         self.access = Access.of(requester, services.clock())
-        media = negotiate.answer_type(request.headers.get("Accept"), self._general("_format"))
+        try:
+            media = negotiate.answer_type(request.headers.get("Accept"), self._general("_format"))
+        except NotAcceptable:
+            if not negotiate.native(request):
+                raise
+            media = negotiate.FHIR_JSON
         self.wanted = negotiate.Wanted(media, self._general("_pretty") == "true")
         self.prefer = negotiate.prefer(request.headers.get("Prefer"))
 
@@ -71,7 +78,7 @@ class Exchange:
         made = copy(self)
         for name in ("_fields", "_taken"):
             made.__dict__.pop(name, None)
-        made.request, made.wanted = request, negotiate.Wanted()
+        made.request, made.wanted, made.nested = request, negotiate.Wanted(), True
         if view is not None:
             made.__dict__["view"] = view
         return made

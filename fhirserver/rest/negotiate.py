@@ -13,6 +13,8 @@ from fhirserver.errors import BadRequest, NotAcceptable, UnsupportedMediaType
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from flask import Request
+
 FHIR_JSON: Final = "application/fhir+json"
 FHIR_XML: Final = "application/fhir+xml"
 _NAMES: Final = {
@@ -75,6 +77,17 @@ def body_type(content_type: str | None) -> str:
     if version not in _VERSIONS:
         raise UnsupportedMediaType(f"fhirVersion={version} is not offered; this server speaks FHIR 4.0.")
     return media
+
+
+def names() -> frozenset[str]:
+    """All media types that mean FHIR JSON or FHIR XML."""
+    return frozenset(_MEDIA)
+
+
+def native(request: Request) -> bool:
+    """Whether a request may be answered in a form that is none of FHIR's: the content of a Binary."""
+    path = request.view_args or {}
+    return path.get("type") == "Binary" and request.method in ("GET", "HEAD") and "_format" not in request.args
 
 
 def prefer(header: str | None) -> Prefer:

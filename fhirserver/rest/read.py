@@ -10,6 +10,7 @@ from fhirserver.audit import Entity, Event
 from fhirserver.errors import FhirError, Gone, NotFound
 from fhirserver.rest import negotiate, subsets
 from fhirserver.rest.answer import Answer, http_date, version_headers
+from fhirserver.rest.documents.retrieving import retrieved
 
 if TYPE_CHECKING:
     from fhirserver.rest.exchange import Exchange
@@ -48,6 +49,10 @@ def unknown(type: str, id: str) -> FhirError:
 
 def _version(exchange: Exchange, interaction: str, stored: Stored, subset: Subset | None) -> Answer:
     headers = version_headers(stored)
+    if stored.type == "Binary" and subset is None and not _has_it(exchange, stored):
+        answer = retrieved(exchange, interaction, stored)
+        if answer is not None:
+            return answer
     status = 304 if _has_it(exchange, stored) else 200
     event = Event(interaction, status, (Entity.of(stored),))
     (part,) = subsets.cut(exchange.services.definitions, [stored], subset) if status == 200 else (stored,)
