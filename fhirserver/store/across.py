@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from fhirserver.access import Access, Part, Requester
     from fhirserver.predicate import Predicate
     from fhirserver.store.actors import Actors, Members
+    from fhirserver.store.moment import Moment
 
 Stamped = tuple[ObjectId, Policy]
 """A policy and the stamp of its document."""
@@ -52,11 +53,18 @@ class Across:
         self._kept: Kept[tuple[Requester, str], _Seen] = Kept(_KEPT)
 
     def predicate(
-        self, access: Access, resource_type: str, represented: Policy | None, session: ClientSession | None
+        self,
+        access: Access,
+        resource_type: str,
+        represented: Policy | None,
+        session: ClientSession | None,
+        moment: Moment,
     ) -> Predicate:
         """What the requester may see of a type. `represented`: the policy of the minor whom he represents."""
         key = access.requester, resource_type
-        members = self._actors.members(access.requester.named, session)
+        members = moment.members
+        if members is None:
+            members = moment.members = self._actors.members(access.requester.named, session)
         kept = self._kept.get(key)
         if kept is not None and _same(kept.members, members) and holds(kept.since, kept.until, access.now):
             return kept.predicate

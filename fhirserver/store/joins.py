@@ -71,7 +71,8 @@ def _joined(query: Query, join: Join, look: Look, named: Named) -> Query:
         case Chosen():
             return _chosen(query, join, look, named)
     if isinstance(join, Reverse):
-        return _referred(query, join, _few(query, look, named), look, named)
+        few = None if join.canonical else _identified(query)
+        return _referred(query, join, _few(query, look, named) if few is None else few, look, named)
     sharp = all(_is_sharp(target.query) for target in join.targets)
     return _referring(query, join, None if sharp else _few(query, look, named), look, named)
 
@@ -137,6 +138,15 @@ def _few(query: Query, look: Look, named: Named) -> list[Row] | None:
     return rows if len(rows) <= FEW else None
 
 
+def _identified(query: Query) -> list[Row] | None:
+    """All that a query which names few ids can find, told without looking."""
+    for each in query.where:
+        if isinstance(each, Eq | In) and each.field == "_id":
+            ids = (each.value,) if isinstance(each, Eq) else each.values
+            return [{"_id": id_} for id_ in ids] if len(ids) <= FEW else None
+    return None
+
+
 def _referring(query: Query, chain: Chain, few: list[Row] | None, look: Look, named: Named) -> Query:
     terms: list[str] = []
     patients: list[str] = []
@@ -146,7 +156,11 @@ def _referring(query: Query, chain: Chain, few: list[Row] | None, look: Look, na
         patients += [key.removeprefix("Patient/") for key in led] if target.pins else [""] * len(led)
     if len(terms) > MOST:
         raise _too_costly(chain.name)
-    found = _narrowed(query, _among("t", terms))
+    condition = _among("t", terms)
+    if few is not None and query.patients is not None:  # judged as the matches will be: so that one sees all of them
+        wanted = frozenset(terms)
+        condition = _among("_id", [row["_id"] for row in few if not wanted.isdisjoint(row.get("t", ()))])
+    found = _narrowed(query, condition)
     if len(patients) == 1 and patients[0]:
         return _pinned(found, patients[0])
     return found

@@ -32,6 +32,7 @@ from fhirserver.store.departments import departments
 from fhirserver.store.envelope import unpacked
 from fhirserver.store.errors import WRITE_CONFLICT
 from fhirserver.store.kept import Kept
+from fhirserver.store.moment import Moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -88,15 +89,23 @@ class Policies:
         resource_type: str,
         patients: frozenset[str] | None = None,
         session: ClientSession | None = None,
+        moment: Moment | None = None,
     ) -> Predicate:
-        """What the requester may see of a type. `patients`: the ids that the request is limited to, if it is."""
+        """What the requester may see of a type. `patients`: the ids that the request is limited to, if it is.
+
+        `moment`: what was read of the policies before from the snapshot that the session holds."""
         reached = reach(access, resource_type, access.letters, self._search)
         if reached == FALSE:
             return FALSE
-        return all_of((self._ruled(access, resource_type, patients, session), reached))
+        return all_of((self._ruled(access, resource_type, patients, session, moment or Moment()), reached))
 
     def _ruled(
-        self, access: Access, resource_type: str, patients: frozenset[str] | None, session: ClientSession | None
+        self,
+        access: Access,
+        resource_type: str,
+        patients: frozenset[str] | None,
+        session: ClientSession | None,
+        moment: Moment,
     ) -> Predicate:
         """What the rules let him see, whatever his scopes reach."""
         if (certain := settled(access, resource_type)) is not None:
@@ -106,10 +115,13 @@ class Policies:
         alone = own is not None and scopes.levels(who, resource_type, "rs") == {"patient"}
         asked = frozenset() if alone or patients is None else patients
         wanted = asked if own is None else asked | {own}
-        found = self._loaded(self._stamps(_among(wanted), session), session) if wanted else {}
+        if unread := wanted - moment.stamps.keys():
+            moment.stamps |= {**dict.fromkeys(unread), **self._stamps(_among(unread), session)}
+        stamps = {each: stamp for each in wanted if (stamp := moment.stamps[each]) is not None}
+        found = self._loaded(stamps, session)
         represented = found[own][1] if own in found else None
         if patients is None and not alone:
-            return self._across.predicate(access, resource_type, represented, session)
+            return self._across.predicate(access, resource_type, represented, session, moment)
         parts = [
             (each, self._part(access, resource_type, policy, stamp))
             for each, (stamp, policy) in found.items()

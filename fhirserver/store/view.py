@@ -20,6 +20,7 @@ from fhirserver.store import bodies, includes, joins
 from fhirserver.store.collections import HISTORY, listed
 from fhirserver.store.envelope import Page, Stored, decode, history_key, unpacked
 from fhirserver.store.errors import translated
+from fhirserver.store.moment import Moment
 from fhirserver.store.timeline import Timeline, merged, windows
 
 if TYPE_CHECKING:
@@ -50,7 +51,12 @@ class Judge(Protocol):
     """What may be seen: the access rules compiled with the policies of the patients concerned."""
 
     def predicate(
-        self, access: Access, resource_type: str, patients: frozenset[str] | None, session: ClientSession | None
+        self,
+        access: Access,
+        resource_type: str,
+        patients: frozenset[str] | None,
+        session: ClientSession | None,
+        moment: Moment | None,
     ) -> Predicate: ...
 
 
@@ -67,7 +73,7 @@ class View:
     ) -> None:
         self._collections, self._judge = collections, judge
         self._access, self._session = access, session
-        self._predicates: dict[tuple[str, frozenset[str] | None, str], Predicate] | None = None
+        self._moment: Moment | None = None
 
     def read(self, type_: str, id_: str) -> Stored | None:
         """The current version; a tombstone when it was deleted; None when absent or hidden."""
@@ -200,16 +206,16 @@ class View:
         return any_of((seen, self._seen(query.type, named, letters))) if named else seen
 
     def _predicate(self, type_: str, patients: frozenset[str] | None, letters: str) -> Predicate:
-        return self._judge.predicate(self._access.to(letters), type_, patients, self._session)
+        return self._judge.predicate(self._access.to(letters), type_, patients, self._session, self._moment)
 
     def _seen(self, type_: str, patients: frozenset[str] | None, letters: str) -> Predicate:
         """The predicate of a search, whose steps may ask for the same: by a view that is held still, once."""
-        if self._predicates is None:
+        if self._moment is None:
             return self._predicate(type_, patients, letters)
-        key = (type_, patients, letters)
-        if key not in self._predicates:
-            self._predicates[key] = self._predicate(type_, patients, letters)
-        return self._predicates[key]
+        key, known = (type_, patients, letters), self._moment.predicates
+        if key not in known:
+            known[key] = self._predicate(type_, patients, letters)
+        return known[key]
 
     def _matches(self, query: Query, after: tuple[Any, ...] | None) -> Page:
         query = joins.resolved(query, self._look)
@@ -348,7 +354,7 @@ class View:
             return
         with translated(), self._collections.database.client.start_session(snapshot=True) as session:
             still = View(self._collections, self._judge, self._access, session)
-            still._predicates = {}
+            still._moment = Moment()
             yield still
 
     def _errors(self) -> AbstractContextManager[None]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from fhirserver.access import Policy
     from fhirserver.spec import Definitions
+    from fhirserver.store.moment import Moment
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 
@@ -79,7 +80,12 @@ class Rules:
     refreshed: list[tuple[frozenset[str], frozenset[str]]] = field(default_factory=list)
 
     def predicate(
-        self, access: Access, resource_type: str, patients: frozenset[str] | None, session: ClientSession | None
+        self,
+        access: Access,
+        resource_type: str,
+        patients: frozenset[str] | None,
+        session: ClientSession | None,
+        moment: Moment | None,
     ) -> Predicate:
         self.asked.append((resource_type, patients))
         who = access.requester

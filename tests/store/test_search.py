@@ -12,6 +12,7 @@ from fhirserver.access import Access, Requester
 from fhirserver.search import Query, parse
 from fhirserver.spec import Definitions
 from fhirserver.store import Store, Transaction
+from tests.store.listening import listening
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -167,6 +168,44 @@ def test_a_consent_counts_from_the_transaction_that_stores_it(whole: Store) -> N
     assert (permitted or 0) > 0
     assert view.search(asked).total == 0
     assert view.read("Observation", "o00") is None
+
+
+def test_the_steps_of_a_search_read_a_policy_once_and_no_patient_whose_id_is_told(
+    whole: Store, embedded_uri: str, database_name: str
+) -> None:
+    fill(whole)
+    with listening() as listener:
+        watched = Store(embedded_uri, database_name, definitions=Definitions.core())
+    has = "_id=p1&_has:Observation:patient:code=718-7"
+    chain = "patient=p1&subject:Patient.birthdate=1980-05-04&_count=2"
+    for asked, found, steps in (
+        (query(has, "Patient"), ["p1"], ["Observation", "Observation", "Patient"]),
+        (query(chain), ["o00", "o01"], ["Observation", "Patient", "Patient", "Observation"]),
+    ):
+        watched.view(HOLDER).search(asked)
+        listener.reads.clear()
+        assert [match.id for match in watched.view(HOLDER).search(asked).matches] == found
+        assert [each["find"] for each in listener.reads if "find" in each] == ["policy"]
+        assert [each["aggregate"] for each in listener.reads if "aggregate" in each] == steps
+    watched.close()
+
+
+def test_a_chain_within_a_record_leads_to_the_ids_of_what_refers(whole: Store) -> None:
+    fill(whole)
+    whole.transact(SYSTEM, lambda tx: tx.create({"resourceType": "Practitioner", "id": "d1", "active": True}, "d1"))
+    theirs = [{"reference": "Practitioner/d1"}]
+    for number in (2, 5, 7, 21):
+        changed = observation(number, "p2" if number >= 20 else "p1", performer=theirs)
+        whole.transact(SYSTEM, partial(Transaction.update, resource=changed))
+    for text, expected in (
+        ("performer:Practitioner.active=true", ["o02", "o05", "o07"]),
+        ("performer:Practitioner.active=true&code=718-7", ["o05", "o07"]),
+        ("performer:Practitioner.active=false", []),
+    ):
+        ((found, total),) = pages(whole, SYSTEM, query(f"patient=p1&{text}&_total=accurate"))
+        assert (found, total) == (expected, len(expected))
+    ((found, _),) = pages(whole, HOLDER, query("patient=p1&performer:Practitioner.active=true"))
+    assert found == ["o02", "o05", "o07"]
 
 
 def test_a_page_that_fits_into_no_one_document_is_answered_all_the_same(whole: Store) -> None:
