@@ -57,7 +57,9 @@ def _by_patient(db: Database[Row], number: int) -> object:
 
 
 def _three(db: Database[Row], number: int) -> object:
-    start = {"d.date": {"$elemMatch": {"hi": {"$gt": 1577836800000000}}}}
+    beyond = {"d.date": {"$elemMatch": {"hi": {"$gt": 1609459200000000}}}}
+    within = {"d.date": {"$elemMatch": {"lo": {"$gte": 1577836800000000}}}}
+    start = {"$or": [beyond, within]}
     return _page(db, "Observation", [{"pat": f"p{number}", **_code(number)}, {"t": "status|=|final"}, start])
 
 
