@@ -49,6 +49,17 @@ def indexed(exchange: Exchange, tx: Transaction, resource: dict[str, Any]) -> In
     return exchange.services.indexer.index(_about(resource, name, patient))
 
 
+def changed(
+    exchange: Exchange, tx: Transaction, resource: dict[str, Any], pre: dict[str, Any], patient: str | None
+) -> Index:
+    """As `indexed`, of a resource that was in the record of `patient` as `pre`: it stays there as long as the INS by
+    which it names him is the same, whoever changes it. Raises as `indexed`."""
+    name = _named_by_ins(resource)
+    if patient is not None and name is not None and resource[name] == pre.get(name):
+        return indexed(exchange, tx, _about(resource, name, patient))
+    return indexed(exchange, tx, resource)
+
+
 def as_about(resource: dict[str, Any], patient: str) -> dict[str, Any] | None:
     """The resource as if it named the Patient whom it names by INS; None when it does not."""
     name = _named_by_ins(resource)

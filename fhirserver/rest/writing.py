@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver import jsontext
 from fhirserver.access import author_references, judge_feeding, judge_write, problems, reach, require
+from fhirserver.access.writes import WORDS
 from fhirserver.audit import Entity, Event
 from fhirserver.errors import (
     BadRequest,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from fhirserver.access import Access
     from fhirserver.rest.exchange import Exchange
+    from fhirserver.search import Index
     from fhirserver.store import Stored, Transaction
 
 TOLERATED: Final = frozenset({"txt-2", "full-url", "modifier-unknown", "urn-form"})
@@ -177,11 +179,12 @@ def update(exchange: Exchange, tx: Transaction, resource: dict[str, Any], id: st
     if expected is not None and before.version != expected:
         told = f"is no longer at version {expected}: read it again" if expected else "is here already"
         raise PreconditionFailed(f"{type}/{id} {told}.")
-    index = compartment.indexed(exchange, tx, resource)
+    pre = jsontext.parse_object(before.body)
+    index = compartment.changed(exchange, tx, resource, pre, before.pat)
     identifiers = tx.identifiers(author_references(resource))
     _require_known_actors(exchange, tx, resource)
-    pre = jsontext.parse_object(before.body)
     _require_reach(exchange, type, "u", before.acl, (pre, before.pat), (resource, index.pat))
+    entering = _entering(exchange, before, pre, index)
     for patient in {before.pat, index.pat}:
         decision = judge_write(
             exchange.access, "update", type, pre, resource, tx.policy(patient), acl=before.acl, identifiers=identifiers
@@ -191,13 +194,25 @@ def update(exchange: Exchange, tx: Transaction, resource: dict[str, Any], id: st
     if exchange.access.requester.kind != "operator":
         require_metadata(pre, resource, also=frozenset({"meta"}))
         require_free(exchange, pre)
-    _require_open(exchange, tx, type, index.patx)
+    _require_open(exchange, tx, type, entering)
     identity.require_own_number(exchange, tx, resource, id, pre)
     _require_targets(exchange, tx, resource)
     stored = tx.update(resource, expected, index=index, identifiers=identifiers)
     if cda_unique.is_set_aside(pre, resource):
         cda_unique.withdrawn(exchange, tx, id)
     return stored
+
+
+def _entering(exchange: Exchange, before: Stored, pre: dict[str, Any], index: Index) -> Iterable[str]:
+    """The further records that the changed resource enters; for who feeds, also those that it is in.
+
+    Raises Forbidden where it would go to another record: whatever element names the patient.
+    """
+    known, who = exchange.services.indexer.index(pre), exchange.access.requester
+    unnamed = index.pat is None and known.pat is None
+    if index.pat != before.pat and not unnamed and who.kind != "operator":
+        raise Forbidden(WORDS["subject"])
+    return index.patx if who.kind in ("practitioner", "system") else set(index.patx) - set(known.patx)
 
 
 def delete(exchange: Exchange, tx: Transaction, type: str, id: str, expected: int | None) -> list[Stored]:

@@ -9,7 +9,7 @@ import pytest
 from fhirserver import jsontext
 from tests.application import applications, embedded_uri
 from tests.leaks.world import ALICE, CLINIC, HOSPITAL
-from tests.records import care_team, consent, observation, patient, practitioner, reference
+from tests.records import INS_NIR, care_team, consent, observation, patient, practitioner, reference
 from tests.rest.jobs.bulk import BASE, exported, kicked_off
 
 if TYPE_CHECKING:
@@ -122,3 +122,26 @@ def test_what_came_of_a_request_put_off_is_withdrawn_when_it_may_not_be_seen(ser
     answers = [alice.get(each) for each in found]
     assert [each.status for each in answers] == [410] * 3
     assert not any(own in each.content.decode() for each in answers)
+
+
+def test_what_is_entered_stays_in_its_record_whatever_names_the_patient(
+    server: Application, own: str, other: str
+) -> None:
+    alice = server.practitioner(ALICE, organization=CLINIC)
+    mine, another = reference(f"Patient/{own}"), reference(f"Patient/{other}")
+    meeting = {"resourceType": "Appointment", "status": "proposed"}
+    before, after = (meeting | {"participant": [{"status": "accepted", "actor": who}]} for who in (mine, another))
+    id = alice.create(before)
+    assert alice.put(f"Appointment/{id}", {**after, "id": id}).status == 403
+    assert alice.put(f"Appointment/{id}", {**before, "id": id}).status == 200
+
+
+def test_a_person_masks_what_was_deposited_by_ins(server: Application) -> None:
+    """And it stays in the record."""
+    number = {"system": INS_NIR, "value": "180017504012312"}
+    id = server.operator().create(patient(identifier=[number], birthDate="1980-02-03"))
+    made = server.system(HOSPITAL).create(observation() | {"subject": {"identifier": number}})
+    me = server.patient(id)
+    masked = me.get(f"Observation/{made}").json | {"meta": {"security": [{"code": "MASQUE_PS"}]}}
+    assert me.put(f"Observation/{made}", masked).status == 200
+    assert me.search("Observation", _security="MASQUE_PS").ids == [made]
