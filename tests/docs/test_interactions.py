@@ -38,6 +38,7 @@ TOLD = {
     "explain-access": [
         "Ce demandeur ne le voit pas.", "Aucune règle n’y donne accès.", '"valueCode":"holder"',
     ],
+    "cda": ["could not be established", '"valueCode":"held"', "201", "409", "201", "200"],
     "patch": ['"gender":"female"', '"family":"Ravel"', '"family":"Debussy"'],
     "bundles": [
         '"status":"200 OK"', '"status":"201 Created"', '"status":"404 Not Found"', '"code":"not-found"',
@@ -55,7 +56,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_the_commands_of_a_page_hold(running: Served, page: str) -> None:
-    assert pages.printed(pages.block(f"{FOLDER}/{page}.md", f"sh {page}"), running) == TOLD[page]
+    script = pages.block(f"{FOLDER}/{page}.md", f"sh {page}")
+    assert pages.printed(script, running, EXAMPLES=str(pages.ROOT / "examples")) == TOLD[page]
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -242,7 +242,7 @@ class TestReplacement:
         assert server.patient(record).search("Observation", patient=record).ids == []
 
 
-MATTERS = {
+MATTERS: dict[str, dict[str, Any]] = {
     "another matricule": {"identifier": [{"system": "urn:oid:1.2.250.1.213.1.4.10", "value": "279035121518990"}]},
     "another OID": {"identifier": [{"system": "urn:oid:1.2.250.1.213.1.4.8", "value": "NUMBER"}]},
     "an old number": {"identifier": [{"system": "urn:oid:1.2.250.1.213.1.4.10", "value": "NUMBER", "use": "old"}]},

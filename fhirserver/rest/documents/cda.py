@@ -102,7 +102,7 @@ def planned(exchange: Exchange, data: bytes, mode: str) -> Plan:
             Issue("information", "informational", f"Left: {left.why}{templates}", (left.xpath,), rule="left")
         )
     for entry in conversion.entries:
-        findings += [each for each in writing.validated(exchange, entry.resource) if each.severity == "warning"]
+        writing.validated(exchange, entry.resource)
     shared = [each for each in conversion.entries if cda_actors.is_shared(each)]
     order = sorted(
         (each for each in conversion.entries if not cda_actors.is_shared(each)),
