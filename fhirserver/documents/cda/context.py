@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from contextlib import contextmanager
+from hashlib import sha1
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from fhirserver.documents.cda.conversion import PATIENT, Entry, Left
@@ -115,8 +116,13 @@ class Context:
         return {"reference": full_url}
 
     def url(self, key: str) -> str:
-        """The `urn:uuid:…` of a key within this document, the same at each conversion."""
-        return f"urn:uuid:{uuid.uuid5(_NAMESPACE, f'{self.seed}|{key}')}"
+        """The `urn:uuid:…` of a key within this document, the same at each conversion: version 5 (RFC 9562, 5.5).
+
+        Python's own makes an object of it first, at five times the cost.
+        """
+        said = sha1(_NAMESPACE.bytes + f"{self.seed}|{key}".encode(), usedforsecurity=False).hexdigest()
+        variant = "89ab"[int(said[16], 16) & 3]
+        return f"urn:uuid:{said[:8]}-{said[8:12]}-5{said[13:16]}-{variant}{said[17:20]}-{said[20:32]}"
 
     def directory(self, resource: dict[str, Any], node: Node) -> Reference:
         """Take an actor once: one who bears the same identifier, or says word for word the same, is the same."""

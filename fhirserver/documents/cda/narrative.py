@@ -58,58 +58,59 @@ _tag = re.compile(r"<[^>]*>")
 def div(node: Node, images: Mapping[str, str] | None = None) -> str:
     """The XHTML `div` of a `text` element, which counts as read. `images`: data URIs by ID of an observationMedia."""
     node.told()
-    inner = "".join(_inner(node, images or {}))
+    inner = _inner(node, images or {})
     seen = "<img" in inner or _tag.sub("", inner).strip()  # txt-2: a narrative shows something
     return f'<div xmlns="{XHTML}">{inner if seen else "<p>-</p>"}</div>'
 
 
-def _inner(node: Node, images: Mapping[str, str]) -> Iterator[str]:
+def _inner(node: Node, images: Mapping[str, str]) -> str:
     """What stands within an element; text between the rows of a table has no place and nothing to say."""
-    if node.name not in _ROWS:
-        yield escape(node.content, quote=False)
+    if node.name in _ROWS:
+        return "".join([_element(kid, images) for kid in node.kids])
+    inner = escape(node.content, quote=False) if node.content else ""
     for kid in node.kids:
-        yield from _element(kid, images)
-        if node.name not in _ROWS:
-            yield escape(kid.tail, quote=False)
+        inner += _element(kid, images)
+        if kid.tail:
+            inner += escape(kid.tail, quote=False)
+    return inner
 
 
-def _element(node: Node, images: Mapping[str, str]) -> Iterator[str]:
+def _element(node: Node, images: Mapping[str, str]) -> str:
     name = node.name
     if name == "list":
-        yield from _list(node, images)
-    elif name == "linkHtml":
+        return "".join(_list(node, images))
+    if name == "linkHtml":
+        inner = _inner(node, images)
         href = node.attributes.get("href", "")
-        if href.lower().startswith(_SAFE):
-            yield f'<a href="{escape(href)}">{"".join(_inner(node, images)) or escape(href)}</a>'
-        else:
-            yield from _inner(node, images)
-    elif name == "renderMultiMedia":
-        yield from _media(node, images)
-    elif name == "caption" and node.parent is not None and node.parent.name != "table":
-        yield f"<b>{''.join(_inner(node, images))}</b> "
-    else:
-        yield from _styled(node, _TAGS.get(name, "span"), images)
+        return f'<a href="{escape(href)}">{inner or escape(href)}</a>' if href.lower().startswith(_SAFE) else inner
+    if name == "renderMultiMedia":
+        return "".join(_media(node, images))
+    if name == "caption" and node.parent is not None and node.parent.name != "table":
+        return f"<b>{_inner(node, images)}</b> "
+    return _styled(node, _TAGS.get(name, "span"), images)
 
 
-def _styled(node: Node, tag: str, images: Mapping[str, str]) -> Iterator[str]:
+def _styled(node: Node, tag: str, images: Mapping[str, str]) -> str:
     """A tag with the styles of `styleCode` around its content; a block within a paragraph makes a div of it."""
     if tag in ("p", "span") and any(kid.name in _BREAKS for kid in node.kids):
         tag = "div"
-    attributes = "".join(
-        f' {name}="{escape(value)}"'
-        for name, value in node.attributes.items()
-        if name in _SPANS and tag[0] in "tc" and value.isalnum()
-    )
+    attributes = opened = closed = ""
+    if node.attributes:
+        attributes = "".join(
+            f' {name}="{escape(value)}"'
+            for name, value in node.attributes.items()
+            if name in _SPANS and tag[0] in "tc" and value.isalnum()
+        )
+        if node.name not in _ROWS:
+            codes = node.attributes.get("styleCode", "").lower().split()
+            styles = [_STYLES[code] for code in codes if code in _STYLES]
+            opened, closed = "".join(f"<{s}>" for s in styles), "".join(f"</{s}>" for s in reversed(styles))
     if tag in _EMPTY:
-        yield f"<{tag}/>"
-        return
-    styles = [_STYLES[code] for code in node.attributes.get("styleCode", "").lower().split() if code in _STYLES]
-    if node.name in _ROWS:
-        styles = []
-    opened, closed = "".join(f"<{s}>" for s in styles), "".join(f"</{s}>" for s in reversed(styles))
-    inner = "".join(_inner(node, images))
-    if inner or node.name not in ("thead", "tbody", "tfoot"):
-        yield f"<{tag}{attributes}>{opened}{inner}{closed}</{tag}>"
+        return f"<{tag}/>"
+    inner = _inner(node, images)
+    if not inner and node.name in ("thead", "tbody", "tfoot"):
+        return ""
+    return f"<{tag}{attributes}>{opened}{inner}{closed}</{tag}>"
 
 
 def _list(node: Node, images: Mapping[str, str]) -> Iterator[str]:
@@ -117,10 +118,10 @@ def _list(node: Node, images: Mapping[str, str]) -> Iterator[str]:
     style = _LISTS.get(node.attributes.get("styleCode", ""), "1")
     caption = node.one("caption")
     if caption is not None:
-        yield f"<p><b>{''.join(_inner(caption, images))}</b></p>"
+        yield f"<p><b>{_inner(caption, images)}</b></p>"
     yield f'<ol type="{style}">' if ordered else "<ul>"
     for item in node.all("item"):
-        yield f"<li>{''.join(_inner(item, images))}</li>"
+        yield f"<li>{_inner(item, images)}</li>"
     yield "</ol>" if ordered else "</ul>"
 
 

@@ -257,27 +257,31 @@ BLOCKS: Final = frozenset({"td", "th", "tr", "item", "paragraph", "caption", "li
 def unread(root: Node) -> list[Unread]:
     """What nobody read under an element: the topmost elements read in no part, and parts of those that were."""
     found: list[Unread] = []
-    _sweep(root, found)
+    if not root._told:
+        _sweep(root, found)
     return found
 
 
 def _sweep(node: Node, found: list[Unread]) -> tuple[bool, bool]:
-    """Whether something was read in an element, and whether something was not."""
-    if node._told:
-        return True, False
+    """Whether something was read in an element that was not as a whole, and whether something was not."""
     start = len(found)
-    seen = node._seen
-    attributes = node.attributes
-    parts: list[str] = []
-    if attributes and (seen is None or not attributes.keys() <= seen):
-        parts = [f"@{name}" for name in attributes if (seen is None or name not in seen) and _states(node, name)]
-    if (seen is None or "text()" not in seen) and (node._text or node.kids) and node._own():
-        parts.append("text()")
-    touched, missing = bool(seen), bool(parts)
+    seen, attributes = node._seen, node.attributes
+    touched, missing, says = seen is not None, False, bool(node._text)
     for kid in node.kids:
+        if kid.tail:
+            says = True
+        if kid._told or (not kid.kids and not kid._text and kid._seen and kid._seen.issuperset(kid.attributes)):
+            touched = True
+            continue
         inner, outer = _sweep(kid, found)
         touched = touched or inner
         missing = missing or outer
+    parts: list[str] = []
+    if attributes and (seen is None or not seen.issuperset(attributes)):
+        parts = [f"@{name}" for name in attributes if (seen is None or name not in seen) and _states(node, name)]
+    if says and (seen is None or "text()" not in seen):
+        parts.append("text()")
+    missing = missing or bool(parts)
     if missing and not touched:
         found[start:] = [Unread(node, None)]
     else:
