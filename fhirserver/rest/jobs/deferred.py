@@ -39,7 +39,8 @@ def carry_out(services: Services, lease: Lease) -> Mapping[str, Any]:
     if job.asked["route"] == WRITES and job.position:
         answer = Answer(500, jsontext.dump(outcome([Issue("error", "incomplete", _BROKEN)])))
     else:
-        lease.save({"begun": True}, "at work")
+        if not job.position:  # to save counts as going on: a request that ends workers would never be given up
+            lease.save({"begun": True}, "at work")
         answer = _answered(services, job)
     bundle = {"resourceType": "Bundle", "type": "batch-response", "entry": [of_answer(answer)]}
     content = jsontext.dump(bundle)

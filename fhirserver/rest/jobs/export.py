@@ -53,7 +53,7 @@ def export(exchange: Exchange, type: str = "", id: str | None = None) -> Answer:
         "since": _moment(exchange, inputs, "_since"),
         "until": _moment(exchange, inputs, "_until"),
         "filters": _filters(exchange, inputs, types),
-        "elements": _elements(exchange, inputs),
+        "elements": _elements(exchange, inputs, types),
         "patients": _patients(inputs),
         "request": exchange.request.url.replace(exchange.request.host_url + "fhir", exchange.services.base, 1),
     }
@@ -119,13 +119,16 @@ def _filters(exchange: Exchange, inputs: Inputs, types: Iterable[str]) -> dict[s
     return found
 
 
-def _elements(exchange: Exchange, inputs: Inputs) -> list[list[str]]:
+def _elements(exchange: Exchange, inputs: Inputs, types: Iterable[str]) -> list[list[str]]:
     """`[type, element]`, the type empty for all."""
-    found = []
+    found, definitions = [], exchange.services.definitions
     for text in _listed(inputs, "_elements"):
         match = _ELEMENT.fullmatch(text)
-        if match is None or (match[1] and match[1] not in exchange.services.definitions.resource_types):
+        if match is None or (match[1] and match[1] not in definitions.resource_types):
             raise BadRequest(f"_elements={text} is not an element such as Patient.name or id.")
+        owners = [match[1]] if match[1] else types
+        if not any(each.element == match[2] for type in owners for each in definitions.type(type).properties.values()):
+            raise BadRequest(f"_elements={text}: there is no such element.")
         found.append([match[1] or "", match[2]])
     return found
 

@@ -11,8 +11,8 @@ import pytest
 
 from fhirserver.access import Requester
 from fhirserver.access.requester import Delegate
-from fhirserver.rest.jobs import asking
-from fhirserver.store.jobs import document
+from fhirserver.rest.jobs import asking, deferred
+from fhirserver.store.jobs import MOST_RUNS, document
 from tests.records import ask, care_team, observation, patient, post, practitioner
 from tests.rest.jobs.bulk import ASYNC, BASE, kicked_off
 
@@ -116,6 +116,27 @@ def test_a_bundle_is_not_carried_out_twice(application: Application) -> None:
     assert entry["response"]["status"].startswith("500")
     assert "look before you repeat" in str(entry["response"]["outcome"])
     assert operator.search("Observation", code="2-6").total == 0
+
+
+def test_a_request_that_ends_workers_again_and_again_is_given_up(
+    application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Ended(BaseException):
+        """What no worker survives."""
+
+    def answered(services: object, job: object) -> None:
+        raise Ended
+
+    operator = application.operator()
+    status = kicked_off(operator, "Observation?code=2-6")
+    monkeypatch.setattr(deferred, "_answered", answered)
+    for hours in range(MOST_RUNS + 1):
+        with pytest.raises(Ended):
+            application.work(minutes=60 * (hours + 1))
+    assert application.work(minutes=600) == 1
+    answer = operator.get(status)
+    assert answer.status == 500
+    assert "given up" in answer.told
 
 
 @pytest.mark.parametrize(
