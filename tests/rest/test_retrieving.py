@@ -142,13 +142,8 @@ def test_what_breaks_off_or_is_refused_leaves_nothing(application: Application, 
             return [database[name].count_documents({}) for name in ("fs.files", "fs.chunks", "fs.open", "Binary")]
 
     before = kept()
-    broken = hospital.call(
-        "POST",
-        "Binary",
-        b"",
-        {"Content-Type": PDF},
-        **{"wsgi.input": io.BytesIO(LARGE), "CONTENT_LENGTH": str(len(LARGE) * 2)},
-    )
+    half: dict[str, Any] = {"wsgi.input": io.BytesIO(LARGE), "CONTENT_LENGTH": str(len(LARGE) * 2)}
+    broken = hospital.call("POST", "Binary", b"", {"Content-Type": PDF}, **half)
     assert broken.status == 400
     small = application.under(max_binary_bytes=len(LARGE) - 1).system(HOSPITAL)
     assert sent(small, LARGE, PDF).status == 413

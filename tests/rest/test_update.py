@@ -140,8 +140,9 @@ def test_who_sees_a_resource_but_did_not_write_it_may_not_change_it(application:
 
 def test_the_patient_masks_a_document_and_its_professional_reader_loses_it(application: Application) -> None:
     me = application.operator().create(patient())
-    id = application.system("750000001").create(document(me))
-    masked = document(me, labels=("MASQUE_PS",), id=id)
+    made = application.system("750000001").post("DocumentReference", document(me))
+    id, content = made.id, made.json["content"]
+    masked = document(me, labels=("MASQUE_PS",), id=id, content=content)
     assert application.patient(me).put(f"DocumentReference/{id}", masked).status == 200
 
 
