@@ -85,9 +85,10 @@ def names() -> frozenset[str]:
 
 
 def native(request: Request) -> bool:
-    """Whether a request may be answered in a form that is none of FHIR's: the content of a Binary."""
+    """Whether a request may be answered in a form that is none of FHIR's: the content of a document."""
     path = request.view_args or {}
-    return path.get("type") == "Binary" and request.method in ("GET", "HEAD") and "_format" not in request.args
+    shown = path.get("type") == "Binary" or request.path.endswith("/$render")
+    return shown and request.method in ("GET", "HEAD") and "_format" not in request.args
 
 
 def prefer(header: str | None) -> Prefer:

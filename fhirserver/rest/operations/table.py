@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fhirserver.rest.documents.cda import cda
 from fhirserver.rest.documents.quarantine import quarantine, quarantine_resolve
+from fhirserver.rest.documents.render import render
+from fhirserver.rest.documents.summary import summary
 from fhirserver.rest.jobs.export import export
 from fhirserver.rest.jobs.reindex import reindex
 from fhirserver.rest.operations.document import document
@@ -62,6 +64,7 @@ def _own(name: str, type: str, handler: Callable[..., Any], summary: str, **leve
     return Operation(name, type, handler, f"{OWN_DEFINITIONS}{name}", summary, **({"methods": (), **levels}))
 
 
+IPS: Final = "http://hl7.org/fhir/uv/ips/OperationDefinition/summary"
 _BULK: Final = "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/"
 
 OPERATIONS: Final = (
@@ -80,6 +83,8 @@ OPERATIONS: Final = (
     _operation("meta-delete", "", meta_delete, "Take off profiles, tags and labels", methods=(), instance=("POST",)),
     _operation("lastn", "Observation", lastn, "The latest of each kind", instance=()),
     _operation("document", "Composition", document, "A document made of a Composition", methods=()),
+    Operation("summary", "Patient", summary, IPS, "A summary of a record (IPS)", (), ("GET",)),
+    _own("render", "DocumentReference", render, "A document as a page to read", instance=("GET",)),
     _operation("everything", "Patient", everything, "A whole record, page by page", methods=()),
     _own("who-can-see", "Patient", who_can_see, "Who sees a resource of the record"),
     _own("cda", "", cda, "Store a CDA document", instance=(), system=("POST",)),
