@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from fhirserver.errors import BadRequest
-from fhirserver.rest.searching import Owner, Params, answered, form_params, position, read
+from fhirserver.rest.searching import Owner, Params, answered, counted, form_params, position, read
 from fhirserver.search import includes
 from fhirserver.search.query import Member
 
@@ -64,7 +64,7 @@ def together(
     page = exchange.view.search_together(queries, after)
     patients = {each.patient for query in queries for each in query.joins if isinstance(each, Member)}
     patients = patients.union(*(query.patients or () for query in queries))
-    return answered(exchange, "search-system", path, shape, page, patients)
+    return answered(exchange, "search-system", path, shape, page, patients, counted(exchange, queries, page))
 
 
 def _types(params: Params, possible: Sequence[str]) -> list[str]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fhirserver.rest import existence
-from fhirserver.rest.searching import Owner, Params, answered, form_params, position, read
+from fhirserver.rest.searching import Owner, Params, answered, counted, form_params, position, read
 from fhirserver.search.query import Member
 
 if TYPE_CHECKING:
@@ -39,4 +39,4 @@ def search(exchange: Exchange, type: str, params: Params, owner: Owner | None = 
         query = replace(query, count=0)
     page = exchange.view.search(query, after)
     named = query.patients or frozenset(each.patient for each in query.joins if isinstance(each, Member))
-    return answered(exchange, "search-type", path, query, page, named)
+    return answered(exchange, "search-type", path, query, page, named, counted(exchange, [query], page))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlencode
 
 from werkzeug.http import parse_options_header
 
-from fhirserver.audit import Event, shown
+from fhirserver.access.acl import HIDDEN_FROM_REPRESENTATIVES
+from fhirserver.audit import Event, Shown, shown
 from fhirserver.errors import BadRequest, UnsupportedMediaType
+from fhirserver.predicate import In, negate
 from fhirserver.rest import bundles, subsets
 from fhirserver.rest.answer import Answer, of_value
 from fhirserver.rest.codes import Codes
@@ -24,6 +27,10 @@ if TYPE_CHECKING:
 Params = list[tuple[str, str]]
 Owner = tuple[str, str]
 """Type and id of the owner of a compartment."""
+_TOLD_OF: Final = ("practitioner", "system")
+_FEW: Final = 50
+"""Records of which a total still tells; of more it is a figure about nobody."""
+_OPEN: Final = negate(In("acl.labels", (HIDDEN_FROM_REPRESENTATIVES,)))
 
 
 def form_params(exchange: Exchange) -> Params:
@@ -60,15 +67,36 @@ def read(exchange: Exchange, type: str, params: Params, owner: Owner | None, *, 
     )
 
 
+def counted(exchange: Exchange, queries: Iterable[Query], page: Page) -> tuple[Shown, ...]:
+    """Whom a total tells of beside the matches on the page, as far as they are few: what is counted is consulted."""
+    told: dict[str, bool] = {}
+    for query in queries if page.total and exchange.access.requester.kind in _TOLD_OF else ():
+        if page.matches and (page.total == len(page.matches) or len(query.patients or ()) < 2):
+            continue
+        known = exchange.view.patients(query, _FEW)
+        plain = known and exchange.view.patients(replace(query, where=(*query.where, _OPEN)), _FEW)
+        told |= {each: told.get(each, True) and each not in plain for each in known}
+    return tuple(Shown(patient, secret) for patient, secret in told.items())
+
+
 def answered(
-    exchange: Exchange, interaction: str, path: str, query: Query, page: Page, named: Iterable[str] = ()
+    exchange: Exchange,
+    interaction: str,
+    path: str,
+    query: Query,
+    page: Page,
+    named: Iterable[str] = (),
+    also: tuple[Shown, ...] = (),
 ) -> Answer:
-    """The searchset of a page. `query` says how it is shaped; `named`: the patients whom the search named."""
+    """The searchset of a page. `query` says how it is shaped; `named`: the patients whom the search named; `also`:
+    whom it tells of beside what it shows."""
     bundle = bundles.searchset(exchange.services.base, _cut(exchange, page, query), _links(exchange, path, query, page))
     found = (*page.matches, *page.included)
-    patients = {stored.pat for stored in found if stored.pat}.union(named)
+    patients = {stored.pat for stored in found if stored.pat}.union(named, (each.patient for each in also))
     asked = f"{path}?{_encoded(query.params)}"
-    return of_value(200, bundle, Event(interaction, 200, query=asked, patients=tuple(patients), found=shown(found)))
+    return of_value(
+        200, bundle, Event(interaction, 200, query=asked, patients=tuple(patients), found=(*shown(found), *also))
+    )
 
 
 def _cut(exchange: Exchange, page: Page, query: Query) -> Page:

@@ -182,6 +182,15 @@ class View:
             query = joins.resolved(query, still._look)
             return _number(still._look(query, query.named, [{"$count": "n"}]))
 
+    def patients(self, query: Query, most: int) -> frozenset[str]:
+        """In whose records what matches is; none where they are more than `most`."""
+        with self._still() as still:
+            query = joins.resolved(query, still._look)
+            stages = pipeline.matched(query, still._sight(query, query.named))
+            stages += [{"$match": {"pat": {"$exists": True}}}, {"$group": {"_id": "$pat"}}, {"$limit": most + 1}]
+            rows = still._run(still._collections.current(query.type), stages)
+            return frozenset(row["_id"] for row in rows) if len(rows) <= most else frozenset()
+
     def _look(self, query: Query, named: frozenset[str], stages: Sequence[Row], *, bounded: bool = False) -> list[Row]:
         """What matches, of that which may be seen, and then the stages: the eyes of joins and includes."""
         collection = self._collections.current(query.type)

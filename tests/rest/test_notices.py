@@ -210,3 +210,38 @@ def test_files_of_an_export_are_told_of_when_they_are_fetched(world: World, own:
     assert told(world.operator, own) == []
     assert lines(world.alice, manifest)
     assert len(told(world.operator, own)) == 1
+
+
+COUNTS = ["Observation?patient={}&_summary=count", "Observation?patient={}&code=718-7&_count=0",
+          "Patient?_id={}&_has:Observation:patient:code=718-7&_summary=count", "Patient/{}/*?_summary=count",
+          "Observation?subject:Patient._id={}&_summary=count", "?_type=Observation&patient={}&_count=0"]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", COUNTS)
+def test_what_is_only_counted_is_told_of(world: World, own: str, path: str) -> None:
+    assert world.alice.get(f"Observation?patient={own}&code=718-8&_summary=count").total == 0
+    assert told(world.application.patient(own), own) == []
+    assert world.alice.get(path.format(own)).total > 0
+    assert len(told(world.application.patient(own), own)) == 1
+
+
+def test_an_emergency_that_only_counts_is_told(world: World, own: str) -> None:
+    glass = world.application.practitioner("10000000007", purpose="BTG")
+    assert glass.get(f"Observation?patient={own}&code=718-7&_summary=count").total == 1
+    (text,) = told(world.application.patient(own), own)
+    assert "Motif : unconscious" in text
+
+
+def test_what_stands_on_another_page_is_told_of_where_it_is_counted(world: World, own: str) -> None:
+    decoy = world.operator.create(patient(birthDate="1980-02-03"))
+    world.operator.create(care_team(decoy, "Practitioner/alice"))
+    world.operator.create(observation(decoy))
+    assert world.alice.get(f"Observation?patient={own},{decoy}&_count=1").total == 2
+    assert [len(told(world.application.patient(each), each)) for each in (own, decoy)] == [1, 1]
+
+
+def test_a_count_of_what_a_minor_keeps_secret_is_not_told_to_the_representative(world: World, own: str) -> None:
+    world.operator.create(document(own, labels=("INVISIBLE_REPRESENTANTS_LEGAUX",)))
+    assert world.alice.get(f"DocumentReference?patient={own}&_summary=count").total == 1
+    me, parent = world.application.patient(own), world.application.representative(own)
+    assert (len(told(me, own)), len(told(parent, own))) == (1, 0)
