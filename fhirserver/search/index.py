@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -11,13 +12,18 @@ from fhirserver.search.extract import Context, Value
 from fhirserver.search.parameters import catalogue
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from fhirserver.search.parameters import Parameter, Parameters, Part
+    from fhirserver.search.parameters import Parameter, Parameters, Part, Slot
     from fhirserver.spec import Definitions
+
+    Reading = tuple[Part, Slot | None]
+    """A place of values, or without a slot the expression of its part."""
 
 SORT: Final = 100
 """Characters of a text that take part in sorting."""
+_SHAPES: Final = 2048
+"""Sets of members of which is known by what they can be found."""
 
 
 class Index(NamedTuple):
@@ -40,14 +46,14 @@ class Indexer:
     def __init__(self, defs: Definitions, *, base_url: str | Iterable[str] = (), timezone: str = "UTC") -> None:
         self.catalogue = catalogue(defs)
         self._context = Context(extract.sensitivity(defs), ZoneInfo(timezone), own_bases(base_url))
+        self._read = lru_cache(maxsize=_SHAPES)(self._readings)
 
     def index(self, resource: dict[str, Any]) -> Index:
         """The entries of a resource, whose `resourceType` is one of R4 (KeyError otherwise) and whose `id` is set."""
         parameters = self.catalogue.of(resource["resourceType"])
         entry = _Entry(self._context)
-        members = resource.keys()
-        for parameter in parameters.offered.values():
-            values = _values(parameter, resource, members)
+        for parameter, readings in self._read(parameters.type, frozenset(resource)):
+            values = _values(readings, resource)
             if values:
                 entry.add(parameter, values, resource)
         entry.terms += _own_canonical(resource)
@@ -57,6 +63,12 @@ class Indexer:
             pat, tuple(patients[1:]), list(dict.fromkeys(entry.terms)), entry.ranges, entry.keys, words.of(resource)
         )
 
+    def _readings(self, resource_type: str, members: frozenset[str]) -> Sequence[tuple[Parameter, Sequence[Reading]]]:
+        """The parameters that may have a value in resources with these members, and where."""
+        offered = self.catalogue.of(resource_type).offered.values()
+        readings = ((each, tuple(_readings(each, members))) for each in offered)
+        return [(parameter, found) for parameter, found in readings if found]
+
 
 def own_bases(base_url: str | Iterable[str]) -> frozenset[str]:
     """Base URLs without their final slash."""
@@ -64,19 +76,27 @@ def own_bases(base_url: str | Iterable[str]) -> frozenset[str]:
     return frozenset(base.rstrip("/") for base in listed if base)
 
 
-def _values(parameter: Parameter, resource: dict[str, Any], members: Iterable[str]) -> list[tuple[Part, Value]]:
-    found = []
+def _readings(parameter: Parameter, members: frozenset[str]) -> Iterator[Reading]:
     for part in parameter.parts:
         if part.heads and part.heads.isdisjoint(members):
             continue
         if part.evaluate is not None:
-            for item in _evaluated(part, resource):
-                if item.value is not None:
-                    found.append((part, extract.evaluated(item.type, item.value)))
-            continue
-        for slot in part.slots:
+            yield part, None
+        for slot in part.slots if part.evaluate is None else ():
+            if not slot.path or slot.path[0] in members:
+                yield part, slot
+
+
+def _values(readings: Iterable[Reading], resource: dict[str, Any]) -> list[tuple[Part, Value]]:
+    found = []
+    for part, slot in readings:
+        if slot is not None:
             for value in paths.walk(resource, slot.path):
                 found.append((part, Value(slot.type, slot.mode, value)))
+            continue
+        for item in _evaluated(part, resource):
+            if item.value is not None:
+                found.append((part, extract.evaluated(item.type, item.value)))
     return found
 
 

@@ -49,7 +49,7 @@ def _joined(values: Iterator[str] | list[str]) -> str:
     kept: dict[str, None] = {}
     left = LONGEST
     for value in values:
-        words = text.folded(value[:left])
+        words = text.normal(value) if len(value) <= min(left, text.LONGEST) else text.folded(value[:left])
         if words and words not in kept:
             kept[words] = None
             left -= len(words)
