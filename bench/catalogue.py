@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -81,12 +82,30 @@ def main() -> None:
         run.report(sizes)
 
 
+@dataclass
+class _Rate:
+    """Requests of several rounds, and the seconds that they took."""
+
+    requests: int = 0
+    failures: int = 0
+    seconds: float = 0.0
+
+    def add(self, round_: Latencies) -> None:
+        self.requests += round_.requests
+        self.failures += round_.failures
+        self.seconds += round_.requests / round_.rate if round_.rate else 0.0
+
+    @property
+    def rate(self) -> float:
+        return self.requests / self.seconds if self.seconds else 0.0
+
+
 class _Loaded(NamedTuple):
     """Transactions of several clients: of the server, of the same commands, and of a loop with an insert an entry."""
 
-    server: Latencies
-    same: Latencies
-    loop: Latencies
+    server: _Rate
+    same: _Rate
+    loop: _Rate
     cpu: float
 
 
@@ -203,26 +222,19 @@ class _Run:
         )
 
     def _loaded(self) -> _Loaded:
-        """`cpu`: milliseconds of the server's an entry."""
+        """In turns, as `_figures`. `cpu`: milliseconds of the server's an entry."""
         requests = [_transaction(number) for number in population.FED]
         case = Case("", lambda: itertools.cycle(requests))
         commands = self._recorder.record(lambda: self._client(requests[0]))
-        before = self._made.cpu()[0]
-        seconds = 2 * self._seconds
-        found = clients.run(
-            "127.0.0.1",
-            self._made.port,
-            self._made.token,
-            lambda place: itertools.islice(case.requests(), place, None),
-            clients=CLIENTS,
-            seconds=seconds,
-        )
-        spent = (self._made.cpu()[0] - before) / max(found.requests, 1) / ENTRIES * 1000
-        same, loop = (
-            bare.replay(self._made.uri, self._made.name, each, clients=CLIENTS, seconds=seconds)
-            for each in (commands, bare.apart(commands))
-        )
-        return _Loaded(found, same, loop, spent)
+        found, same, loop = _Rate(), _Rate(), _Rate()
+        cpu = 0.0
+        for _ in range(ROUNDS):
+            before = self._made.cpu()[0]
+            found.add(self._asked(case, CLIENTS))
+            cpu += self._made.cpu()[0] - before
+            for rate, each in ((same, commands), (loop, bare.apart(commands))):
+                rate.add(bare.replay(self._made.uri, self._made.name, each, clients=CLIENTS, seconds=self._seconds))
+        return _Loaded(found, same, loop, cpu / max(found.requests, 1) / ENTRIES * 1000)
 
     def report(self, sizes: list[int]) -> None:
         columns = [f"{size / 1000:g}k p50 ms | p99 | server ms | db ms | bare ms | times" for size in sizes]
