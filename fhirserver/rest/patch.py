@@ -15,7 +15,7 @@ from werkzeug.http import parse_options_header
 from fhirserver import jsontext
 from fhirserver.errors import BadRequest, Gone, NotFound, PreconditionFailed, UnsupportedMediaType
 from fhirserver.rest import conditional, negotiate, patching, writing
-from fhirserver.rest.documents.changes import require_metadata
+from fhirserver.rest.documents.changes import DOCUMENT, require_metadata
 from fhirserver.rest.read import unknown
 
 if TYPE_CHECKING:
@@ -72,6 +72,8 @@ def patched(
 ) -> tuple[Stored, list[Issue]]:
     """Stores the next version, changed, with what validation found; `also` names what may change of a document too.
 
+    A document was held to its profile when it came, in the form in which it came: they know no other status than
+    `current` and `superseded`, and no bytes that lie elsewhere. Of its metadata only R4 is asked.
     Raises NotFound, the same for hidden and absent, Gone, PreconditionFailed, and all that the change and an update do.
     """
     before = tx.view.read(type, id)
@@ -85,7 +87,7 @@ def patched(
     after = writing.received(change(pre), type, id)
     require_metadata(pre, after, also=also)
     writing.refuse_conditional_references(exchange, after)
-    findings = writing.validated(exchange, after)
+    findings = writing.validated(exchange, after, profiles_bind=type != DOCUMENT)
     return writing.update(exchange, tx, after, id, before.version), findings
 
 

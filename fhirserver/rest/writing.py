@@ -95,9 +95,14 @@ def findings(exchange: Exchange, resource: dict[str, Any], profiles: Sequence[st
     return issues
 
 
-def validated(exchange: Exchange, resource: dict[str, Any]) -> list[Issue]:
-    """The findings that do not forbid to store it. Raises Unprocessable with all of them when one does."""
+def validated(exchange: Exchange, resource: dict[str, Any], *, profiles_bind: bool = True) -> list[Issue]:
+    """The findings that do not forbid to store it. Raises Unprocessable with all of them when one does.
+
+    Without `profiles_bind`, only breaches of R4 itself forbid it.
+    """
     issues = findings(exchange, resource)
+    if not profiles_bind:
+        issues = [issue._replace(severity="warning") if issue.profile and issue.is_error else issue for issue in issues]
     if exchange.services.settings.profiles == "core":
         issues = [issue._replace(severity="warning") if issue.rule in TOLERATED else issue for issue in issues]
     if any(issue.is_error for issue in issues):

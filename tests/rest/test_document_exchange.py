@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.profiles import samples
 from tests.records import document, patient, post
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.application import Application, Caller
 
 HOSPITAL, CLINIC = "750000001", "750000002"
@@ -235,3 +238,19 @@ def test_who_may_not_change_a_document_does_not_replace_it(
     assert (never.status, hidden.status, hidden.told) == (422, 422, never.told)
     assert me.post("DocumentReference", inline(record, b"mine", relatesTo=replaces(old))).status == 403
     assert hospital.get(f"DocumentReference/{old}").json["status"] == "current"
+
+
+@pytest.mark.parametrize("made", [samples.simplified, samples.comprehensive])
+def test_the_metadata_of_what_came_by_a_french_profile_change(
+    applications: Callable[..., Any], made: Callable[[], dict[str, Any]]
+) -> None:
+    with applications("french") as french:
+        caller = french.operator()
+        answer = caller.post("DocumentReference", made())
+        assert answer.status == 201, answer
+        change = [{"op": "replace", "path": "/status", "value": "entered-in-error"}]
+        headers = {"Content-Type": "application/json-patch+json"}
+        changed = caller.call("PATCH", f"DocumentReference/{answer.id}", change, headers)
+        assert (changed.status, changed.json["status"]) == (200, "entered-in-error")
+        wrong = [{"op": "replace", "path": "/status", "value": "gone"}]
+        assert caller.call("PATCH", f"DocumentReference/{answer.id}", wrong, headers).status == 422
