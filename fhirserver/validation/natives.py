@@ -209,6 +209,7 @@ NATIVE: Final[dict[str, Predicate]] = {
     "countMax.empty() or count.exists()": _needs("countMax", "count"),
     "duration.exists() implies duration >= 0": _repeat_positive("duration"),
     "period.exists() implies period >= 0": _repeat_positive("period"),
+    "comparator.empty()": lambda value, ctx: not _has(value, "comparator"),
     "timeOfDay.empty() or when.empty()": _excludes("timeOfDay", "when"),
     "emptyReason.empty() or entry.empty()": _excludes("emptyReason", "entry"),
     "name.exists() or telecom.exists() or address.exists() or organization.exists()": _any_of(

@@ -33,7 +33,7 @@ def compile_target(targets: Collection[str], types: Collection[str]) -> Callable
                 ctx.report("reference-target", at, found=declared, allowed=", ".join(sorted(allowed)))
             return
         head, _, tail = reference.partition("/")
-        if head in quick and "type" not in value and _id(tail):
+        if "type" not in value and ((head in quick and _id(tail)) or (ctx.entries is None and head.startswith("urn:"))):
             return
         _judge(reference, value, at, ctx)
 

@@ -148,7 +148,7 @@ class Node:
 
     def all(self, name: str) -> list[Node]:
         """The children of this name."""
-        return [kid for kid in self.kids if kid.name == name]
+        return [kid for kid in self.kids if kid.name == name] if self.kids else []
 
     def at(self, path: str) -> Node | None:
         """The first child of the first child … by names with `/` between; None where one is missing."""
