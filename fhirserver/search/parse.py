@@ -32,8 +32,10 @@ if TYPE_CHECKING:
 MOST_VALUES: Final = 500
 """Values, over all criteria."""
 MOST_CRITERIA: Final = 50
-MOST_SEARCHES: Final = 100
-"""Searches of other types that the chains of a search may lead to."""
+MOST_SEARCHES: Final = 150
+"""Searches of other types that the chains of a search may lead to: enough for one step to any type."""
+MOST_TRIES: Final = 2000
+MOST_STEPS: Final = 100
 FILTER: Final = "_filter"
 WITHOUT_TERMS: Final = frozenset({FILTER, *words.FIELDS})
 """Parameters of all types that are read by themselves."""
@@ -111,7 +113,7 @@ class _Reader:
 
     def __init__(self, defs: Definitions, asker: Asker) -> None:
         self._defs, self._asker = defs, asker
-        self._searches = 0
+        self._searches = self._tries = self._depth = 0
 
     def query(self, resource_type: str, params: Iterable[tuple[str, str]], ignored: list[str] | None = None) -> Query:
         """The query of criteria alone. With `ignored`, unknown parameters are put there instead of refused."""
@@ -153,19 +155,26 @@ class _Reader:
         try:
             return joins.read(self._defs, parameters, name, value, self._inner)
         except BadRequest as error:
-            if name in error.text:
+            if name in error.text or error.issues[0].code == "too-costly":
                 raise
             raise type(error)(f"The parameter {name}: {error.text}", code=error.issues[0].code) from None
 
     def _inner(self, resource_type: str, name: str, value: str) -> Query:
-        self._searches += 1
-        if self._searches > MOST_SEARCHES:
+        """The search of one step. A type that has not the parameter is tried, but not counted among the searches."""
+        self._tries, self._searches, self._depth = self._tries + 1, self._searches + 1, self._depth + 1
+        if self._searches > MOST_SEARCHES or self._tries > MOST_TRIES or self._depth > MOST_STEPS:
             raise BadRequest(
                 f"The chains lead to more than {MOST_SEARCHES} searches: say which type is meant at each step "
                 "(subject:Patient.name).",
                 code="too-costly",
             )
-        return self.query(resource_type, [(name, value)])
+        try:
+            return self.query(resource_type, [(name, value)])
+        except UnknownParameter:
+            self._searches -= 1
+            raise
+        finally:
+            self._depth -= 1
 
 
 def _words(parameters: Parameters, name: str, value: str) -> Words:

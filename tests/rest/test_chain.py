@@ -141,8 +141,28 @@ def test_a_step_over_too_much_is_refused_with_the_way_out(
     assert "narrow it" in answer.told
 
 
-def test_a_chain_that_fans_out_without_end_is_refused(operator: Caller) -> None:
-    answer = operator.get("Provenance?target.subject.organization.partof.name=x")
+@pytest.mark.parametrize("asked", ["target.family=chained", "target.identifier=chained-1", "target._id=chained"])
+def test_an_untyped_chain_tries_every_type_of_resource_that_has_the_parameter(operator: Caller, asked: str) -> None:
+    operator.store(patient(id="chained", name=[{"family": "Chained"}], identifier=[{"value": "chained-1"}]))
+    agent = [{"who": reference("Patient/chained")}]
+    for id in ("chained", "another"):
+        provenance = {"resourceType": "Provenance", "recorded": "2024-01-01T00:00:00Z", "agent": agent, "id": id}
+        operator.store(provenance | {"target": [reference(f"Patient/{id}")]})
+    assert operator.search("Provenance", **dict([asked.split("=")])).ids == ["chained"]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "Provenance?target.subject.organization.partof.name=x",
+        "Observation?focus.focus.focus.focus.colour=x",
+        "Observation?focus.focus._id=x",
+        f"Organization?{'partof.' * 900}name=x",
+        f"Observation?{'_has:Observation:focus:' * 300}code=x",
+    ],
+)
+def test_a_chain_that_fans_out_without_end_is_refused(operator: Caller, asked: str) -> None:
+    answer = operator.get(asked)
     assert answer.issue["code"] == "too-costly"
     assert "subject:Patient.name" in answer.told
 
