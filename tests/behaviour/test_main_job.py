@@ -28,6 +28,14 @@ def test_the_main_job_holds_end_to_end(served: Served) -> None:
     assert done.stdout.count("ok ") == 13
 
 
+@pytest.mark.parametrize("example", ["hospital", "laboratory"])
+def test_who_sends_cda_documents_is_led_through_it(served: Served, example: str) -> None:
+    line = [sys.executable, str(EXAMPLES / f"{example}.py"), "--base", served.base, "--data", str(served.folder)]
+    done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "DocumentReference/" in done.stdout
+
+
 def test_the_demo_family_is_there_and_its_physician_finds_it(served: Served) -> None:
     physician = served.token("--practitioner", "10000000018", "--profession", "G15_10")
     answer = served.call("GET", "Patient?family=exemple", physician)
