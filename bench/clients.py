@@ -16,6 +16,7 @@ class Request(NamedTuple):
     method: str
     path: str
     body: bytes = b""
+    media: str = "application/fhir+json"
 
 
 class Latencies(NamedTuple):
@@ -76,7 +77,7 @@ def _written(request: Request, host: str, token: str) -> bytes:
         "Accept: application/fhir+json\r\n"
     )
     if request.body:
-        head += f"Content-Type: application/fhir+json\r\nContent-Length: {len(request.body)}\r\n"
+        head += f"Content-Type: {request.media}\r\nContent-Length: {len(request.body)}\r\n"
     return head.encode() + b"\r\n" + request.body
 
 

@@ -56,6 +56,11 @@ class Setting:
         )
         return sign(development_claims(physician), self.key)
 
+    @property
+    def operator(self) -> str:
+        """An operator's token."""
+        return sign(development_claims(Requester(kind="operator", id="operator")), self.key)
+
     def search(self, patient: str) -> str:
         return f"/fhir/Observation?patient={patient}&code=http://loinc.org|718-7&_count={_PAGE}"
 
@@ -105,11 +110,10 @@ class Setting:
     def _transaction(self, resources: list[dict[str, Any]]) -> list[str]:
         entries = [{"resource": each, "request": {"method": "POST", "url": each["resourceType"]}} for each in resources]
         bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
-        token = sign(development_claims(Requester(kind="operator", id="operator")), self.key)
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.port}/fhir",
             json.dumps(bundle).encode(),
-            {"Authorization": f"Bearer {token}", "Content-Type": "application/fhir+json"},
+            {"Authorization": f"Bearer {self.operator}", "Content-Type": "application/fhir+json"},
         )
         with urllib.request.urlopen(request, timeout=120) as answer:
             done = json.load(answer)["entry"]
