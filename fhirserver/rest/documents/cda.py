@@ -128,6 +128,7 @@ def store(
         status = 201 if there is None else 200
         done = [there] if there is not None else _written(exchange, tx, plan, patient)
         if held is not None:
+            quarantine.require_waiting(tx, held)
             tx.quarantine.settle(held, "released", {"document": done[0].id, "changed": exchange.access.now})
         return done
 

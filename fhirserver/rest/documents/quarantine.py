@@ -141,9 +141,7 @@ def _rejected(exchange: Exchange, row: Row, reason: str | None) -> Answer:
     facts = {"changed": access.now, **({"rejection": reason} if reason else {})}
 
     def work(tx: Transaction) -> None:
-        found = tx.quarantine.find(row["_id"], _owners(exchange))
-        if found is None or found["status"] != HELD:
-            raise Conflict("The document waits no more.")
+        require_waiting(tx, row["_id"])
         tx.quarantine.settle(row["_id"], REJECTED, facts)
         tx.trace(place.link(event.record(access.requester, access.now)))
 
@@ -153,6 +151,13 @@ def _rejected(exchange: Exchange, row: Row, reason: str | None) -> Answer:
     exchange.services.store.files.delete(row["file"])
     said = Issue("information", "informational", "The document was rejected, and is not kept.")
     return Answer(200, jsontext.dump(outcome([said])))
+
+
+def require_waiting(tx: Transaction, id: str) -> None:
+    """Raises Conflict for a document that was released or rejected meanwhile."""
+    found = tx.quarantine.find(id, None)
+    if found is None or found["status"] != HELD:
+        raise Conflict("The document waits no more.")
 
 
 def _patient(exchange: Exchange, text: str) -> str:
