@@ -92,7 +92,7 @@ class View:
             if newest is not None and newest["v"] == version:
                 return self._stored(type_, [newest])[0]
             history = self._collections.history(type_)
-            stages = [{"$match": {"_id": history_key(id_, version)}}]
+            stages = [{"$match": {"_id": history_key(id_ if newest is not None else NOBODY, version)}}]
             guard = self._guard(type_, self._located(history, stages))
             rows = self._run(history, [*stages, guard, self._content])
             return self._stored(type_, rows)[0] if rows and newest is not None else None
@@ -294,7 +294,8 @@ class View:
     def _versions(self, type_: str, id_: str, count: int, before: int | None) -> Page:
         current, history = self._pair(type_)
         newest = self._row(type_, id_)
-        now, past = [{"$match": {"_id": id_}}], [{"$match": {"id": id_}}]
+        wanted = id_ if newest is not None else NOBODY
+        now, past = [{"$match": {"_id": wanted}}], [{"$match": {"id": wanted}}]
         guard = self._guard(type_, self._located(current, now) | self._located(history, past))
         older: list[Row] = [{"$match": {"v": {"$lt": before}}}] if before is not None else []
         rows = self._run(current, [*now, guard, *older, self._content])
