@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pymongo import MongoClient
 
+from fhirserver.rest.documents import uploading
 from tests.records import document, patient
 
 if TYPE_CHECKING:
@@ -161,3 +162,23 @@ def test_what_is_shown_to_a_browser_runs_nothing(hospital: Caller) -> None:
 def test_in_a_bundle_a_binary_is_a_resource(hospital: Caller, letter: str) -> None:
     answer = hospital.transact({"request": {"method": "GET", "url": letter}})
     assert answer.json["entry"][0]["resource"]["data"] == base64.b64encode(LETTER).decode()
+
+
+def test_a_third_very_large_content_waits_for_its_turn(application: Application) -> None:
+    small = application.under(max_body_bytes=1000).system(HOSPITAL)
+    places = [uploading._places.acquire(blocking=False) for _ in range(uploading.AT_ONCE)]
+    try:
+        answer = sent(small, LARGE, PDF)
+        assert (all(places), answer.status, answer.headers["retry-after"]) == (True, 503, "5")
+        assert sent(small, b"short", PDF).status == 201
+    finally:
+        for _ in places:
+            uploading._places.release()
+    assert sent(small, LARGE, PDF).status == 201
+
+
+def test_what_comes_too_slowly_is_refused(application: Application, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploading, "SECONDS", -100.0)
+    before = application.counts()
+    assert sent(application.system(HOSPITAL), LARGE, PDF).status == 408
+    assert application.counts() == before

@@ -7,13 +7,14 @@ from __future__ import annotations
 import base64
 import re
 import threading
+import time
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from werkzeug.http import parse_options_header
 
 from fhirserver.access import require
-from fhirserver.errors import BadRequest, TooLarge, Unavailable
+from fhirserver.errors import BadRequest, TooLarge, TooSlow, Unavailable
 from fhirserver.rest import negotiate, writing
 from fhirserver.rest.documents.belonging import BINARY
 
@@ -28,7 +29,10 @@ INLINE: Final = 256 * 1024
 """Bytes up to which a Binary is kept in its resource."""
 PART: Final = 256 * 1024
 AT_ONCE: Final = 2
-"""Large uploads at once in a worker: they take a place for as long as they last."""
+"""Uploads at once in a worker, of those larger than other bodies may be: they hold a thread while they come."""
+SECONDS: Final = 10.0
+"""Time that a content has to come, and a second more for each `SLOWEST` bytes of it."""
+SLOWEST: Final = 100_000
 CONTEXT: Final = "X-Security-Context"
 _REFERENCE: Final = re.compile(r"[A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64}|https?://[^\s]{1,2000}")
 _places = threading.BoundedSemaphore(AT_ONCE)
@@ -43,26 +47,32 @@ def is_raw(exchange: Exchange) -> bool:
 def uploaded(exchange: Exchange) -> Answer:
     """Stores the bytes: 201 with the Binary's Location, and the resource without its bytes when it is large.
 
-    Raises TooLarge, BadRequest when they end early, Unavailable when too many large ones are under way; then nothing
-    is left of them.
+    Raises TooLarge, TooSlow, BadRequest when they end early, Unavailable when too many large ones are under way; then
+    nothing is left of them.
     """
     require(exchange.access.requester, BINARY, "c")
     exchange.refuse_parameters()
     writing.refuse_headers(exchange, "If-Match", "If-None-Match", "If-None-Exist", "If-Unmodified-Since")
     resource = _resource(exchange)
     writing.validated(exchange, resource)
+    if (exchange.request.content_length or 0) <= exchange.services.settings.max_body_bytes:
+        return _taken(exchange, resource)
+    if not _places.acquire(blocking=False):
+        text = "Other large contents are on their way: send it again in a moment."
+        raise Unavailable(text, code="throttled", headers={"Retry-After": "5"})
+    try:
+        return _taken(exchange, resource)
+    finally:
+        _places.release()
+
+
+def _taken(exchange: Exchange, resource: dict[str, Any]) -> Answer:
     parts = _parts(exchange)
     first = _first(parts)
     if len(first) <= INLINE:
         whole = resource | ({"data": base64.b64encode(first).decode()} if first else {})
         return _stored(exchange, whole, writing.new_id())
-    if not _places.acquire(blocking=False):
-        text = "Other large contents are on their way: send it again in a moment."
-        raise Unavailable(text, code="throttled", headers={"Retry-After": "5"})
-    try:
-        return _streamed(exchange, resource, chain((first,), parts))
-    finally:
-        _places.release()
+    return _streamed(exchange, resource, chain((first,), parts))
 
 
 def _streamed(exchange: Exchange, resource: dict[str, Any], parts: Iterator[bytes]) -> Answer:
@@ -94,7 +104,8 @@ def _resource(exchange: Exchange) -> dict[str, Any]:
 
 
 def _parts(exchange: Exchange) -> Iterator[bytes]:
-    """The body to its end. Raises TooLarge, or BadRequest for one that ends before its announced length."""
+    """The body to its end. Raises TooLarge, TooSlow, or BadRequest for one that ends before its announced length."""
+    began = time.monotonic()
     request, most = exchange.request, exchange.services.settings.max_binary_bytes
     announced = request.content_length
     if announced is None:
@@ -102,6 +113,8 @@ def _parts(exchange: Exchange) -> Iterator[bytes]:
     size = 0
     while (announced or 0) <= most >= size and (part := request.stream.read(PART)):
         size += len(part)
+        if time.monotonic() - began > SECONDS + size / SLOWEST:
+            raise TooSlow("The content did not arrive in time: send it faster.")
         yield part
     if max(size, announced or 0) > most:
         text = f"The content is larger than {most} bytes, the most that is taken here"
