@@ -103,6 +103,7 @@ class View:
         `total` counts all that are visible; `after` is `(version,)`, to be given as `before`.
         """
         with self._still() as still:
+            still._moment = None  # what was read once is not read again: of a hidden one that is another policy's
             return still._versions(type_, id_, count, before)
 
     def timeline(
