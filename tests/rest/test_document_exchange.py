@@ -193,6 +193,7 @@ def test_a_document_that_is_hidden_from_the_sender_tells_nothing_of_itself(
 
 def test_of_many_at_once_one_is_stored(application: Application, hospital: Caller, record: str) -> None:
     sent = inline(record, masterIdentifier=oid())
+    hospital.create(inline(record))
     with ThreadPoolExecutor(6) as pool:
         answers = list(pool.map(lambda _: application.system(HOSPITAL).post("DocumentReference", sent), range(12)))
     assert sorted(each.status for each in answers) == [200] * 11 + [201]

@@ -150,6 +150,8 @@ def test_what_breaks_off_or_is_refused_leaves_nothing(application: Application, 
     assert sent(small, LARGE, PDF).status == 413
     reader = application.practitioner("10000000001", scopes=("user/*.rs",))
     assert sent(reader, LARGE, PDF).status == 403
+    narrow = application.practitioner("10000000001", scopes=("user/Binary.c?_id=never",))
+    assert sent(narrow, LARGE, PDF).status == 403
     assert kept() == before
 
 
