@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from fhirserver import jsontext
+from fhirserver.access import Access
 from fhirserver.documents.cda import convert
 from tests.documents.corpus import corpus
-from tests.records import INS_NIR, consent, patient, post
+from tests.records import INS_NIR, care_team, consent, patient, post, practitioner
 from tools.cda import wrong
 
 if TYPE_CHECKING:
@@ -186,6 +187,37 @@ class TestOnce:
         assert deposit(server.system(LABORATORY, "lab"), case.document()).status == 201
         other = case.document().replace(b"</ClinicalDocument>", b" </ClinicalDocument>")
         assert deposit(server.system(HOSPITAL, "hospital"), other).status == 201
+
+
+def test_a_masked_document_takes_its_results_out_of_sight(
+    server: Application, record: str, lab: Caller, case: Case
+) -> None:
+    physician = server.practitioner("10000000999")
+    named = practitioner("10000000999", name=[{"family": "LEROY"}])
+    named["identifier"][0]["type"] = {"coding": [{"system": V2_0203, "code": "RPPS"}]}
+    known = server.operator().create(named)
+    server.patient(record).create(care_team(record, f"Practitioner/{known}"))
+    document = deposit(lab, case.document()).json
+    assert physician.search("Observation", patient=record).total
+    patch = [{"op": "add", "path": "/securityLabel/-", "value": {"coding": [MASKED]}}]
+    sent = server.patient(record).call(
+        "PATCH",
+        f"DocumentReference/{document['id']}",
+        jsontext.dump(patch),
+        {"Content-Type": "application/json-patch+json"},
+    )
+    assert sent.status == 200, sent.content
+    for type in ("DocumentReference", "Observation", "Composition", "Provenance", "Encounter"):
+        assert physician.search(type, patient=record).total == 0, type
+    assert physician.get(document["content"][0]["attachment"]["url"]).status == 404
+    assert server.patient(record).search("Observation", patient=record).total
+
+
+V2_0203 = "https://hl7.fr/ig/fhir/core/CodeSystem/fr-core-cs-v2-0203"
+MASKED = {
+    "system": "https://mos.esante.gouv.fr/NOS/TRE_A07-StatusVisibiliteDocument/FHIR/TRE-A07-StatusVisibiliteDocument",
+    "code": "MASQUE_PS",
+}
 
 
 class TestReplacement:
@@ -392,6 +424,8 @@ class TestQuarantine:
         assert resolve(server.operator(), id, "assign", patient="Patient/none").status == 400
         done = resolve(server.operator(), id, "assign", patient=f"Patient/{record}")
         assert done.status == 201, done.content
+        *_, trace = server.services.store.traces(Access.system("test"))
+        assert (trace["who"]["kind"], trace["pats"]) == ("operator", [record])
         path = done.headers["location"].partition("/fhir/")[2].partition("/_history")[0]
         document = lab.get(path).json
         assert lab.put(path, document | {"status": "superseded"}).status == 200
