@@ -32,7 +32,7 @@ def peak(served: Served) -> int:
     """Megabytes that the processes of Python took at most, the database's left aside."""
     most = 0
     for each in psutil.Process(served.process.pid).children(recursive=True):
-        if "fhirserver" in " ".join(each.cmdline()) or "multiprocessing" in " ".join(each.cmdline()):
+        if not any("secantusd" in word for word in each.cmdline()):
             status = Path(f"/proc/{each.pid}/status").read_text(encoding="ascii")
             most += next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) // 1024
     return most
