@@ -1,11 +1,11 @@
 """Documents that wait until it is known whose they are: whole, with the reason, and seen by few.
 
-    _id     made of the document's unique id and its hash: the same document waits once
-    file    its bytes (`store.files`), until it was released or rejected
-    by      actor keys of whose deposit it is
-    who     the requester who deposited it, as `rest.jobs.asking` writes requesters down
-    status  `held`, `released` (then `document`, its DocumentReference) or `rejected`
-    at, changed, reason, mode, unique_id, title, size, traits
+_id     made of the document's unique id and its hash: the same document waits once
+file    its bytes (`store.files`), until it was released or rejected
+by      actor keys of whose deposit it is
+who     the requester who deposited it, as `rest.jobs.asking` writes requesters down
+status  `held`, `released` (then `document`, its DocumentReference) or `rejected`
+at, changed, reason, mode, unique_id, title, size, traits
 """
 
 from __future__ import annotations
