@@ -123,13 +123,17 @@ class Collections:
             self._embedded = planner.is_embedded(self.database)
         return planner.for_embedded(stages) if self._embedded else list(stages)
 
-    def make(self, type_: str) -> None:
-        """Makes the collections of a type with their indexes, unless this process did already."""
+    def make(self, type_: str) -> bool:
+        """Makes the collections of a type with their indexes, unless this process did already: whether it did now.
+
+        A transaction that began before must begin anew: what it stores would be missing from the new indexes.
+        """
         if type_ in self._made:
-            return
+            return False
         indexes = [*_EVERY, *_OWN.get(type_, ())]
         if type_ in self._compartment:
             indexes += _COMPARTMENT
         self.current(type_).create_indexes(indexes)
         self.history(type_).create_indexes([*_VERSIONS, *((_DERIVED,) if type_ in self._compartment else ())])
         self._made.add(type_)
+        return True

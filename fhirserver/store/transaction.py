@@ -159,7 +159,7 @@ class Transaction:
         Raises Conflict when a resource with this id is there, seen or not.
         """
         type_ = resource["resourceType"]
-        self._room.collections.make(type_)
+        self._ready(type_)
         last = None if fresh else self._last(type_, id_)
         version, moment = (last["v"] + 1, last["lu"]) if last else (1, None)
         copy = self._copied(type_, document) if document else None
@@ -333,7 +333,9 @@ class Transaction:
 
     def _follow(self, id_: str, before: Row, envelope: Row | None) -> None:
         """What was made of a document follows it; what was read of that before is out of date."""
-        if self._derived.types(id_, before):
+        if types := self._derived.types(id_, before):
+            for type_ in types:
+                self._ready(type_)
             self.flush()
             self._derived.follow(id_, before, envelope)
             self._seen = {key: row for key, row in self._seen.items() if row.get("doc", {}).get("_id") != id_}
@@ -348,8 +350,13 @@ class Transaction:
             raise PreconditionFailed(f"{type_}/{id_} is no longer at version {expected}: read it again.")
         return row
 
+    def _ready(self, type_: str) -> None:
+        """Has the collections and indexes of the type made; when that was now, this transaction begins anew."""
+        if self._room.collections.make(type_):
+            raise OperationFailure("collections were made meanwhile", WRITE_CONFLICT)
+
     def _supersede(self, type_: str, before: Row) -> None:
-        self._room.collections.make(type_)
+        self._ready(type_)
         if type_ in self._inserts:
             self.flush()
         self._queue(f"{type_}.history", [superseded(before["_id"], before)])
