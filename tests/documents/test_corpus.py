@@ -56,6 +56,11 @@ def test_there_are_thirty_documents_of_both_levels() -> None:
     assert levels.count(3) >= 15
 
 
+def test_no_two_documents_bear_the_same_id() -> None:
+    ids = [converted(name).document.unique_id for name in NAMES]
+    assert sorted(ids) == sorted(set(ids))
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_resource_is_valid_and_every_reference_resolves(name: str) -> None:
     conversion = converted(name)

@@ -89,7 +89,7 @@ def _full() -> etree._Element:
     """A header with every part, of a child with a guardian."""
     root = build(
         Document(
-            301,
+            351,
             ("34112-3", "CR hospitalier (séjour)"),
             "Compte rendu complet",
             pdf("Compte rendu"),
@@ -126,7 +126,7 @@ def _by_patient() -> Document:
     own = el("id", root=INS_TEST, extension="279035121518989")
     written_by = el("assignedAuthor", own, el("assignedPerson", el("name", el("family", "COLIN"), el("given", "Anne"))))
     return Document(
-        302,
+        352,
         ("74465-6", "Questionnaire patient"),
         "Questionnaire",
         pdf("Questionnaire"),
@@ -155,12 +155,13 @@ def encoded(data: bytes, encoding: str) -> bytes:
 
 def documents() -> dict[str, bytes]:
     """Name to file."""
-    letter = Document(303, ("11490-0", "Lettre de liaison"), "Lettre à l’arrivée", pdf("Lettre"))
-    latin = Document(304, ("11490-0", "Lettre de liaison"), "Lettre échangée", pdf("Lettre"))
+    letter = Document(353, ("11490-0", "Lettre de liaison"), "Lettre à l’arrivée", pdf("Lettre"))
+    latin = Document(354, ("11490-0", "Lettre de liaison"), "Lettre échangée", pdf("Lettre"))
+    wide = Document(355, ("11490-0", "Lettre de liaison"), "Lettre à l’arrivée", pdf("Lettre"))
     return {
         "entete-complet": write(_full()),
         "auteur-patient": written(_by_patient()),
         "auto-presentable": wrapped(build(letter)),
         "latin-1": encoded(written(latin), "iso-8859-1"),
-        "utf-16": encoded(written(letter), "utf-16"),
+        "utf-16": encoded(written(wide), "utf-16"),
     }
