@@ -145,7 +145,7 @@ class Policies:
         `derived`: by patient, the types of what was derived from documents; raises Unprocessable for an unknown one.
         To be called in the transaction that wrote them, after its writes were sent.
         """
-        if self._make():  # a transaction that began before would store policies that the new indexes miss
+        if self.make():  # a transaction that began before would store policies that the new indexes miss
             raise OperationFailure("collections were made meanwhile", WRITE_CONFLICT)
         written = frozenset(references)
         self._touch([(name, each) for name in sorted(written) for each in range(SHARDS)], session)
@@ -311,7 +311,8 @@ class Policies:
         self._parts.put(key, _Part(stamp, access.now, made))
         return made
 
-    def _make(self) -> bool:
+    def make(self) -> bool:
+        """Makes the indexes of the policies, unless this was done already: whether it was now."""
         if not self._made:
             self._policies.create_indexes(
                 [

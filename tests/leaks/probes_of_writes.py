@@ -52,7 +52,7 @@ def conditions_of_reads(to: Probing) -> None:
 def updates(to: Probing) -> None:
     counts = to.server.counts()
     for type, id in SOME:
-        stored = to.world.operator.get(f"{type}/{id}")
+        stored = to.world.operator.get(f"{type}/{id}", Accept="application/fhir+json")
         body = stored.json if stored.status == 200 else _of(type, id)
         for headers in ({}, {"If_Match": 'W/"1"'}, {"If_Match": 'W/"9"'}):
             assert to.absent(f"{type}/{id}", id, "PUT", body, **headers).status >= 400

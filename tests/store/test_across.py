@@ -111,6 +111,7 @@ def test_a_transaction_undone_leaves_nothing_behind(house: House, database: Data
     access, rows = Access.of(physician(), NOW), observations(database)
     house.put(consent("c", "p0", "permit", "Practitioner/alice"))
     assert seen(worker, access, rows) == {"p0"}
+    worker.make()
     with database.client.start_session() as session:
         session.start_transaction(ReadConcern("snapshot"), WriteConcern("majority"))
         database["Consent"].delete_one({"_id": "c"}, session=session)
@@ -128,6 +129,7 @@ def test_the_one_that_began_first_may_commit_last(house: House, database: Databa
     house.put(consent("c", "p0", "permit", "Practitioner/alice"))
     worker, other = Policies(database), Policies(database)
     access, rows = Access.of(physician(), NOW), observations(database)
+    other.make()
     with database.client.start_session() as early:
         early.start_transaction(ReadConcern("snapshot"), WriteConcern("majority"))
         database["Consent"].delete_one({"_id": "c"}, session=early)
