@@ -67,7 +67,9 @@ def test_the_verdict_is_what_a_read_answers(world: World, resource: str) -> None
         ("related|parent", world.representative(resource.partition("-")[2][:1]), {}),
     ):
         verdict = told(explained(world.operator, resource, text, **more))["visible"]
-        owner = world.operator.get(resource, Accept="application/fhir+json").json.get("subject", {}).get("reference", "")
+        owner = (
+            world.operator.get(resource, Accept="application/fhir+json").json.get("subject", {}).get("reference", "")
+        )
         if not text.startswith("related") or owner == f"Patient/patient-{resource.partition('-')[2][:1]}":
             assert verdict == (who.get(resource).status == 200), text
 
