@@ -73,9 +73,10 @@ def counted(exchange: Exchange, queries: Iterable[Query], page: Page) -> tuple[S
     for query in queries if page.total and exchange.access.requester.kind in _TOLD_OF else ():
         if page.matches and (page.total == len(page.matches) or len(query.patients or ()) < 2):
             continue
-        one = query.patients if query.patients is not None and len(query.patients) == 1 else None
-        known = one or exchange.view.patients(query, _FEW)
+        alone = query.patients if query.patients is not None and len(query.patients) == 1 else None
+        known = alone or exchange.view.patients(query, _FEW)
         plain = known and exchange.view.patients(replace(query, where=(*query.where, _OPEN)), _FEW)
+        plain = alone if alone and plain else plain  # of one record, what any of it shows
         told |= {each: told.get(each, True) and each not in plain for each in known}
     return tuple(Shown(patient, secret) for patient, secret in told.items())
 
