@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from fhirserver.access.policy import Policy
     from fhirserver.access.requester import Access
 
-_DOCUMENT: Final = "DocumentReference"
 _SAID: Final = {
     "blocked": "deny_named",
     "consent": "permit_named",
@@ -86,10 +85,10 @@ def _parts(
     """What was derived from a document is judged with it, a Binary by it alone."""
     document = envelope.get("doc")
     if document is not None and resource_type == "Binary":
-        yield from _judged(access, _DOCUMENT, document, policies)
+        yield from _judged(access, rules.DOCUMENT, document, policies)
         return
     yield from _judged(access, resource_type, envelope, policies)
-    if document is not None and not sees(access, _DOCUMENT, document, policies):
+    if document is not None and not sees(access, rules.DOCUMENT, document, policies):
         yield Part("document", "hard", True)
 
 

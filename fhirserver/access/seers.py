@@ -187,7 +187,7 @@ def _classes(asked: _Question, named: Mapping[str, list[str]]) -> list[list[str]
 
 def _judged(asked: _Question) -> list[tuple[str, Mapping[str, Any]]]:
     document = asked.envelope.get("doc")
-    return [(asked.type, asked.envelope), *([("DocumentReference", document)] if document else ())]
+    return [(asked.type, asked.envelope), *([(rules.DOCUMENT, document)] if document else ())]
 
 
 def _open(profession: str, type: str, envelope: Mapping[str, Any]) -> bool:

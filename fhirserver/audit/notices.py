@@ -12,13 +12,13 @@ have been told is kept in memory.
 from __future__ import annotations
 
 import threading
-import uuid
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fhirserver import jsontext
 from fhirserver.access import NOTICE, Access, keys, tables
 from fhirserver.access.acl import HIDDEN_FROM_REPRESENTATIVES, MASKED
 from fhirserver.access.rules import FEEDING
+from fhirserver.store import new_id as new_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -44,11 +44,6 @@ _TEXTS: Final = {
     "emergency": "Le {when}, {who} a consulté votre dossier en urgence, sans autorisation préalable. Motif : {reason}",
     "regulation": "Le {when}, {who} a consulté votre dossier pour la régulation médicale (SAMU-Centre 15).",
 }
-
-
-def new_id() -> str:
-    """A logical id that tells nothing."""
-    return str(uuid.uuid4())
 
 
 class _Due(NamedTuple):

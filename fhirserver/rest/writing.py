@@ -6,7 +6,6 @@ index entries, policy and trace.
 
 from __future__ import annotations
 
-import uuid
 from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver import jsontext
@@ -29,6 +28,7 @@ from fhirserver.rest.documents import cda_unique, identity
 from fhirserver.rest.documents.belonging import document_of, require_free
 from fhirserver.rest.documents.changes import require_metadata
 from fhirserver.search.scoped import scoped
+from fhirserver.store import new_id as new_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -46,11 +46,6 @@ break them. `$validate` and `fhirserver validate` call them errors.
 """
 _ACTORS: Final = ("Practitioner/", "PractitionerRole/", "Organization/")
 _NOT_YOURS: Final = "An id is given by the server: POST to {type}, or update a resource that is there."
-
-
-def new_id() -> str:
-    """A logical id that tells nothing."""
-    return str(uuid.uuid4())
 
 
 def refuse_headers(exchange: Exchange, *names: str) -> None:

@@ -2,7 +2,7 @@
 
 from fhirserver.store.definitions import Added
 from fhirserver.store.embedded import Embedded
-from fhirserver.store.envelope import Page, Stored
+from fhirserver.store.envelope import Page, Stored, new_id
 from fhirserver.store.errors import StoreError
 from fhirserver.store.files import File, Files
 from fhirserver.store.jobs import Job, Lease, Lost
@@ -24,4 +24,5 @@ __all__ = [
     "Stored",
     "Transaction",
     "View",
+    "new_id",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import uuid
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
@@ -17,6 +18,11 @@ COMPRESS_ABOVE: Final = 2048
 """Bytes of JSON from which zstd pays: below, the frame costs more than it saves."""
 
 _MILLISECOND: Final = timedelta(milliseconds=1)
+
+
+def new_id() -> str:
+    """A logical id that tells nothing."""
+    return str(uuid.uuid4())
 
 
 class Stored(NamedTuple):

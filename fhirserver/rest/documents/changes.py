@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from fhirserver.access import DOCUMENT as DOCUMENT
 from fhirserver.errors import MethodNotAllowed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-DOCUMENT: Final = "DocumentReference"
 ARCHIVED: Final = "https://interop.esante.gouv.fr/ig/fhir/pdsm/StructureDefinition/pdsm-ext-is-archived"
 CHANGEABLE: Final = frozenset({"status", "securityLabel"})
 _KEPT_DELETED: Final = "A document is not deleted: set its status to entered-in-error, or replace it by another one."
