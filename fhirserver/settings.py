@@ -28,6 +28,7 @@ CHOICES: Final = {
     "conditional_delete": ("single", "multiple"),
     "consent_labels": ("ladder", "tags"),
     "ins_production": ("auto", "on", "off"),
+    "smtp_security": ("starttls", "tls", "none"),
 }
 
 
@@ -88,6 +89,13 @@ class Settings:
     audience: str = _setting("", "audience of accepted tokens; empty: the FHIR base")
     emergency_seconds: int = _setting(3600, "seconds for which the token of an emergency gives access, from its issue")
     key_file: str = _setting("", "PEM private key that signs tokens and derives the key of page links")
+    smtp_host: str = _setting("", "SMTP server that e-mails are handed to; empty: none are sent")
+    smtp_port: int = _setting(587, "port of the SMTP server")
+    smtp_security: str = _setting("starttls", "how the SMTP server is spoken to: `starttls`, `tls`, or `none` (plain)")
+    smtp_user: str = _setting("", "name to log in to the SMTP server with; empty: without")
+    smtp_password_file: str = _setting("", "file that holds the password for the SMTP server")
+    smtp_ca_file: str = _setting("", "PEM file of the authorities that vouch for the SMTP server; empty: the system's")
+    smtp_from: str = _setting("", "address that e-mails come from")
     sync_on_commit: bool = _setting(True, "embedded database: flush each commit to disk")
 
     @property
@@ -164,9 +172,17 @@ def _checked(values: dict[str, Any]) -> Settings:
         raise SettingsError(f"clock: {error}") from None
     if settings.terminology_server and not _is_http(settings.terminology_server):
         raise SettingsError(f"terminology_server: {settings.terminology_server!r} is not an http or https URL.")
+    _check_mail(settings)
     if settings.environment == "production" and settings.clock:
         raise SettingsError("clock: a test clock is refused in production.")
     return settings
+
+
+def _check_mail(settings: Settings) -> None:
+    if settings.smtp_host and not settings.smtp_from:
+        raise SettingsError("smtp_from: e-mails need an address that they come from, such as espace@exemple.fr.")
+    if not 0 < settings.smtp_port < 65536:
+        raise SettingsError(f"smtp_port: {settings.smtp_port} is no port.")
 
 
 def _is_http(url: str) -> bool:
