@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fhirserver.access.keys import EVERYONE, local
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 KINDS: Final = ("operator", "patient", "representative", "practitioner", "system")
 
@@ -44,6 +47,16 @@ class Requester:
     reason: str | None = None
     issued: int | None = None
     delegate: Delegate | None = None
+
+    def described(self) -> dict[str, Any]:
+        """The requester as it is kept: plain values by field."""
+        return asdict(self) | {"scopes": list(self.scopes), "delegate": self.delegate and list(self.delegate)}
+
+    @classmethod
+    def written(cls, described: Mapping[str, Any]) -> Requester:
+        """The requester who was `described`."""
+        delegate = described["delegate"] and Delegate(*described["delegate"])
+        return cls(**{**described, "scopes": tuple(described["scopes"]), "delegate": delegate})
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:

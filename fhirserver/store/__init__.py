@@ -6,6 +6,7 @@ from fhirserver.store.envelope import Page, Stored, new_id
 from fhirserver.store.errors import StoreError
 from fhirserver.store.files import File, Files
 from fhirserver.store.jobs import Job, Lease, Lost
+from fhirserver.store.registers import Register
 from fhirserver.store.store import Store
 from fhirserver.store.transaction import Transaction
 from fhirserver.store.view import View
@@ -19,6 +20,7 @@ __all__ = [
     "Lease",
     "Lost",
     "Page",
+    "Register",
     "Store",
     "StoreError",
     "Stored",

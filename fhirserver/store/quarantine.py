@@ -3,7 +3,7 @@
 _id     made of the document's unique id and its hash: the same document waits once
 file    its bytes (`store.files`), until it was released or rejected
 by      actor keys of whose deposit it is
-who     the requester who deposited it, as `rest.jobs.asking` writes requesters down
+who     the requester who deposited it, `Requester.described`
 status  `held`, `released` (then `document`, its DocumentReference) or `rejected`
 at, changed, reason, mode, unique_id, title, size, traits
 """

@@ -20,11 +20,12 @@ from fhirserver.store.files import Files
 from fhirserver.store.insight import Insight
 from fhirserver.store.jobs import Jobs
 from fhirserver.store.quarantine import Quarantine
+from fhirserver.store.registers import Register
 from fhirserver.store.transaction import TRACES, Room, Rules, Transaction
 from fhirserver.store.view import View
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from pymongo.client_session import ClientSession
     from pymongo.database import Database
@@ -56,6 +57,7 @@ class _Process:
         self.room = Room(collections, store.make_rules(self.database), store.index, store.acl)
         self.files = Files(self.database)
         self.jobs = Jobs(self.database, store.lease)
+        self.registers: dict[str, Register] = {}
 
 
 class Store:
@@ -149,6 +151,11 @@ class Store:
     def registry(self) -> Registry:
         """The search parameters that were added (`store.definitions`)."""
         return Registry(self._bound().database)
+
+    def register(self, name: str, by: Sequence[str] = ()) -> Register:
+        """Rows of what is no health data (`store.registers`). To be asked for anew each time: it is the process's."""
+        process = self._bound()
+        return process.registers.setdefault(name, Register(process.database, name, by))
 
     def ids(self, access: Access, type_: str, after: str, count: int) -> list[str]:
         """The next ids of a type, for the server's own work."""

@@ -10,13 +10,12 @@ import hashlib
 from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver import jsontext
-from fhirserver.access import Access
+from fhirserver.access import Access, Requester
 from fhirserver.audit import Event
 from fhirserver.errors import BadRequest, Conflict, Forbidden, NotFound
 from fhirserver.outcome import Issue, outcome
 from fhirserver.rest.answer import Answer, of_value
 from fhirserver.rest.compartment import FEEDERS
-from fhirserver.rest.jobs import asking
 from fhirserver.rest.parameters import received_as
 from fhirserver.store.quarantine import HELD, REJECTED, RELEASED
 
@@ -54,7 +53,7 @@ def hold(exchange: Exchange, data: bytes, mode: str, conversion: Conversion, err
     row = {
         "file": file.id,
         "by": sorted(_owners(exchange) or requester.own),
-        "who": asking.described(requester),
+        "who": requester.described(),
         "at": now,
         "changed": now,
         "reason": error.text,
@@ -128,7 +127,7 @@ def _released(exchange: Exchange, row: Row, patient: str | None) -> Answer:
     store = exchange.services.store
     data = b"".join(store.files.read(row["file"]))
     depositor = exchange.within(exchange.request)
-    depositor.access = Access.of(asking.written(row["who"]), exchange.access.now)
+    depositor.access = Access.of(Requester.written(row["who"]), exchange.access.now)
     plan = cda.planned(exchange, data, row["mode"])
     stored, status = cda.store(depositor, plan, patient=patient, held=row["_id"], by=exchange.access)
     store.files.delete(row["file"])

@@ -6,11 +6,9 @@ token of the same person with narrower scopes does not reach it. To anybody else
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.access import Requester
-from fhirserver.access.requester import Delegate
 from fhirserver.errors import NotFound, TooMany
 from fhirserver.rest.answer import Answer
 from fhirserver.store.jobs import document
@@ -29,23 +27,11 @@ MOST: Final = 5
 RETRY_AFTER: Final = "2"
 
 
-def described(requester: Requester) -> dict[str, Any]:
-    """The requester as it is kept with a job."""
-    kept = asdict(requester) | {"scopes": list(requester.scopes)}
-    return kept | {"delegate": requester.delegate and list(requester.delegate)}
-
-
 def requester_of(job: Job) -> Requester:
     """Whom a job is done for."""
     if job.who is None:
         raise ValueError(f"the job {job.id} is nobody's")
-    return written(job.who)
-
-
-def written(who: Mapping[str, Any]) -> Requester:
-    """The requester who was `described`."""
-    delegate = who["delegate"] and Delegate(*who["delegate"])
-    return Requester(**{**who, "scopes": tuple(who["scopes"]), "delegate": delegate})
+    return Requester.written(job.who)
 
 
 def begin(
@@ -56,14 +42,14 @@ def begin(
     Raises TooMany when he has `MOST` open already.
     """
     refuse_more(exchange)
-    who = described(exchange.access.requester)
+    who = exchange.access.requester.described()
     job = exchange.services.store.jobs.start(document(kind, who, asked, exchange.services.clock(), wait=wait))
     return job, accepted(exchange, job, event)
 
 
 def refuse_more(exchange: Exchange) -> None:
     """Raises TooMany when the requester has as many jobs as he may."""
-    if exchange.services.store.jobs.open_for(described(exchange.access.requester)) >= MOST:
+    if exchange.services.store.jobs.open_for(exchange.access.requester.described()) >= MOST:
         text = f"{MOST} jobs of yours are not done yet: wait for one, or cancel it (DELETE its status URL)."
         raise TooMany(text, headers={"Retry-After": "30"})
 

@@ -39,7 +39,7 @@ def begun(exchange: Exchange, route: str, path: str) -> Answer | None:
     headers = {name: request.headers[name] for name in _KEPT if name in request.headers}
     headers["Prefer"] = _others(exchange)
     asked = {"route": route, "method": request.method, "url": request.full_path, "headers": headers, "body": None}
-    row = document(KIND, asking.described(exchange.access.requester), asked, services.clock())
+    row = document(KIND, exchange.access.requester.described(), asked, services.clock())
     if request.method == "POST":
         row["asked"]["body"] = services.store.files.write([exchange.content()], owner=row["_id"]).id
     job = services.store.jobs.start(row)

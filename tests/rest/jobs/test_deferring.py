@@ -152,13 +152,13 @@ def test_a_request_that_ends_workers_again_and_again_is_given_up(
 )  # fmt: skip
 def test_a_job_knows_its_requester_as_he_was(application: Application, requester: Requester) -> None:
     jobs = application.services.store.jobs
-    job = jobs.start(document("none", asking.described(requester), {}, datetime.now(UTC)))
+    job = jobs.start(document("none", requester.described(), {}, datetime.now(UTC)))
     found = jobs.find(job.id)
     assert found is not None
     assert asking.requester_of(found) == requester
     assert hash(asking.requester_of(found)) == hash(requester)
-    assert jobs.open_for(asking.described(requester)) == 1
-    assert {each.name for each in fields(Requester)} == set(asking.described(requester))
+    assert jobs.open_for(requester.described()) == 1
+    assert {each.name for each in fields(Requester)} == set(requester.described())
     jobs.cancel(job.id)
 
 

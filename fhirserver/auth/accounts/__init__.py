@@ -1,0 +1,1 @@
+"""Accounts of persons: identifiers, passwords, second factors, activation."""
