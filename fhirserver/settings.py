@@ -81,6 +81,14 @@ class Settings:
     )
     max_body_bytes: int = _setting(20_000_000, "largest request body, in bytes; larger: 413")
     max_binary_bytes: int = _setting(1_000_000_000, "largest content sent to /Binary as it is, in bytes; larger: 413")
+    trusted_proxies: str = _setting(
+        "",
+        "networks of the proxies before the server, such as `10.0.0.0/8, 192.0.2.7`: what they say of clients counts",
+    )
+    client_rate: int = _setting(0, "requests a minute of one client, by its token; beyond: 429; 0: any number")
+    address_rate: int = _setting(
+        6000, "requests a minute without a valid token from one address; beyond: 429; 0: any number"
+    )
     query_seconds: int = _setting(10, "time limit of one database query, in seconds")
     max_concurrency: int = _setting(256, "requests at work or waiting in a worker; beyond: 503 with Retry-After")
     job_hours: int = _setting(24, "how long the results of exports and other asynchronous work are kept, in hours")
