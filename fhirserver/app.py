@@ -12,7 +12,7 @@ from flask import Flask
 from fhirserver.audit import Chains
 from fhirserver.auth import DEVELOPMENT_ISSUER, SigningKey, TokenVerifier
 from fhirserver.clock import parse_clock
-from fhirserver.rest import edge, health, openapi
+from fhirserver.rest import edge, guard, health, openapi
 from fhirserver.rest.guides import Guides
 from fhirserver.rest.inforce import InForce
 from fhirserver.rest.pages import PageSeal
@@ -88,5 +88,6 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(health.blueprint())
     openapi.register(app, services)
     health.measure(app)
+    guard.register(app, services)
     edge.register_errors(app)
     return app

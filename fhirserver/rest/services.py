@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from fhirserver.audit import Notices
+from fhirserver.rest.rates import Rates
 
 if TYPE_CHECKING:
     from fhirserver.access import Access
@@ -58,6 +59,10 @@ class Services:
     @property
     def terminology(self) -> Terminology:
         return self.guides.current.terminology
+
+    @cached_property
+    def rates(self) -> Rates:
+        return Rates(self.settings.client_rate, self.settings.address_rate, self.settings.workers)
 
     @cached_property
     def notices(self) -> Notices:
