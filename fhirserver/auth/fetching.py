@@ -1,0 +1,170 @@
+"""JSON documents of others, such as the keys of a client: fetched from an address that somebody else chose.
+
+https only; in development http too, to the loopback. In production every address of the host must be a public one, and
+the connection goes to the address that was checked (no rebinding). No redirects, few bytes, little time.
+"""
+
+from __future__ import annotations
+
+import http.client
+import ipaddress
+import re
+import socket
+import ssl
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from urllib.parse import urlsplit
+
+import orjson
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+SECONDS: Final = 5.0
+MOST_BYTES: Final = 1 << 16
+LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_MAX_AGE: Final = re.compile(r"(?:^|[\s,])max-age=(\d{1,9})", re.IGNORECASE)
+
+
+class Unfetchable(Exception):
+    """It cannot be had; the text says why and names no address."""
+
+
+class Fetched(NamedTuple):
+    """`max_age`: seconds for which the sender lets it be kept (RFC 9111), None when it does not say."""
+
+    value: Any
+    max_age: int | None
+
+
+def addresses(host: str, port: int) -> list[str]:
+    """The addresses of a host, by the system's resolver. Raises OSError."""
+    return [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+
+
+class Fetcher:
+    """Fetches for one server; may be used by several threads. `resolve` and `context` are for tests."""
+
+    def __init__(
+        self,
+        *,
+        production: bool,
+        seconds: float = SECONDS,
+        resolve: Callable[[str, int], Sequence[str]] = addresses,
+        context: ssl.SSLContext | None = None,
+    ) -> None:
+        self._production, self._seconds, self._resolve = production, seconds, resolve
+        self._context = context or ssl.create_default_context()
+
+    def json(self, url: str) -> Fetched:
+        """The JSON at a URL. Raises Unfetchable."""
+        problem = refusal(url, production=self._production)
+        if problem:
+            raise Unfetchable(problem)
+        parts = urlsplit(url)
+        secure, host = parts.scheme == "https", parts.hostname or ""
+        port = parts.port or (443 if secure else 80)
+        try:
+            address = self._address(host, port)
+            return self._fetched(
+                _Connection(host, port, address, self._seconds, self._context if secure else None), url
+            )
+        except (OSError, http.client.HTTPException, ValueError):
+            raise Unfetchable("the address does not answer with JSON in time") from None
+
+    def _address(self, host: str, port: int) -> str:
+        found = list(self._resolve(host, port))
+        if not found:
+            raise Unfetchable("the host has no address")
+        if self._production and not all(public(each) for each in found):
+            raise Unfetchable("the host is not a public one")
+        return found[0]
+
+    def _fetched(self, connection: _Connection, url: str) -> Fetched:
+        parts = urlsplit(url)
+        until = time.monotonic() + self._seconds
+        watch = threading.Timer(self._seconds, connection.cut)
+        watch.daemon = True
+        watch.start()
+        try:
+            target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+            connection.request("GET", target, headers={"Accept": "application/json", "User-Agent": "fhirserver"})
+            response = connection.getresponse()
+            if response.status != http.client.OK:
+                raise Unfetchable(f"the address answers with status {response.status}")
+            body = b""
+            while piece := response.read1(MOST_BYTES):
+                body += piece
+                if len(body) > MOST_BYTES or time.monotonic() > until:
+                    raise Unfetchable(f"the answer is longer than {MOST_BYTES} bytes or {self._seconds:g} seconds")
+            if time.monotonic() > until:
+                raise Unfetchable("the answer takes too long")
+            return Fetched(orjson.loads(body), _max_age(response.headers.get("Cache-Control", "")))
+        finally:
+            watch.cancel()
+            connection.close()
+
+
+def refusal(url: str, *, production: bool) -> str | None:
+    """Why a URL is not one to be fetched, None when it may be."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return "it is not a URL"
+    if not host or port == 0 or parts.username is not None or parts.password is not None or parts.fragment:
+        return "it must name a host, and neither a user nor a fragment"
+    if re.search(r"[\x00-\x20\x7f\\]", url) or not url.isascii():
+        return "it must be plain ASCII without spaces"
+    if parts.scheme == "https":
+        return None
+    if parts.scheme == "http" and host in LOOPBACK and not production:
+        return None
+    return "it must be https"
+
+
+def public(address: str) -> bool:
+    """Whether an IP address is one of the Internet: not private, loopback, link-local, multicast or reserved."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    inner = getattr(found, "ipv4_mapped", None) or getattr(found, "sixtofour", None)
+    if inner is not None:
+        found = inner
+    return found.is_global and not found.is_multicast and not found.is_reserved
+
+
+class _Connection(http.client.HTTPConnection):
+    """A connection to an address, in the name of a host."""
+
+    def __init__(self, host: str, port: int, address: str, seconds: float, context: ssl.SSLContext | None) -> None:
+        super().__init__(host, port, timeout=seconds)
+        if context is not None:
+            self.default_port = 443
+        self._address, self._context, self._plain = address, context, None
+        self._at = (address, port)
+
+    _plain: socket.socket | None
+
+    def connect(self) -> None:
+        self._plain = self.sock = socket.create_connection(self._at, self.timeout)
+        if self._context is not None:
+            self.sock = self._context.wrap_socket(self.sock, server_hostname=self.host)
+
+    def cut(self) -> None:
+        """Ends it from another thread: who waits for it goes on with an error."""
+        sock = self.sock or self._plain
+        if sock is not None:
+            try:
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+            except OSError:
+                return
+
+
+def _max_age(text: str) -> int | None:
+    if re.search(r"\bno-(?:store|cache)\b", text, re.IGNORECASE):
+        return 0
+    found = _MAX_AGE.search(text)
+    return int(found[1]) if found else None
