@@ -29,10 +29,17 @@ REFUSERS = 16
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"generic": {"format": "[%(levelname)s] %(message)s"}},
+    "formatters": {
+        "generic": {"format": "[%(levelname)s] %(message)s"},
+        "reticent": {"()": "fhirserver.serving.logs.Reticent"},
+    },
     "filters": {"threads": {"()": "fhirserver.serving.http.not_about_threads"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "generic", "filters": ["threads"]}},
-    "loggers": {"_granian": {"handlers": ["console"], "propagate": False}},
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "generic", "filters": ["threads"]},
+        "reticent": {"class": "logging.StreamHandler", "formatter": "reticent"},
+    },
+    "root": {"handlers": ["reticent"], "level": "INFO"},
+    "loggers": {"_granian": {"handlers": ["console"], "propagate": False}, "pymongo": {"level": "WARNING"}},
 }
 """Granian's messages go to standard error: standard output says `ready`."""
 
