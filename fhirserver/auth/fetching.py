@@ -1,4 +1,4 @@
-"""JSON documents of others, such as the keys of a client: fetched from an address that somebody else chose.
+"""What others answer, such as the keys of a client or a professional's identity, at addresses that they chose.
 
 https only; in development http too, to the loopback. In production every address of the host must be a public one, and
 the connection goes to the address that was checked (no rebinding). No redirects, few bytes, little time.
@@ -14,12 +14,12 @@ import ssl
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import orjson
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 SECONDS: Final = 5.0
 MOST_BYTES: Final = 1 << 16
@@ -36,6 +36,15 @@ class Fetched(NamedTuple):
 
     value: Any
     max_age: int | None
+
+
+class Response(NamedTuple):
+    """`media` without its parameters, in lower case; `cache` as in `Cache-Control`."""
+
+    status: int
+    media: str
+    cache: str
+    body: bytes
 
 
 def addresses(host: str, port: int) -> list[str]:
@@ -59,19 +68,34 @@ class Fetcher:
 
     def json(self, url: str) -> Fetched:
         """The JSON at a URL. Raises Unfetchable."""
+        answer = self.ask("GET", url)
+        if answer.status != http.client.OK:
+            raise Unfetchable(f"the address answers with status {answer.status}")
+        try:
+            return Fetched(orjson.loads(answer.body), _max_age(answer.cache))
+        except ValueError:
+            raise Unfetchable("the address does not answer with JSON in time") from None
+
+    def ask(
+        self, method: str, url: str, headers: Mapping[str, str] | None = None, form: Mapping[str, str] | None = None
+    ) -> Response:
+        """What a URL answers, whatever its status; `form` is sent as the body. Raises Unfetchable."""
         problem = refusal(url, production=self._production)
         if problem:
             raise Unfetchable(problem)
         parts = urlsplit(url)
         secure, host = parts.scheme == "https", parts.hostname or ""
         port = parts.port or (443 if secure else 80)
+        sent = {"Accept": "application/json", "User-Agent": "fhirserver", **(headers or {})}
+        body = None if form is None else urlencode(form)
+        if body is not None:
+            sent["Content-Type"] = "application/x-www-form-urlencoded"
         try:
             address = self._address(host, port)
-            return self._fetched(
-                _Connection(host, port, address, self._seconds, self._context if secure else None), url
-            )
+            connection = _Connection(host, port, address, self._seconds, self._context if secure else None)
+            return self._answer(connection, (method, _target(url), body, sent))
         except (OSError, http.client.HTTPException, ValueError):
-            raise Unfetchable("the address does not answer with JSON in time") from None
+            raise Unfetchable("the address does not answer in time") from None
 
     def _address(self, host: str, port: int) -> str:
         found = list(self._resolve(host, port))
@@ -81,18 +105,14 @@ class Fetcher:
             raise Unfetchable("the host is not a public one")
         return found[0]
 
-    def _fetched(self, connection: _Connection, url: str) -> Fetched:
-        parts = urlsplit(url)
+    def _answer(self, connection: _Connection, question: tuple[str, str, str | None, dict[str, str]]) -> Response:
         until = time.monotonic() + self._seconds
         watch = threading.Timer(self._seconds, connection.cut)
         watch.daemon = True
         watch.start()
         try:
-            target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-            connection.request("GET", target, headers={"Accept": "application/json", "User-Agent": "fhirserver"})
+            connection.request(*question)
             response = connection.getresponse()
-            if response.status != http.client.OK:
-                raise Unfetchable(f"the address answers with status {response.status}")
             body = b""
             while piece := response.read1(MOST_BYTES):
                 body += piece
@@ -100,10 +120,16 @@ class Fetcher:
                     raise Unfetchable(f"the answer is longer than {MOST_BYTES} bytes or {self._seconds:g} seconds")
             if time.monotonic() > until:
                 raise Unfetchable("the answer takes too long")
-            return Fetched(orjson.loads(body), _max_age(response.headers.get("Cache-Control", "")))
+            media = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+            return Response(response.status, media, response.headers.get("Cache-Control", ""), body)
         finally:
             watch.cancel()
             connection.close()
+
+
+def _target(url: str) -> str:
+    parts = urlsplit(url)
+    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
 
 def refusal(url: str, *, production: bool) -> str | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from joserfc import jwk, jws, jwt
 from joserfc.errors import JoseError
 
-from fhirserver.auth.fetching import Unreachable
+from fhirserver.auth.fetching import Unfetchable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -64,9 +64,9 @@ def verified(token: str, keys: Sequence[Mapping[str, Any]], algorithms: Collecti
         raise BadSignature("The signature is not valid.") from None
 
 
-def public_keys(document: Mapping[str, Any]) -> list[dict[str, Any]]:
+def public_keys(document: Any) -> list[dict[str, Any]]:
     """The asymmetric keys of a JWKS, of which what is private is left out. Raises BadSignature for another document."""
-    keys = document.get("keys")
+    keys = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(keys, list) or len(keys) > MOST_KEYS or not all(isinstance(each, dict) for each in keys):
         raise BadSignature("This is not a set of keys (JWKS).")
     private = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
@@ -86,7 +86,7 @@ class RemoteKeys:
         self._lock = threading.Lock()
 
     def verified(self, token: str, algorithms: Collection[str]) -> dict[str, Any]:
-        """As `verified`. Raises BadSignature, and Unreachable when there are no keys to check with."""
+        """As `verified`. Raises BadSignature, and Unfetchable when there are no keys to check with."""
         kid = header(token).get("kid")
         return verified(token, self._holding(kid), algorithms)
 
@@ -98,15 +98,14 @@ class RemoteKeys:
             if (missing or now - self._fetched >= FRESH) and now - self._tried >= AGAIN:
                 self._fetch(now)
             if now - self._fetched >= STALE:
-                raise Unreachable("The keys cannot be fetched.")
+                raise Unfetchable("the keys cannot be fetched")
             return self._keys
 
     def _fetch(self, now: float) -> None:
         self._tried = now
         try:
-            answer = self._fetcher.get(self._url)
-            found = public_keys(answer.json()) if answer.status == 200 else []
-        except (Unreachable, BadSignature):
+            found = public_keys(self._fetcher.json(self._url).value)
+        except (Unfetchable, BadSignature):
             return
         if found:
             self._keys, self._fetched = found, now
