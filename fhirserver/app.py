@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import uuid
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flask import Flask
 
+from fhirserver import portal
 from fhirserver.audit import Chains
 from fhirserver.auth import DEVELOPMENT_ISSUER, SigningKey, TokenVerifier
 from fhirserver.clock import parse_clock
@@ -70,6 +72,7 @@ def create_services(settings: Settings) -> Services:
         chains=Chains(),
         seal=PageSeal(key.derive("page-links")),
         clock=parse_clock(settings.clock),
+        derive=cache(key.derive),
     )
 
 
@@ -86,6 +89,7 @@ def create_app(services: Services) -> Flask:
     app.extensions[edge.EXTENSION] = services
     app.register_blueprint(edge.blueprint())
     app.register_blueprint(health.blueprint())
+    app.register_blueprint(portal.blueprint())
     openapi.register(app, services)
     health.measure(app)
     guard.register(app, services)

@@ -27,6 +27,7 @@ class Session(NamedTuple):
     """`subject`: who logged in, with all scopes of his kind (`auth.tokens.DEFAULT_SCOPES`). `account`: key of what he
     logged in with (`patient account id`, `psc|SubjectNameID`, …), so that all his sessions can be ended. `amr`: the
     authentication methods (RFC 8176); `acr`: `eidas2` for two factors, `eidas1` for one. `csrf`: what forms send back.
+    `device`: the browser in two words, for the list of the person's sessions.
     """
 
     key: str
@@ -37,6 +38,7 @@ class Session(NamedTuple):
     at: datetime
     seen: datetime
     csrf: str
+    device: str = ""
 
 
 class Sessions:
@@ -45,7 +47,7 @@ class Sessions:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def open(self, subject: Requester, account: str, amr: tuple[str, ...], acr: str) -> str:
+    def open(self, subject: Requester, account: str, amr: tuple[str, ...], acr: str, device: str = "") -> str:
         """A new session; the secret for the cookie. A login always makes a new one (session fixation, ASVS 3.2.1)."""
         secret, now = secrets.token_urlsafe(32), datetime.now(UTC)
         row = {
@@ -56,6 +58,7 @@ class Sessions:
             "at": now,
             "seen": now,
             "csrf": secrets.token_urlsafe(32),
+            "device": device,
             "until": now + IDLE,
         }
         self._rows.put(_key(secret), row)
@@ -90,7 +93,8 @@ class Sessions:
 
 def _session(row: Mapping[str, Any]) -> Session:
     who, amr = Requester.written(row["who"]), tuple(row["amr"])
-    return Session(row["_id"], who, row["account"], amr, row["acr"], row["at"], row["seen"], row["csrf"])
+    times = row["at"], row["seen"]
+    return Session(row["_id"], who, row["account"], amr, row["acr"], *times, row["csrf"], row.get("device", ""))
 
 
 def _key(secret: str) -> str:

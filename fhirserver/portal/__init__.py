@@ -1,1 +1,31 @@
-"""Web pages: what a person sees in a browser. Server-rendered, without script unless a page cannot do without."""
+"""Web pages: what a person sees in a browser. Server-rendered, without script unless a page cannot do without.
+
+Each module of pages offers `routes(pages)`, which adds its URLs to the blueprint, and stands in `_PAGES`. All get the
+headers, the errors as pages, and the check of the form's token from here (`page`, `browser`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from flask import Blueprint
+
+from fhirserver.portal import assets, browser, home, page
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_PAGES: Final[tuple[Callable[[Blueprint], None], ...]] = (assets.routes, home.routes)
+
+
+def blueprint() -> Blueprint:
+    """All pages."""
+    pages = Blueprint("portal", __name__, template_folder="templates")
+    page.prepare(pages)
+    browser.prepare(pages)
+    for routes in _PAGES:
+        routes(pages)
+    return pages
+
+
+__all__ = ["blueprint"]

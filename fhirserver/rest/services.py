@@ -11,6 +11,8 @@ from fhirserver.audit import Notices
 from fhirserver.rest.rates import Rates
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fhirserver.access import Access
     from fhirserver.audit import Chains, Event
     from fhirserver.auth import TokenVerifier
@@ -41,6 +43,8 @@ class Services:
     chains: Chains
     seal: PageSeal
     clock: Clock
+    derive: Callable[[str], bytes]
+    """A secret of the server's own for a purpose (`SigningKey.derive`)."""
 
     @property
     def definitions(self) -> Definitions:

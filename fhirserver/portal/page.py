@@ -1,0 +1,124 @@
+"""A page: rendered from its template, with the headers that every page has; errors are pages too.
+
+`form-action` holds for redirects after a form as well: a page whose form ends at an app's address names that origin.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from flask import Response, g, render_template
+from werkzeug.exceptions import HTTPException
+
+from fhirserver.errors import FhirError
+from fhirserver.portal import assets, browser
+from fhirserver.rest.edge import services
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from flask import Blueprint
+
+_POLICY: Final = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
+    "form-action 'self'"
+)
+_HEADERS: Final = {
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), publickey-credentials-get=(self)",
+}
+_TITLES: Final = {
+    400: "Demande incorrecte",
+    403: "Accès refusé",
+    404: "Page introuvable",
+    405: "Demande incorrecte",
+    413: "Envoi trop volumineux",
+    429: "Trop de tentatives",
+    503: "Service momentanément indisponible",
+}
+_TEXTS: Final = {
+    400: "Le serveur ne comprend pas cette demande. Revenez en arrière et recommencez.",
+    403: "Vous ne pouvez pas faire cela. Si vous veniez d’un formulaire, rechargez-le et envoyez-le de nouveau.",
+    404: "Il n’y a pas de page à cette adresse.",
+    405: "Cette adresse ne s’ouvre pas de cette façon.",
+    413: "Ce que vous avez envoyé est trop grand.",
+    429: "Patientez un moment, puis recommencez.",
+    503: "Réessayez dans quelques instants.",
+}
+_FAULT: Final = "Une erreur est survenue de notre côté. Elle a été enregistrée ; réessayez plus tard."
+_log = logging.getLogger(__name__)
+
+
+def page(template: str, status: int = 200, *, form_action: Iterable[str] = (), **context: Any) -> Response:
+    """The page of a template below `templates/`. `form_action`: URLs that its forms may lead to, besides our own."""
+    allow_forms_to(form_action)
+    return Response(render_template(template, **context), status, content_type="text/html; charset=utf-8")
+
+
+def allow_forms_to(urls: Iterable[str]) -> None:
+    """The page being answered may have forms that end at these URLs, by way of redirects too."""
+    found = {_source(each) for each in urls} - {""}
+    g.form_action = g.get("form_action", frozenset()) | found
+
+
+def prepare(pages: Blueprint) -> None:
+    """What all pages share."""
+    pages.after_request(_with_headers)
+    pages.context_processor(_context)
+    pages.register_error_handler(HTTPException, _http_error)
+    pages.register_error_handler(Exception, _fault)
+
+
+def error_page(status: int, text: str = "", title: str = "") -> Response:
+    """An error as a page; of no text, the usual one of the status."""
+    return page(
+        "error.html",
+        status,
+        title=title or _TITLES.get(status, "Erreur"),
+        text=text or _TEXTS.get(status, _FAULT if status >= 500 else _TEXTS[400]),
+    )
+
+
+def _with_headers(response: Response) -> Response:
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    response.headers.setdefault("Cache-Control", "no-store")
+    policy = " ".join((_POLICY, *sorted(g.get("form_action", ()))))
+    response.headers.setdefault("Content-Security-Policy", policy)
+    return response
+
+
+def _context() -> dict[str, Any]:
+    return {
+        "csrf": browser.csrf_token,
+        "asset": assets.url,
+        "session": browser.current_session(),
+        "development": services().settings.environment != "production",
+    }
+
+
+def _http_error(error: HTTPException) -> Response:
+    return error_page(error.code or 500)
+
+
+def _fault(error: Exception) -> Response:
+    if isinstance(error, browser.LoginNeeded):
+        return browser.to_login(error.path)
+    if isinstance(error, FhirError):
+        return error_page(error.status)
+    _log.exception("unexpected fault")
+    return error_page(500, title="Erreur")
+
+
+def _source(url: str) -> str:
+    """The source expression of a URL (CSP 3, section 2.3.1): its origin, or its scheme when that is an app's own."""
+    parts = urlsplit(url)
+    if parts.scheme in ("http", "https"):
+        safe = parts.netloc.replace("[", "").replace("]", "").replace(":", "").replace(".", "").replace("-", "")
+        return f"{parts.scheme}://{parts.netloc}" if safe.isalnum() else ""
+    return f"{parts.scheme}:" if parts.scheme.replace(".", "").replace("-", "").replace("+", "").isalnum() else ""
