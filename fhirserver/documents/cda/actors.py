@@ -66,6 +66,7 @@ def actor(node: Node, ctx: Context) -> Reference | None:
     if not names and not ids:
         return organization_
     if not names and person is None and organization_ is not None and not _professional(ids):
+        _identified(node, ctx.resource(organization_), ctx)
         return organization_
     practitioner = _practitioner(person or node, ids, names, ctx)
     return _role(node, practitioner, organization_, ctx)
@@ -86,6 +87,15 @@ def _is_patient(ids: list[Resource], node: Node, ctx: Context) -> bool:
 def words(node: Node) -> frozenset[str]:
     """The words within, in capitals."""
     return frozenset(word for each in node.walk() for word in each.content.upper().split())
+
+
+def _identified(node: Node, organization_: Resource, ctx: Context) -> None:
+    """Who is nothing but an organisation: ids that are not those of the organisation have no place."""
+    known = organization_.get("identifier", ())
+    for each in node.all("id"):
+        found = values.identifier(each)
+        if found is not None and found not in known:
+            ctx.leave(each, "unread")
 
 
 def _professional(ids: Iterable[Resource]) -> bool:
@@ -232,17 +242,28 @@ def scope(node: Node, ctx: Context) -> dict[str, Any]:
     listed = node.all("author")
     if listed:
         authors = [reference for each in listed if (reference := participant(each, ctx)) is not None]
-        times = [time for each in listed if (time := values.date_time(each.one("time")))]
         for each in listed:
             each.templates  # noqa: B018 read
         if authors:
             found["authors"] = tuple(authors)
-        if times:
-            found["time"] = times[0]
+        if time := _written(listed, ctx):
+            found["time"] = time
     informants = [reference for each in node.all("informant") if (reference := participant(each, ctx)) is not None]
     if informants:
         found["informants"] = tuple(informants)
     return found
+
+
+def _written(authors: list[Node], ctx: Context) -> str | None:
+    """When the first of the authors who says it wrote; another one's time counts as unread unless it is the same."""
+    first = None
+    for each in authors:
+        node = each.one("time")
+        text = values.times.read(node.attributes.get("value")) if node is not None else None
+        if node is not None and text is not None and first in (None, text):
+            first = values.date_time(node)
+            ctx.written.append((node, text))
+    return first
 
 
 def identifiers(node: Node) -> list[Resource]:

@@ -80,9 +80,11 @@ class Context:
         """(system, value) of the identifiers of the patient, by which a role is known to be the patient's."""
         self.derived: dict[tuple[tuple[str, ...], str | None], list[str]] = {}
         """The derived resources by who said it, and when."""
+        self.written: list[tuple[Node, str]] = []
+        """The times of authors within the body, and their dateTimes: said by the Provenance of what is derived."""
         self.patient_names: frozenset[str] = frozenset()
         """The words of the patient's names, in capitals: who repeats them says nothing new."""
-        self._held: dict[str, dict[str, Any]] = {}
+        self._held: dict[str, dict[str, Any]] = {PATIENT: {"resourceType": "Patient"}}
         self._actors: dict[str, str] = {}
         self._counts: dict[str, int] = {}
         self._unknown: set[str] = set()
@@ -156,7 +158,7 @@ class Context:
                     held["alias"] = [*aliases, value]
 
     def resource(self, reference: Reference) -> dict[str, Any]:
-        """The resource of this conversion that a reference names. Raises KeyError when there is none."""
+        """The resource of this conversion that a reference names; of the patient only the type is known."""
         return self._held[reference["reference"]]
 
     @contextmanager

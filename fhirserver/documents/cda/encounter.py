@@ -64,10 +64,7 @@ def _facts(resource: Resource, node: Node) -> None:
 
 
 def _individual(each: Participation, ctx: Context) -> bool:
-    try:
-        return ctx.resource(each.who)["resourceType"] in _INDIVIDUALS
-    except KeyError:
-        return False
+    return ctx.resource(each.who)["resourceType"] in _INDIVIDUALS
 
 
 def _participant(each: Participation) -> Resource:

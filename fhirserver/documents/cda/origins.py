@@ -32,6 +32,10 @@ def trace(root: Node, document: Reference, composition: Reference, parts: Parts,
         ctx.add(made, "provenance", root)
     written = parts.of("AUT")
     whole = (tuple(each.who["reference"] for each in written), written[0].time if written else None)
+    told = {time for _, time in ctx.derived}
+    for node, text in ctx.written:
+        if text not in told:
+            ctx.leave(node, "unread")
     said: dict[tuple[tuple[str, ...], str | None], list[str]] = {}
     for key, urls in ctx.derived.items():
         said.setdefault(key if key[0] else whole, []).extend(urls)

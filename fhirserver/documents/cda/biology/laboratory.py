@@ -111,7 +111,7 @@ def narrowed(node: Node, ctx: Context, level: Level) -> Level:
         if who is None:
             continue
         each.get("typeCode")
-        if function == "DEV" or ctx.resource(who)["resourceType"] == "Device":
+        if ctx.resource(who)["resourceType"] == "Device":
             devices.append(who)
         else:
             own.append((function, who["reference"]))

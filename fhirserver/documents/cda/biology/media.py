@@ -41,11 +41,13 @@ def media(node: Node, ctx: Context, value: Node | None = None) -> list[Reference
 
 def pdf_copy(node: Node, ctx: Context) -> Resource | None:
     """The Attachment of a PDF in an observationMedia, which becomes a Binary of its own."""
-    attachment = values.attachment(node.one("value"))
-    if attachment is None or "data" not in attachment:
+    content = node.one("value")
+    if content is None or content.one("reference") is not None:
+        return None
+    attachment = values.attachment(content)
+    if attachment is None:
         return None
     node.templates  # noqa: B018 read
-    actors.identifiers(node)
     data = b64decode(attachment["data"])
     binary = {"resourceType": "Binary", "contentType": attachment["contentType"], "data": attachment["data"]}
     reference = ctx.add(binary, "binary", node)

@@ -89,7 +89,6 @@ def _whom(node: Node, found: dict[str, Any]) -> None:
         if criterion is None:
             continue
         criterion.templates  # noqa: B018 read
-        code = values.concept(criterion.one("code"))
         value = criterion.one("value")
         limits = values.bounds(value) if value is not None else {}
         if limits and "age" not in found and all(limit.get("code") in AGE for limit in limits.values()):
@@ -99,5 +98,5 @@ def _whom(node: Node, found: dict[str, Any]) -> None:
         concept = told.get("valueCodeableConcept") or ({"text": told["valueString"]} if "valueString" in told else None)
         if concept:
             found.setdefault("appliesTo", []).append(concept)
-        elif code and value is None:
+        elif value is None and (code := values.concept(criterion.one("code"))):
             found.setdefault("appliesTo", []).append(code)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 SERVICE: Final = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0074", "code": "LAB"}]}
 PDF: Final = "application/pdf"
+INTERPRETERS: Final = ("Practitioner", "PractitionerRole", "Organization")
+"""Who carries out an examination, or interprets it."""
 
 STATUSES: Final = {"completed": "final", "active": "partial", "aborted": "cancelled", "cancelled": "cancelled"}
 """v3-ActStatus to DiagnosticReport.status."""
@@ -136,9 +138,12 @@ def _processing(node: Node, ctx: Context, lab: Laboratory) -> list[Reference]:
     report = lab.level.report
     assert report is not None  # noqa: S101 both callers see to it
     level = narrowed(node, ctx, lab.level)
-    concept = values.concept(node.one("code"))
+    code = node.one("code")
+    concept = values.concept(code)
     if concept:
         level = _categorised(level, concept)
+    if code is not None and concept and "coding" in concept and concept.get("text") != report.resource["code"].get("text"):
+        _unsaid(code, ctx)
     status = node.formal("statusCode", *STATUSES)
     report.statuses.append(STATUSES.get(status or "", "unknown"))
     resource = report.resource
@@ -151,9 +156,12 @@ def _processing(node: Node, ctx: Context, lab: Laboratory) -> list[Reference]:
         resource.update(level.effective)
     specimens = collected(node, ctx, lab)
     found = contents(node, ctx, lab, sampled(level, specimens))
-    _enlist(resource, "performer", [{"reference": url} for code, url in level.performers if code is None])
+    done = [{"reference": url} for code, url in level.performers if code is None]
+    _enlist(resource, "performer", [each for each in done if ctx.resource(each)["resourceType"] in INTERPRETERS])
     validators = [{"reference": url} for code, url in level.performers if code == VALIDATED]
-    _enlist(resource, "resultsInterpreter", validators)
+    _enlist(
+        resource, "resultsInterpreter", [each for each in validators if ctx.resource(each)["resourceType"] in INTERPRETERS]
+    )
     _enlist(resource, "specimen", specimens)
     _enlist(resource, "result", found.members)
     if concept and not found.members and concept != resource["code"]:
@@ -161,6 +169,13 @@ def _processing(node: Node, ctx: Context, lab: Laboratory) -> list[Reference]:
     _enlist(resource, "media", [{"link": each} for each in found.media])
     report.comments.extend(note["text"] for note in found.notes)
     return found.members
+
+
+def _unsaid(code: Node, ctx: Context) -> None:
+    """Words of the code of an act: categories take its code only; those of the narrative stand in the Composition."""
+    text = code.one("originalText")
+    if text is not None and text.one("reference") is None:
+        ctx.leave(text, "unread")
 
 
 def _enlist(resource: Resource, name: str, items: list[Any]) -> None:

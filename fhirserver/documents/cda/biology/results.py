@@ -213,11 +213,12 @@ def observed(node: Node, resource: Resource, ctx: Context) -> None:
             resource.setdefault("derivedFrom", []).extend(media(node, ctx, each))
             continue
         held = resource.get("valueQuantity")
-        found = values.value(each) if held is None else {}
+        free = not any(name.startswith("value") for name in resource)
+        found = values.value(each) if free else {}
         if held is not None and (other := values.quantity(each)):
             extension = {"url": "http://hl7.org/fhir/StructureDefinition/iso21090-PQ-translation"}
             held.setdefault("extension", []).append({**extension, "valueQuantity": other})
-        elif found and not any(name.startswith("value") for name in resource):
+        elif found:
             resource.update(found)
     if listed and not any(name.startswith("value") for name in resource):
         reason = values.absence(listed[0])

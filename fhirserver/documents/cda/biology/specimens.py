@@ -65,8 +65,8 @@ def _material(role: Node, kinds: list[Resource], collection: Resource) -> list[R
     entity = role.one("playingEntity") or role.one("specimenPlayingEntity")
     if entity is not None:
         entity.get("classCode")
-        kind = values.concept(entity.one("code"))
-        description = values.said(entity.one("desc")) or values.organization_name(entity.one("name"))
+        kind = None if kinds else values.concept(entity.one("code"))
+        description = None if kinds else values.said(entity.one("desc")) or values.organization_name(entity.one("name"))
         if description:
             kind = {**(kind or {}), "text": description} if "text" not in (kind or {}) else kind
         if kind:
@@ -81,8 +81,11 @@ def _collection(node: Node, ctx: Context) -> Resource:
     found: Resource = {}
     for each in node.all("performer"):
         who = actors.participant(each, ctx)
-        if who is not None and ctx.resource(who)["resourceType"] in ("Practitioner", "PractitionerRole"):
-            found.setdefault("collector", who)
+        kind = ctx.resource(who)["resourceType"] if who is not None else ""
+        if who is not None and kind in ("Practitioner", "PractitionerRole") and found.get("collector", who) == who:
+            found["collector"] = who
+        elif who is not None:
+            ctx.leave(each, "unread")
     found.update(values.when(node.one("effectiveTime"), "collected"))
     method = values.concept(node.one("methodCode")) or values.concept(node.one("code"))
     if method:

@@ -64,13 +64,17 @@ def _dosage(node: Node, when: Resource | None, ctx: Context) -> Resource:
         if concept := values.concept(node.one(element)):
             found[member] = concept
     amounts = {**_amount(node.one("doseQuantity"), "dose", ctx), **_amount(node.one("rateQuantity"), "rate", ctx)}
-    _counted(amounts, values.concept(node.one("administrationUnitCode")))
+    _counted(amounts, node.one("administrationUnitCode"))
     if amounts:
         found["doseAndRate"] = [amounts]
     if most := values.ratio(node.one("maxDoseQuantity")):
         found["maxDosePerPeriod"] = most
-    if conditions := [words for kid in node.all("precondition") if (words := _criterion(kid))]:
-        found["asNeededCodeableConcept"] = {"text": " ; ".join(conditions)}
+    conditions = [each for kid in node.all("precondition") if (each := _criterion(kid))]
+    if len(conditions) == 1:
+        found["asNeededCodeableConcept"] = conditions[0]
+    elif conditions:
+        text = " ; ".join(links.words(each, coded=True) or "-" for each in conditions)
+        found["asNeededCodeableConcept"] = {"text": text}
     return found
 
 
@@ -99,25 +103,26 @@ def _amount(node: Node | None, member: str, ctx: Context) -> Resource:
     return {f"{member}Quantity": quantity} if quantity else {}
 
 
-def _counted(amounts: Resource, unit: Resource | None) -> None:
+def _counted(amounts: Resource, node: Node | None) -> None:
     """administrationUnitCode is the unit of what is counted."""
+    quantities = [amounts.get("doseQuantity"), *amounts.get("doseRange", {}).values()]
+    counted = [each for each in quantities if each and "unit" not in each]
+    unit = values.concept(node) if counted else None
     if not unit:
         return
     coding: Resource = next(iter(unit.get("coding", ())), {})
     words = coding.get("display") or unit.get("text") or coding.get("code") or "-"
-    quantities = [amounts.get("doseQuantity"), *amounts.get("doseRange", {}).values()]
-    for each in quantities:
-        if each and "unit" not in each:
-            each["unit"] = words
-            if "system" in coding and "code" in coding:
-                each.update(system=coding["system"], code=coding["code"])
+    for each in counted:
+        each["unit"] = words
+        if "system" in coding and "code" in coding:
+            each.update(system=coding["system"], code=coding["code"])
 
 
-def _criterion(node: Node) -> str | None:
+def _criterion(node: Node) -> Resource | None:
     node.get("typeCode")
     criterion = node.one("criterion")
     if criterion is None:
         return None
     criterion.templates  # noqa: B018 read
     words = values.said(criterion.one("text"))
-    return words or links.words(values.concept(criterion.one("code")))
+    return {"text": words} if words else values.concept(criterion.one("code"))

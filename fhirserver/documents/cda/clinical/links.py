@@ -213,12 +213,22 @@ def point(holder: Resource, member: str, found: Related, ctx: Context, *kinds: s
             if reference is None:
                 ctx.leave(node, "reference")
                 continue
-            node.told()
+            _formal_pointer(node)
             listed = holder.setdefault(member, [])
             if reference not in listed:
                 listed.append(reference)
 
     later(ctx, settle)
+
+
+def _formal_pointer(node: Node) -> None:
+    """What a pointer says is which statement it means: its ids, its code and state; anything else counts as unread."""
+    node.templates  # noqa: B018 read
+    for kid in node.kids:
+        if kid.name in ("id", "code", "statusCode") and not kid.kids:
+            kid.told()
+    for name in ("classCode", "moodCode"):
+        node.get(name)
 
 
 def later(ctx: Context, run: Callable[[], None]) -> None:
@@ -240,12 +250,15 @@ def note(notes: Iterable[Resource]) -> list[Resource]:
     return [{"text": "\n\n".join(each["text"] for each in listed)}]
 
 
-def people(node: Node, ctx: Context, tag: str = "performer") -> list[Reference]:
-    """Whom the participations of a name name."""
+def people(node: Node, ctx: Context, *types: str) -> list[Reference]:
+    """Who performs a statement; who is none of the types (any, by default) is named as left."""
     found = []
-    for each in node.all(tag):
+    for each in node.all("performer"):
         each.templates  # noqa: B018 read
-        if (who := actors.participant(each, ctx)) is not None:
+        who = actors.participant(each, ctx)
+        if who is not None and types and ctx.resource(who)["resourceType"] not in types:
+            ctx.leave(each, "unread")
+        elif who is not None:
             found.append(who)
     return found
 
@@ -253,8 +266,7 @@ def people(node: Node, ctx: Context, tag: str = "performer") -> list[Reference]:
 def recorder(ctx: Context, *types: str) -> Reference | None:
     """The author in force, when one of these types."""
     for each in ctx.authors:
-        kind = "Patient" if each == ctx.patient else ctx.resource(each)["resourceType"]
-        if kind in types:
+        if ctx.resource(each)["resourceType"] in types:
             return each
     return None
 
@@ -265,13 +277,21 @@ def people_of(node: Node, ctx: Context) -> Reference | None:
     return actors.participant(node, ctx)
 
 
-def words(concept: Resource | None) -> str | None:
-    """What a concept is called."""
+def words(concept: Resource | None, *, coded: bool = False) -> str | None:
+    """What a concept is called; `coded`: with its codes, where the words are all that is kept of it."""
     if concept is None:
         return None
-    for coding in concept.get("coding", ()) if "text" not in concept else ():
-        return str(coding.get("display") or coding.get("code"))
-    return concept.get("text")
+    codings = concept.get("coding", ())
+    said = concept.get("text") or next((coding.get("display") or coding["code"] for coding in codings), None)
+    codes = [coding["code"] for coding in codings if coding["code"] != said] if coded else []
+    return f"{said} ({', '.join(codes)})" if codes else said
+
+
+def known(node: Node | None, table: Mapping[str, str]) -> str | None:
+    """A code by a table; one that the table does not have stays unread."""
+    if node is None or node.attributes.get("code") not in table:
+        return None
+    return table[values.code(node) or ""]
 
 
 def coded(concept: Resource | None) -> str | None:

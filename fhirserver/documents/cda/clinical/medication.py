@@ -92,8 +92,8 @@ def _request(node: Node, mood: str, ctx: Context) -> list[Reference]:
         resource["dosageInstruction"] = taken
     if category := values.concept(node.one("code")):
         resource["category"] = [category]
-    if priority := values.code(node.one("priorityCode")):
-        resource["priority"] = PRIORITIES.get(priority, "routine")
+    if priority := links.known(node.one("priorityCode"), PRIORITIES):
+        resource["priority"] = priority
     repeats = node.one("repeatNumber")
     _dispense(resource, found, repeats, ctx)
     _common(resource, node, found, ctx, None)

@@ -157,8 +157,7 @@ def _negated(resource: Resource) -> None:
 
 def _filled(resource: Resource, node: Node, found: links.Related, ctx: Context) -> None:
     """Who measured, with what; comments; observations within."""
-    performers = [each for each in links.people(node, ctx) if _kind(each, ctx) in PERFORMERS]
-    if performers:
+    if performers := links.people(node, ctx, *PERFORMERS):
         resource["performer"] = performers
     for each in node.all("participant"):
         if each.attributes.get("typeCode") in ("DEV", "RDV") and (who := links.people_of(each, ctx)) is not None:
@@ -183,7 +182,7 @@ def _filled(resource: Resource, node: Node, found: links.Related, ctx: Context) 
 
 
 def _kind(reference: Reference, ctx: Context) -> str:
-    return "Patient" if reference == ctx.patient else str(ctx.resource(reference)["resourceType"])
+    return str(ctx.resource(reference)["resourceType"])
 
 
 def picture(node: Node, ctx: Context) -> list[Reference]:

@@ -168,7 +168,11 @@ def _known(found: links.Related, meaning: str, table: Mapping[str, str], ctx: Co
 def _verified(node: Node, found: links.Related, codes: Iterable[str], ctx: Context) -> str | None:
     """The verification status: refuted where the statement is negated."""
     stated = _known(found, "certainty", {code: code for code in codes}, ctx)
-    return "refuted" if node.get("negationInd") == "true" else stated
+    if node.get("negationInd") != "true":
+        return stated
+    if stated != "refuted":
+        found.unfit("certainty", ctx)
+    return "refuted"
 
 
 def allergy(node: Node, ctx: Context) -> list[Reference]:

@@ -41,6 +41,8 @@ INTENTS: Final = {
     "APT": "plan",
     "GOL": "plan",
 }
+METHOD: Final = "http://hl7.org/fhir/StructureDefinition/procedure-method"
+_INDIVIDUALS: Final = ("Practitioner", "PractitionerRole", "RelatedPerson")
 PRIORITIES: Final = {"R": "routine", "UR": "urgent", "A": "asap", "S": "stat", "EM": "stat"}
 
 Resource = dict[str, Any]
@@ -66,13 +68,14 @@ def procedure(node: Node, ctx: Context) -> list[Reference]:
     if sites := actors.all_of(node, "targetSiteCode", values.concept):
         resource["bodySite"] = sites
     ways = actors.all_of(node, "approachSiteCode", values.concept)
-    methods = actors.all_of(node, "methodCode", values.concept)
+    if methods := actors.all_of(node, "methodCode", values.concept):
+        resource["extension"] = [{"url": METHOD, "valueCodeableConcept": each} for each in methods]
     if performers := [{"actor": each} for each in links.people(node, ctx)]:
         resource["performer"] = performers
     wording(node, resource)
     found = links.related(node, ctx)
     notes = [*resource.get("note", ()), *found.notes]
-    notes += [{"text": links.words(each)} for each in (*ways, *methods)]
+    notes += [{"text": links.words(each, coded=True)} for each in ways]
     if notes:
         resource["note"] = notes
     _devices(resource, node, ctx)
@@ -124,8 +127,8 @@ def requested(node: Node, mood: str, ctx: Context) -> list[Reference]:
     resource["code"] = values.required(node.one("code"))
     if node.get("negationInd") == "true":
         resource["doNotPerform"] = True
-    if priority := values.code(node.one("priorityCode")):
-        resource["priority"] = PRIORITIES.get(priority, "routine")
+    if priority := links.known(node.one("priorityCode"), PRIORITIES):
+        resource["priority"] = priority
     resource.update(values.when(node.one("effectiveTime"), "occurrence"))
     if ctx.scope.encounter:
         resource["encounter"] = ctx.scope.encounter
@@ -209,7 +212,7 @@ def encounter(node: Node, ctx: Context) -> list[Reference]:
         resource["type"] = [{"coding": [coding]}]
     if period := values.period(node.one("effectiveTime")):
         resource["period"] = period
-    participants = [{"individual": each} for each in links.people(node, ctx) if _individual(each, ctx)]
+    participants = [{"individual": each} for each in links.people(node, ctx, *_INDIVIDUALS)]
     if participants:
         resource["participant"] = participants
     for each in node.all("participant"):
@@ -225,16 +228,9 @@ def encounter(node: Node, ctx: Context) -> list[Reference]:
     if reasons:
         resource["reasonReference"] = reasons
     links.point(resource, "reasonReference", found, ctx, "RSON")
-    links.narrated(node)
+    if node.at("text/reference") is not None:
+        links.narrated(node)
     return [reference, *(each for _, each in found.others)]
-
-
-def _individual(reference: Reference, ctx: Context) -> bool:
-    return reference != ctx.patient and ctx.resource(reference)["resourceType"] in (
-        "Practitioner",
-        "PractitionerRole",
-        "RelatedPerson",
-    )
 
 
 def supply(node: Node, ctx: Context) -> list[Reference]:

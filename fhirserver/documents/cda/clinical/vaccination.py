@@ -19,6 +19,7 @@ STATUSES: Final = {
     "cancelled": "not-done",
     "nullified": "entered-in-error",
 }
+PERFORMERS: Final = ("Practitioner", "PractitionerRole", "Organization")
 FORECAST: Final = "http://terminology.hl7.org/CodeSystem/immunization-recommendation-status"
 BASED_ON: Final = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Immunization.basedOn"
 
@@ -77,7 +78,7 @@ def _given(resource: Resource, node: Node, ctx: Context) -> None:
             resource[member] = concept
     if dose := values.quantity(node.one("doseQuantity")):
         resource["doseQuantity"] = dose
-    performers = [{"actor": each} for each in links.people(node, ctx)]
+    performers = [{"actor": each} for each in links.people(node, ctx, *PERFORMERS)]
     if performers:
         resource["performer"] = performers
 

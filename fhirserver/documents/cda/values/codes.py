@@ -139,7 +139,7 @@ def concept(node: Node | None) -> Concept | None:
     for kid in node.kids:
         if kid.name == "translation":
             codings.extend(_translations(kid))
-        elif kid.name == "originalText":
+        elif kid.name == "originalText" and text is None:
             text = said(kid)
     if main is None and text is None and node.attributes.get("displayName"):
         text = node.get("displayName")

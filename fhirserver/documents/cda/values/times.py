@@ -104,6 +104,8 @@ def period(node: Node | None) -> dict[str, Any] | None:
         return {"start": only, "end": only}
     for name, end in (("low", "start"), ("high", "end")):
         bound = node.one(name)
+        if name == "high" and _is_before(bound, found.get("start")):
+            continue
         text = _taken(bound)
         if bound is not None and text is not None:
             found[end] = text
@@ -113,6 +115,17 @@ def period(node: Node | None) -> dict[str, Any] | None:
     if width is not None and len(found) == 1:
         _measure(found, width)
     return found or None
+
+
+def _is_before(high: Node | None, start: str | None) -> bool:
+    """Whether a high bound lies before the low one, as far as both are precise: no Period then (per-1)."""
+    end = read(high.attributes.get("value")) if high is not None else None
+    if start is None or end is None:
+        return False
+    least = min(len(start), len(end))
+    if least <= 10:
+        return end[:least] < start[:least]
+    return as_instant_key(end) < as_instant_key(start)
 
 
 def when(node: Node | None, name: str = "effective") -> dict[str, Any]:
