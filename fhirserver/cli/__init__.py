@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "token": "print a development token",
     "settings": "print all settings with their meaning",
     "audit": "check the chain of traces",
+    "doctor": "examine an installation",
 }
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from fhirserver import settings as settings_
 from fhirserver.auth.keys import KEY_FILE, KeyFileError, SigningKey
+from fhirserver.production import refusals
 from fhirserver.settings import PACKAGES
 from fhirserver.store.connection import check, connect
 from fhirserver.store.embedded import Embedded
@@ -55,6 +56,8 @@ class Supervisor:
 
     def run(self) -> int:
         """Serves until SIGTERM or SIGINT; the exit status. Raises ServingError when it cannot start."""
+        if wrong := list(refusals(self._settings)):
+            raise ServingError("refused in production: " + " ".join(wrong))
         _refuse_occupied(self._settings.host, self._settings.port)
         for each in (signal.SIGTERM, signal.SIGINT):
             signal.signal(each, self._stop)
@@ -85,8 +88,6 @@ class Supervisor:
             self._database = Embedded(folder, sync=settings.sync_on_commit)
             uri = self._database.start()
         if not settings.key_file:
-            if settings.environment == "production":
-                raise ServingError("key_file must be set in production (FHIRSERVER_KEY_FILE).")
             SigningKey.in_folder(folder, create=True)
         return replace(
             settings,
