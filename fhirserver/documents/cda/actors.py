@@ -29,7 +29,7 @@ _ORGANIZATIONS: Final = (
     "wholeOrganization", "scopingEntity",
 )  # fmt: skip
 _DEVICES: Final = ("assignedAuthoringDevice", "playingDevice")
-_RELATIVES: Final = frozenset({"PRS", "NOK", "ECON", "GUARD", "CAREGIVER", "POLHOLD", "CIT", "QUAL"})
+_RELATIVES: Final = frozenset({"PAT", "PRS", "NOK", "ECON", "GUARD", "CAREGIVER", "POLHOLD", "CIT", "QUAL"})
 """classCodes of roles that are held towards the patient, not as a professional (v3-RoleClass)."""
 CLASSES: Final = "http://terminology.hl7.org/CodeSystem/v3-RoleClass"
 
@@ -75,13 +75,22 @@ def actor(node: Node, ctx: Context) -> Reference | None:
 def _is_patient(ids: list[Resource], node: Node, ctx: Context) -> bool:
     """Whether a role is the patient's: by an identifier of the header, or because it says so."""
     known = any((item.get("system"), item.get("value")) in ctx.patient_identifiers for item in ids if "value" in item)
-    if not known and node.attributes.get("classCode") != "PAT":
+    others = [item for item in ids if (item.get("system"), item.get("value")) not in ctx.patient_identifiers]
+    if not known and (node.attributes.get("classCode") != "PAT" or any(_is_ins(item) for item in others)):
         return False
+    for each in node.all("id"):
+        if values.identifier(each) in others:
+            ctx.leave(each, "unread")
     for each in (kid for kid in node.kids if kid.name in _PERSONS):
         if words(each) <= ctx.patient_names:
             each.told()
     node.get("classCode")
     return True
+
+
+def _is_ins(identifier: Resource) -> bool:
+    codings = identifier.get("type", {}).get("coding", ())
+    return any(coding["code"].startswith("INS") for coding in codings)
 
 
 def words(node: Node) -> frozenset[str]:

@@ -35,14 +35,14 @@ def comment(node: Node, ctx: Context) -> dict[str, Any] | None:
     found: dict[str, Any] = {}
     for author in node.all("author"):
         author.templates  # noqa: B018 read
-        who = actors.participant(author, ctx)
-        kind = ctx.resource(who)["resourceType"] if who is not None and who != ctx.patient else None
-        if kind in ("Practitioner", "Organization") and "authorReference" not in found and who is not None:
+        who = actors.participant(author, ctx) if "authorReference" not in found else None
+        kind = ctx.resource(who)["resourceType"] if who is not None else None
+        if kind in ("Practitioner", "Organization", "Patient") and who is not None:
             found["authorReference"] = who
-        elif kind == "PractitionerRole" and "authorReference" not in found and who is not None:
+        elif kind == "PractitionerRole" and who is not None:
             found["authorReference"] = ctx.resource(who)["practitioner"]
-        if time := values.date_time(author.one("time")):
-            found.setdefault("time", time)
+        if "time" not in found and (time := values.date_time(author.one("time"))):
+            found["time"] = time
     if "time" not in found and (time := values.date_time(node.one("effectiveTime"))):
         found["time"] = time
     found["text"] = text

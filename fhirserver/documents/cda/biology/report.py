@@ -142,7 +142,12 @@ def _processing(node: Node, ctx: Context, lab: Laboratory) -> list[Reference]:
     concept = values.concept(code)
     if concept:
         level = _categorised(level, concept)
-    if code is not None and concept and "coding" in concept and concept.get("text") != report.resource["code"].get("text"):
+    if (
+        code is not None
+        and concept
+        and "coding" in concept
+        and concept.get("text") != report.resource["code"].get("text")
+    ):
         _unsaid(code, ctx)
     status = node.formal("statusCode", *STATUSES)
     report.statuses.append(STATUSES.get(status or "", "unknown"))
@@ -160,7 +165,9 @@ def _processing(node: Node, ctx: Context, lab: Laboratory) -> list[Reference]:
     _enlist(resource, "performer", [each for each in done if ctx.resource(each)["resourceType"] in INTERPRETERS])
     validators = [{"reference": url} for code, url in level.performers if code == VALIDATED]
     _enlist(
-        resource, "resultsInterpreter", [each for each in validators if ctx.resource(each)["resourceType"] in INTERPRETERS]
+        resource,
+        "resultsInterpreter",
+        [each for each in validators if ctx.resource(each)["resourceType"] in INTERPRETERS],
     )
     _enlist(resource, "specimen", specimens)
     _enlist(resource, "result", found.members)

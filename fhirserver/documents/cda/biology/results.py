@@ -84,6 +84,9 @@ def organizer(node: Node, ctx: Context) -> list[Reference]:
     roots = {root for root, _ in node.templates}
     for each in node.all("specimen"):
         if is_germ(each) or not roots.isdisjoint(ISOLATES):
+            if "valueCodeableConcept" in resource:
+                ctx.leave(each, "unread")
+                continue
             found, organism = isolate(each, level.specimen, ctx, lab)
             inner = inner._replace(specimen=found)
             if organism:

@@ -43,8 +43,8 @@ def _step(node: Node, number: int, ctx: Context) -> Resource:
     node.formal("statusCode", "completed")
     made = _dosage(node, timing(node), ctx)
     inner = links.related(node, ctx)
-    if inner.instructions:
-        made["patientInstruction"] = "\n".join(inner.instructions)
+    if inner.notes:
+        made["patientInstruction"] = "\n".join(each["text"] for each in inner.notes)
     order = values.integer(node.parent.one("sequenceNumber")) if node.parent is not None else None
     made["sequence"] = number if order is None else order
     if consumable := node.one("consumable"):

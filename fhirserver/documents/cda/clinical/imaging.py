@@ -74,6 +74,7 @@ def _series(node: Node, ctx: Context) -> Resource | None:
     if text:
         found["description"] = text
     inner = links.related(node, ctx, lambda kind, each: each.name == "observation")
+    inner.unsaid(ctx)
     instances = [made for _, each in inner.statements if (made := _instance(each))]
     if instances:
         found["instance"] = instances

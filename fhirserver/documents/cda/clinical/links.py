@@ -48,6 +48,8 @@ class Related:
     """What hangs on a statement. `facts` holds the observations about it (`severity`, `status`, …) by meaning."""
 
     notes: list[Resource] = field(default_factory=list)
+    remarks: list[Node] = field(default_factory=list)
+    """The statements that `notes`, `instructions` and `fulfilment` come of."""
     instructions: list[str] = field(default_factory=list)
     fulfilment: list[str] = field(default_factory=list)
     facts: dict[str, Node] = field(default_factory=dict)
@@ -74,6 +76,11 @@ class Related:
         node = self.facts.get(meaning)
         if node is not None:
             ctx.leave(node, "value")
+
+    def unsaid(self, ctx: Context) -> None:
+        """Name all remarks as left: for statements that become nothing that takes a note."""
+        for node in self.remarks:
+            ctx.leave(node, "unread")
 
     def integer(self, meaning: str) -> int | None:
         """The value of a fact, an integer."""
@@ -134,8 +141,11 @@ def mood(node: Node) -> str:
     return node.get("moodCode") or "EVN"
 
 
-def related(node: Node, ctx: Context, take: Callable[[str, Node], bool] | None = None) -> Related:
-    """All that hangs on a statement by entryRelationship (or component); `take` says what the caller reads itself."""
+def related(node: Node, ctx: Context, take: Callable[[str, Node], bool] | None = None, *apart: str) -> Related:
+    """All that hangs on a statement by entryRelationship (or component); `take` says what the caller reads itself.
+
+    Instructions to the patient and to who dispenses are notes, but for those (`instructions`, `fulfilment`) `apart`.
+    """
     found = Related()
     for kid in node.kids:
         if kid.name not in ("entryRelationship", "component"):
@@ -146,6 +156,9 @@ def related(node: Node, ctx: Context, take: Callable[[str, Node], bool] | None =
         for statement in kid.kids:
             if statement.name not in ("templateId", "sequenceNumber", "seperatableInd"):
                 _sort(kind, statement, found, ctx, take)
+    for name in ("instructions", "fulfilment"):
+        if name not in apart:
+            found.notes += [{"text": text} for text in getattr(found, name)]
     return found
 
 
@@ -154,10 +167,12 @@ def _sort(kind: str, node: Node, found: Related, ctx: Context, take: Callable[[s
     if node.name == "act" and is_comment(node):
         if note := comment(node, ctx):
             found.notes.append(note)
+            found.remarks.append(node)
     elif roots & INSTRUCTIONS or roots & FULFILMENT:
         text = _instruction(node)
         if text:
             (found.instructions if roots & INSTRUCTIONS else found.fulfilment).append(text)
+            found.remarks.append(node)
     elif meaning := _meaning(node, roots):
         found.facts.setdefault(meaning, node)
     elif roots & INTERNAL or _bare(node):
@@ -247,7 +262,11 @@ def note(notes: Iterable[Resource]) -> list[Resource]:
     listed = list(notes)
     if len(listed) < 2:
         return listed
-    return [{"text": "\n\n".join(each["text"] for each in listed)}]
+    return [{"text": "\n\n".join(_timed(each) for each in listed)}]
+
+
+def _timed(note: Resource) -> str:
+    return f"{note['text']} ({note['time']})" if "time" in note else str(note["text"])
 
 
 def people(node: Node, ctx: Context, *types: str) -> list[Reference]:

@@ -55,7 +55,7 @@ def _statement(node: Node, ctx: Context) -> list[Reference]:
         del when["repeat"]
     if category := values.concept(node.one("code")):
         resource["category"] = category
-    found = links.related(node, ctx, _parts)
+    found = links.related(node, ctx, _parts, "instructions")
     taken = dosages(node, when, found, ctx)
     if taken:
         resource["dosage"] = taken
@@ -86,7 +86,7 @@ def _request(node: Node, mood: str, ctx: Context) -> list[Reference]:
     if requester:
         resource["requester"] = requester
     when = timing(node)
-    found = links.related(node, ctx, _parts)
+    found = links.related(node, ctx, _parts, "instructions")
     taken = dosages(node, when, found, ctx)
     if taken:
         resource["dosageInstruction"] = taken
@@ -143,8 +143,6 @@ def _dispense(resource: Resource, found: links.Related, repeats: Node | None, ct
                 resource["substitution"] = {"allowedCodeableConcept": code}
     if request:
         resource["dispenseRequest"] = request
-    if found.fulfilment:
-        resource["note"] = links.note([*resource.get("note", ()), *({"text": text} for text in found.fulfilment)])
 
 
 def _supply(node: Node, resource: Resource, request: Resource, ctx: Context) -> None:

@@ -101,6 +101,7 @@ def organizer(node: Node, ctx: Context) -> list[Reference]:
     found_code = node.one("code")
     if found_code is None and node.get("classCode") == "CLUSTER":
         inner = links.related(node, ctx)
+        inner.unsaid(ctx)
         return [reference for _, reference in inner.others]
     category = _category(ctx)
     node.get("classCode")

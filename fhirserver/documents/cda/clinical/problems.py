@@ -67,11 +67,12 @@ def concern(node: Node, ctx: Context) -> list[Reference]:
     period = values.period(node.one("effectiveTime"))
     found = links.related(node, ctx)
     references = [reference for _, reference in found.others]
-    for reference in references:
+    about = [each for each in references if ctx.resource(each)["resourceType"] in ("Condition", "AllergyIntolerance")]
+    if not about:
+        found.unsaid(ctx)
+    for reference in about:
         resource = ctx.resource(reference)
         kind = resource["resourceType"]
-        if kind not in ("Condition", "AllergyIntolerance"):
-            continue
         refuted = "verificationStatus" in resource and links.coded(resource["verificationStatus"]) in (
             "refuted",
             "entered-in-error",

@@ -141,7 +141,7 @@ def requested(node: Node, mood: str, ctx: Context) -> list[Reference]:
     if performers := links.people(node, ctx):
         resource["performer"] = performers
     wording(node, resource)
-    found = links.related(node, ctx)
+    found = links.related(node, ctx, None, "instructions")
     if notes := [*resource.get("note", ()), *found.notes]:
         resource["note"] = notes
     if found.instructions:
@@ -165,6 +165,7 @@ def act(node: Node, ctx: Context) -> list[Reference]:
             code.told()
         links.status(node, PROCEDURE_STATUS, "")
         found = links.related(node, ctx)
+        found.unsaid(ctx)
         return [reference for _, reference in found.others]
     return procedure(node, ctx)
 
@@ -220,6 +221,7 @@ def encounter(node: Node, ctx: Context) -> list[Reference]:
         if each.get("typeCode") == "LOC" and place is not None and (where := actors.location(place, ctx)) is not None:
             resource.setdefault("location", []).append({"location": where})
     found = links.related(node, ctx)
+    found.unsaid(ctx)
     reasons = [
         each
         for each in found.of("RSON")
@@ -315,8 +317,8 @@ def _dispensed(node: Node, ctx: Context) -> list[Reference]:
     if length := values.duration(node.at("expectedUseTime/width")):
         resource["daysSupply"] = length
     wording(node, resource)
-    found = links.related(node, ctx)
-    if notes := links.note([*resource.get("note", ()), *found.notes, *({"text": text} for text in found.fulfilment)]):
+    found = links.related(node, ctx, None, "instructions")
+    if notes := links.note([*resource.get("note", ()), *found.notes]):
         resource["note"] = notes
     if found.instructions:
         resource["dosageInstruction"] = [{"text": "\n".join(found.instructions)}]

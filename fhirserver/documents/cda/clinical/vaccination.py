@@ -86,19 +86,23 @@ def _given(resource: Resource, node: Node, ctx: Context) -> None:
 def _protocol(resource: Resource, node: Node, found: links.Related) -> None:
     """The rank of the dose, and whether it is a booster."""
     series = node.one("code")
-    kind = values.concept(series)
+    kind = _series(series)
     rank = found.integer("rank")
     if rank is None and kind is None:
         return
     protocol: Resource = {}
     if kind:
-        coding: Resource = next(iter(kind.get("coding", ())), {})
-        protocol["series"] = coding.get("code") or kind.get("text") or "-"
+        protocol["series"] = kind
     if rank is not None and rank > 0:
         protocol["doseNumberPositiveInt"] = rank
     else:
         protocol["_doseNumberPositiveInt"] = values.absent_element(None)
     resource["protocolApplied"] = [protocol]
+
+
+def _series(node: Node | None) -> str | None:
+    """The code of the series, a string in FHIR; its other words count as unread."""
+    return (values.coding(node) or {}).get("code") or links.words(values.concept(node))
 
 
 def _consequences(resource: Resource, reference: Reference, found: links.Related, ctx: Context) -> None:
@@ -152,7 +156,7 @@ def _recommendation(node: Node, ctx: Context) -> list[Reference]:
         found.notes.insert(0, {"text": words})
     if found.notes:
         recommended["description"] = "\n\n".join(each["text"] for each in found.notes)
-    if series := values.concept(node.one("code")):
-        recommended["series"] = next((c["code"] for c in series.get("coding", ())), series.get("text", "-"))
+    if series := _series(node.one("code")):
+        recommended["series"] = series
     resource["recommendation"] = [recommended]
     return [reference, *found.of("COMP", "REFR", "RSON")]
