@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING
 from flask import Flask
 
 from fhirserver import portal
-from fhirserver.audit import Chains
-from fhirserver.auth import DEVELOPMENT_ISSUER, SigningKey, TokenVerifier
+from fhirserver.audit import AuditEvents, Chains
+from fhirserver.auth import DEVELOPMENT_ISSUER, KeyRing, TokenVerifier
+from fhirserver.auth.grants import Grants
 from fhirserver.clock import parse_clock
 from fhirserver.rest import edge, guard, health, openapi
 from fhirserver.rest.guides import Guides
 from fhirserver.rest.inforce import InForce
+from fhirserver.rest.oauth import register
 from fhirserver.rest.pages import PageSeal
-from fhirserver.rest.services import Services
+from fhirserver.rest.services import Services, issuer_of
 from fhirserver.serving.supervisor import INSTANCE, base_of
 from fhirserver.settings import SettingsError
 from fhirserver.spec import Definitions
@@ -34,7 +36,7 @@ def create_services(settings: Settings) -> Services:
     if not settings.mongo or not settings.key_file:
         raise SettingsError("mongo and key_file must both be set for a worker.")
     definitions = Definitions.french()
-    key = SigningKey.open(Path(settings.key_file))
+    keys = KeyRing.beside(Path(settings.key_file))
     base = base_of(settings)
     in_force = InForce(definitions, timezone=settings.timezone, base_url=base)
     store = Store(
@@ -45,6 +47,7 @@ def create_services(settings: Settings) -> Services:
         operation=settings.query_seconds,
         lease=settings.job_lease,
         plain_labels=settings.consent_labels == "tags",
+        traced=AuditEvents(base, definitions),
     )
     in_force.bind(store)
     issuer = settings.issuer or DEVELOPMENT_ISSUER
@@ -62,17 +65,20 @@ def create_services(settings: Settings) -> Services:
             settings.terminology_server,
         ),
         store=store,
+        keys=keys,
         verifier=TokenVerifier(
-            key,
+            keys,
             issuer=issuer,
             audience=settings.audience or issuer,
             development=settings.environment != "production",
             emergency=settings.emergency_seconds,
+            also={issuer_of(settings, base): frozenset({settings.audience or base})},
+            grants=Grants(store),
         ),
         chains=Chains(),
-        seal=PageSeal(key.derive("page-links")),
+        seal=PageSeal(keys.root.derive("page-links")),
         clock=parse_clock(settings.clock),
-        derive=cache(key.derive),
+        derive=cache(keys.root.derive),
     )
 
 
@@ -90,6 +96,7 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(edge.blueprint())
     app.register_blueprint(health.blueprint())
     app.register_blueprint(portal.blueprint())
+    app.register_blueprint(register.blueprint())
     openapi.register(app, services)
     health.measure(app)
     guard.register(app, services)

@@ -95,7 +95,11 @@ class Settings:
     job_lease: int = _setting(20, "seconds after which another worker goes on with the work of one that says nothing")
     issuer: str = _setting("", "issuer of accepted tokens; empty: the public base without /fhir")
     audience: str = _setting("", "audience of accepted tokens; empty: the FHIR base")
+    token_seconds: int = _setting(600, "how long an access token lasts that an app is given, in seconds: 60 to 900")
+    refresh_days: int = _setting(90, "how long an app may refresh its tokens without asking again, in days")
     emergency_seconds: int = _setting(3600, "seconds for which the token of an emergency gives access, from its issue")
+    open_registration: bool = _setting(True, "apps may register themselves; an operator references them")
+    client_secrets: bool = _setting(False, "let clients prove who they are by a shared secret, not only by their key")
     key_file: str = _setting("", "PEM private key that signs tokens and derives the key of page links")
     smtp_host: str = _setting("", "SMTP server that e-mails are handed to; empty: none are sent")
     smtp_port: int = _setting(587, "port of the SMTP server")
@@ -104,6 +108,12 @@ class Settings:
     smtp_password_file: str = _setting("", "file that holds the password for the SMTP server")
     smtp_ca_file: str = _setting("", "PEM file of the authorities that vouch for the SMTP server; empty: the system's")
     smtp_from: str = _setting("", "address that e-mails come from")
+    sms_url: str = _setting("", "gateway that text messages are posted to as JSON; empty: none are sent")
+    sms_token_file: str = _setting("", "file that holds the bearer token for the gateway of text messages")
+    session_idle_minutes: int = _setting(20, "minutes after which a browser session that is not used ends")
+    session_hours: int = _setting(8, "hours after which a browser session ends, used or not")
+    password_memory: int = _setting(47_104, "memory of the hash of a password (argon2id), in KiB")
+    password_passes: int = _setting(1, "passes of the hash of a password over its memory")
     sync_on_commit: bool = _setting(True, "embedded database: flush each commit to disk")
 
     @property
@@ -181,6 +191,9 @@ def _checked(values: dict[str, Any]) -> Settings:
     if settings.terminology_server and not _is_http(settings.terminology_server):
         raise SettingsError(f"terminology_server: {settings.terminology_server!r} is not an http or https URL.")
     _check_mail(settings)
+    _check_accounts(settings)
+    if not 60 <= settings.token_seconds <= 900:
+        raise SettingsError("token_seconds: 60 to 900, so that what was granted does not outlive its end for long.")
     if settings.environment == "production" and settings.clock:
         raise SettingsError("clock: a test clock is refused in production.")
     return settings
@@ -191,6 +204,20 @@ def _check_mail(settings: Settings) -> None:
         raise SettingsError("smtp_from: e-mails need an address that they come from, such as espace@exemple.fr.")
     if not 0 < settings.smtp_port < 65536:
         raise SettingsError(f"smtp_port: {settings.smtp_port} is no port.")
+
+
+def _check_accounts(settings: Settings) -> None:
+    if settings.sms_url and not _is_http(settings.sms_url):
+        raise SettingsError(f"sms_url: {settings.sms_url!r} is not an http or https URL.")
+    if settings.session_idle_minutes < 1 or settings.session_hours < 1:
+        raise SettingsError("session_idle_minutes, session_hours: a session lasts at least 1.")
+    if settings.password_memory < 8 or settings.password_passes < 1:
+        raise SettingsError("password_memory, password_passes: argon2id needs 8 KiB and 1 pass at least.")
+    weak = settings.password_memory < 7168 or settings.password_memory * settings.password_passes < 35_840
+    if settings.environment == "production" and weak:
+        raise SettingsError(
+            "password_memory, password_passes: in production at least 7168 KiB, and 35840 KiB times passes (OWASP)."
+        )
 
 
 def _is_http(url: str) -> bool:

@@ -24,7 +24,9 @@ from pymongo import MongoClient
 from fhirserver import jsontext
 from fhirserver.access import Requester
 from fhirserver.app import create_app, create_services
+from fhirserver.audit import AuditEvents
 from fhirserver.auth import DEVELOPMENT_ISSUER, SigningKey, development_claims, sign
+from fhirserver.auth.grants import Grants
 from fhirserver.rest.guides import Guides
 from fhirserver.rest.inforce import InForce
 from fhirserver.rest.jobs.background import Background
@@ -235,11 +237,13 @@ def opened(uri: str, database: str, profiles: str = "core", **settings: Any) -> 
     """A server on a database of that name, which is dropped afterwards."""
     template = _template(uri, profiles)
     in_force = InForce(template.published, base_url=BASE, timezone=template.settings.timezone)
-    store = Store(uri, database, definitions=template.published, index=in_force.index, **settings.pop("store", {}))
+    more = {"traced": AuditEvents(BASE, template.published)} | settings.pop("store", {})
+    store = Store(uri, database, definitions=template.published, index=in_force.index, **more)
     in_force.bind(store)
     changed = replace(template.settings, mongo=uri, database=database, profiles=profiles, **settings)
     try:
-        yield Application(replace(template, store=store, in_force=in_force, settings=changed))
+        verifier = template.verifier.with_grants(Grants(store))
+        yield Application(replace(template, store=store, in_force=in_force, settings=changed, verifier=verifier))
     finally:
         store.close()
         with MongoClient[dict[str, Any]](uri) as client:

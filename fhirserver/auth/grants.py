@@ -6,10 +6,11 @@ Revoking the grant refuses its tokens on the next request (`TokenVerifier`), wha
 from __future__ import annotations
 
 import secrets
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fhirserver.access import Requester
+from fhirserver.auth.clients import client as registered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from fhirserver.store import Register, Store
 
 REGISTER: Final = "grants"
+NOTED: Final = timedelta(minutes=1)
+"""How old the note of a last use may be."""
 
 
 class Grant(NamedTuple):
@@ -30,6 +33,13 @@ class Grant(NamedTuple):
     at: datetime
     used: datetime | None = None
     ended: datetime | None = None
+
+
+class Use(NamedTuple):
+    """A grant that a token uses: its client, and the client's status (None: the client is gone)."""
+
+    client: str
+    status: str | None
 
 
 class Grants:
@@ -50,6 +60,24 @@ class Grants:
         """The grant if it is in force."""
         row = self._rows.find(id_, datetime.now(UTC))
         return None if row is None or row["ended"] else _grant(row)
+
+    def prolong(self, id_: str, until: datetime) -> datetime | None:
+        """Moves the end of a grant in force, which is in use now; None when it is not in force."""
+        row = self._rows.change(id_, {"until": until, "used": datetime.now(UTC)}, ended=None)
+        return None if row is None else until
+
+    def in_use(self, id_: str) -> Use | None:
+        """Whether the grant is in force and its client may be used, in one round trip; its use is noted by and large.
+
+        What each request asks (`TokenVerifier`)."""
+        now = datetime.now(UTC)
+        found = self._rows.beside(id_, now, registered.REGISTER, "client")
+        if found is None or found[0]["ended"]:
+            return None
+        grant, client = found
+        if grant["used"] is None or now - grant["used"] > NOTED:
+            self._rows.change(id_, {"used": now}, ended=None)
+        return Use(grant["client"], None if client is None else str(client["status"]))
 
     def of(self, account: str) -> list[Grant]:
         """The grants of an account that are in force."""

@@ -1,4 +1,4 @@
-"""The server's own RSA key: it signs tokens, and page links are sealed with what is derived from it."""
+"""The server's own RSA key: it signs tokens (with those of `ring`), and other secrets are derived from it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class SigningKey:
         """The key of an embedded server's folder; with `create`, made when there is none (file mode 0600)."""
         path = folder / KEY_FILE
         if create and not path.exists():
-            _write_private(path, RSAKey.generate_key(2048).as_pem(private=True))
+            write_private(path, RSAKey.generate_key(2048).as_pem(private=True))
         return cls.open(path)
 
     def derive(self, purpose: str) -> bytes:
@@ -60,13 +60,16 @@ class SigningKey:
         return base64.urlsafe_b64encode(derived)
 
 
-def _write_private(path: Path, content: bytes) -> None:
-    """Writes a file that only its owner reads, whole or not at all, and never over another's."""
+def write_private(path: Path, content: bytes, *, replace: bool = False) -> None:
+    """Writes a file that only its owner reads, whole or not at all; over another one only with `replace`."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     draft = path.with_suffix(f".{os.getpid()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
+    if replace:
+        draft.replace(path)
+        return
     try:
         os.link(draft, path)
     except FileExistsError:

@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from fhirserver.audit import Notices
+from flask import has_request_context, request
+
+from fhirserver.audit import Notices, Origin
+from fhirserver.auth.clients.catalogue import Catalogue
+from fhirserver.auth.clients.client import Clients
+from fhirserver.auth.clients.keysets import KeySets
+from fhirserver.auth.clients.metadata import Terms
+from fhirserver.auth.clients.registration import Registration
+from fhirserver.auth.fetching import Fetcher
+from fhirserver.auth.grants import Grants
+from fhirserver.auth.server import AuthorizationServer
+from fhirserver.rest import guard
+from fhirserver.rest.address import address
 from fhirserver.rest.rates import Rates
 
 if TYPE_CHECKING:
@@ -15,7 +28,7 @@ if TYPE_CHECKING:
 
     from fhirserver.access import Access
     from fhirserver.audit import Chains, Event
-    from fhirserver.auth import TokenVerifier
+    from fhirserver.auth import KeyRing, TokenVerifier
     from fhirserver.clock import Clock
     from fhirserver.rest.guides import Guides
     from fhirserver.rest.inforce import InForce
@@ -39,6 +52,7 @@ class Services:
     in_force: InForce
     guides: Guides
     store: Store
+    keys: KeyRing
     verifier: TokenVerifier
     chains: Chains
     seal: PageSeal
@@ -69,8 +83,52 @@ class Services:
         return Rates(self.settings.client_rate, self.settings.address_rate, self.settings.workers)
 
     @cached_property
+    def registration(self) -> Registration:
+        terms = Terms(self.settings.environment == "production", self.settings.client_secrets)
+        return Registration(Clients(self.store), terms)
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        return Catalogue(self.store, self.base)
+
+    @cached_property
+    def key_sets(self) -> KeySets:
+        """The keys by which clients prove who they are."""
+        return KeySets(Fetcher(production=self.settings.environment == "production"))
+
+    @cached_property
     def notices(self) -> Notices:
         return Notices(self.store, self.definitions, ZoneInfo(self.settings.timezone))
+
+    @property
+    def issuer(self) -> str:
+        """The public base without /fhir, unless the settings say otherwise."""
+        return issuer_of(self.settings, self.base)
+
+    @cached_property
+    def grants(self) -> Grants:
+        return Grants(self.store)
+
+    @cached_property
+    def authorization_server(self) -> AuthorizationServer:
+        settings = self.settings
+        return AuthorizationServer(
+            self.store,
+            self.keys,
+            issuer=self.issuer,
+            audience=settings.audience or self.base,
+            production=settings.environment == "production",
+            lifetime=timedelta(seconds=settings.token_seconds),
+            refresh=timedelta(days=settings.refresh_days),
+            emergency=timedelta(seconds=settings.emergency_seconds),
+        )
+
+    @property
+    def origin(self) -> Origin | None:
+        """Where the request at hand comes from; None for work that nobody waits for."""
+        if not has_request_context():
+            return None
+        return Origin(address(request, self.settings.trusted_proxies), guard.request_id())
 
     def trace(self, access: Access, event: Event) -> None:
         """Stores the trace of an access, and what the person is told of it; returns when both are safe.
@@ -79,4 +137,9 @@ class Services:
         """
         self.notices.tell(access, (event,))
         with self.chains.place() as place:
-            self.store.trace(place.link(event.record(access.requester, access.now)))
+            self.store.trace(place.link(event.record(access.requester, access.now, self.origin)))
+
+
+def issuer_of(settings: Settings, base: str) -> str:
+    """The issuer of the tokens that this server gives, at this FHIR base."""
+    return settings.issuer.rstrip("/") or base.removesuffix("/fhir")

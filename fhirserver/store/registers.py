@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 PREFIX: Final = "register."
+_BESIDE: Final = "_beside"
 
 
 class Register:
@@ -56,6 +57,17 @@ class Register:
         """The row of a key, unless its time is over."""
         with translated():
             return _still(self._rows.find_one({"_id": key}), now)
+
+    def beside(self, key: str, now: datetime, other: str, field: str) -> tuple[Row, Row | None] | None:
+        """The row of a key with that row of another register which its `field` names, in one round trip."""
+        joined = {"from": PREFIX + other, "localField": field, "foreignField": "_id", "as": _BESIDE}
+        with translated():
+            rows = self._rows.aggregate([{"$match": {"_id": key}}, {"$lookup": joined}]).to_list()
+        row = _still(rows[0] if rows else None, now)
+        if row is None:
+            return None
+        others = row.pop(_BESIDE)
+        return row, _still(others[0] if others else None, now)
 
     def take(self, key: str, now: datetime, **expected: Any) -> Row | None:
         """Removes and returns a row that has these values: of several who ask, one gets it."""

@@ -183,7 +183,7 @@ def test_an_emergency_ends(world: World, own: str) -> None:
     assert world.application.nobody(token(who, iat=now - 3000, exp=now + 3600)).get(f"Patient/{own}").status == 200
     assert world.application.nobody(token(who, iat=None)).get(f"Patient/{own}").status == 401
     services = world.application.services
-    shorter = TokenVerifier(services.verifier._key, issuer=services.verifier.issuer, audience=services.verifier.issuer,
+    shorter = TokenVerifier(services.keys, issuer=services.verifier.issuer, audience=services.verifier.issuer,
                             development=True, emergency=60)  # fmt: skip
     assert shorter.requester(f"Bearer {token(who, iat=now)}").issued == now
 

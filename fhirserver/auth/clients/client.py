@@ -71,7 +71,7 @@ class Client(NamedTuple):
 
     def usable(self, production: bool) -> bool:
         """Whether it may be given tokens, and use those that it has."""
-        return self.status == "referenced" or (self.status == "submitted" and not production)
+        return usable(self.status, production)
 
     def holds(self, secret: str) -> bool:
         """Whether this is its client secret."""
@@ -115,6 +115,11 @@ class Clients:
     @property
     def _rows(self) -> Register:
         return self._store.register(REGISTER, ("status", "origins"))
+
+
+def usable(status: str | None, production: bool) -> bool:
+    """Whether a client of that status may be given tokens, and use those that it has."""
+    return status == "referenced" or (status == "submitted" and not production)
 
 
 def digest(secret: str) -> str:
