@@ -42,7 +42,7 @@ MOST_LOGO: Final = 100_000
 """Characters of a logo as `data:`."""
 
 _URL: Final = {"type": "string", "minLength": 1, "maxLength": 2048}
-_LINE: Final = {
+LINE: Final = {
     "type": "string",
     "minLength": 1,
     "maxLength": 120,
@@ -54,7 +54,7 @@ SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
     "required": ["client_name"],
     "properties": {
-        "client_name": _LINE,
+        "client_name": LINE,
         "redirect_uris": {"type": "array", "items": _URL, "minItems": 1, "maxItems": 10, "uniqueItems": True},
         "token_endpoint_auth_method": {"enum": ["none", "private_key_jwt", *SECRETS, *CERTIFICATES]},
         "grant_types": {"type": "array", "items": {"enum": list(GRANT_TYPES)}, "minItems": 1, "uniqueItems": True},
@@ -77,9 +77,9 @@ SCHEMA: Final[dict[str, Any]] = {
             "required": ["keys"],
             "properties": {"keys": {"type": "array", "items": {"type": "object"}, "minItems": 1, "maxItems": 10}},
         },
-        "software_id": {**_LINE, "maxLength": 200},
-        "software_version": {**_LINE, "maxLength": 60},
-        "tls_client_auth_subject_dn": {**_LINE, "maxLength": 1000},
+        "software_id": {**LINE, "maxLength": 200},
+        "software_version": {**LINE, "maxLength": 60},
+        "tls_client_auth_subject_dn": {**LINE, "maxLength": 1000},
         "tls_client_certificate_bound_access_tokens": {"type": "boolean"},
         "allowed_origins": {"type": "array", "items": _URL, "maxItems": 10, "uniqueItems": True},
     },

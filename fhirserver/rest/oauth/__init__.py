@@ -1,0 +1,1 @@
+"""The authorisation server over HTTP: JSON endpoints below `/oauth`."""
