@@ -24,11 +24,6 @@ PATH: Final = "/oauth/register"
 MOST_BYTES: Final = 200_000
 _SUBMITTED: Final = "An operator has not looked at this client yet: in production it is refused until then."
 _ERRORS: Final = {401: "invalid_token", 403: "access_denied", 429: "temporarily_unavailable"}
-    401: "invalid_token",
-    403: "access_denied",
-    413: "invalid_client_metadata",
-    429: "temporarily_unavailable",
-}
 
 
 def blueprint() -> Blueprint:
