@@ -29,6 +29,9 @@ CHOICES: Final = {
     "consent_labels": ("ladder", "tags"),
     "ins_production": ("auto", "on", "off"),
     "smtp_security": ("starttls", "tls", "none"),
+    "psc_acr": ("eidas1", "eidas2", "eidas3"),
+    "psc_subject_tokens": ("introspection", "jwt"),
+    "franceconnect_acr": ("eidas1", "eidas2", "eidas3"),
 }
 
 
@@ -85,6 +88,14 @@ class Settings:
         "",
         "networks of the proxies before the server, such as `10.0.0.0/8, 192.0.2.7`: what they say of clients counts",
     )
+    client_cert_header: str = _setting(
+        "",
+        "header in which a trusted proxy tells the client's TLS certificate: `Client-Cert` (RFC 9440), or another that "
+        "holds PEM, percent-encoded; empty: none",
+    )
+    client_cert_authorities: str = _setting(
+        "", "PEM file of the authorities that vouch for clients known by the subject of their TLS certificate"
+    )
     client_rate: int = _setting(0, "requests a minute of one client, by its token; beyond: 429; 0: any number")
     address_rate: int = _setting(
         6000, "requests a minute without a valid token from one address; beyond: 429; 0: any number"
@@ -100,6 +111,21 @@ class Settings:
     emergency_seconds: int = _setting(3600, "seconds for which the token of an emergency gives access, from its issue")
     open_registration: bool = _setting(True, "apps may register themselves; an operator references them")
     client_secrets: bool = _setting(False, "let clients prove who they are by a shared secret, not only by their key")
+    psc_issuer: str = _setting("", "issuer of Pro Santé Connect, for the logins of professionals; empty: none")
+    psc_client_id: str = _setting("", "how this server is known to Pro Santé Connect")
+    psc_secret_file: str = _setting("", "file that holds this server's secret at Pro Santé Connect")
+    psc_certificate_file: str = _setting("", "PEM file of the certificate and key shown to Pro Santé Connect in TLS")
+    psc_discovery: str = _setting(
+        "/.well-known/wallet-openid-configuration", "path of its discovery document below the issuer"
+    )
+    psc_acr: str = _setting("eidas1", "least level of its logins: `eidas1`, `eidas2` or `eidas3`")
+    psc_subject_tokens: str = _setting(
+        "introspection", "how access tokens to be exchanged are judged: by `introspection`, or as a signed `jwt`"
+    )
+    franceconnect_issuer: str = _setting("", "issuer of FranceConnect, for the logins of patients; empty: none")
+    franceconnect_client_id: str = _setting("", "how this server is known to FranceConnect")
+    franceconnect_secret_file: str = _setting("", "file that holds this server's secret at FranceConnect")
+    franceconnect_acr: str = _setting("eidas1", "least level of its logins; `eidas1` counts as one factor of two")
     key_file: str = _setting("", "PEM private key that signs tokens and derives the key of page links")
     smtp_host: str = _setting("", "SMTP server that e-mails are handed to; empty: none are sent")
     smtp_port: int = _setting(587, "port of the SMTP server")
@@ -192,6 +218,7 @@ def _checked(values: dict[str, Any]) -> Settings:
         raise SettingsError(f"terminology_server: {settings.terminology_server!r} is not an http or https URL.")
     _check_mail(settings)
     _check_accounts(settings)
+    _check_federation(settings)
     if not 60 <= settings.token_seconds <= 900:
         raise SettingsError("token_seconds: 60 to 900, so that what was granted does not outlive its end for long.")
     if settings.environment == "production" and settings.clock:
@@ -218,6 +245,31 @@ def _check_accounts(settings: Settings) -> None:
         raise SettingsError(
             "password_memory, password_passes: in production at least 7168 KiB, and 35840 KiB times passes (OWASP)."
         )
+
+
+def _check_federation(settings: Settings) -> None:
+    known = {"psc": settings.psc_secret_file or settings.psc_certificate_file}
+    known["franceconnect"] = settings.franceconnect_secret_file
+    for name, shown in known.items():
+        issuer, client = getattr(settings, f"{name}_issuer"), getattr(settings, f"{name}_client_id")
+        if not issuer:
+            continue
+        if not _is_https(issuer, loopback=settings.environment != "production"):
+            raise SettingsError(f"{name}_issuer: {issuer!r} is not an https URL, or is on this machine in production.")
+        if not client or not shown:
+            raise SettingsError(f"{name}_client_id, {name}_secret_file: the provider must know this server.")
+    if settings.client_cert_header and not settings.trusted_proxies:
+        raise SettingsError("client_cert_header: name the proxies that may send it, in trusted_proxies.")
+
+
+def _is_https(url: str, *, loopback: bool) -> bool:
+    """Whether a URL is https and of another machine, or, with `loopback`, of this one too, by http as well."""
+    if not _is_http(url):
+        return False
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    here = host == "localhost" or host.endswith(".localhost") or host.startswith("127.") or host == "::1"
+    return (parts.scheme == "https" or here) if loopback else (parts.scheme == "https" and not here)
 
 
 def _is_http(url: str) -> bool:
