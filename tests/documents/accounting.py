@@ -6,6 +6,8 @@ from base64 import b64encode
 from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver import jsontext
+from fhirserver.documents.cda.clinical import imaging, links, problems
+from fhirserver.documents.cda.clinical.procedures import PRIORITIES
 from fhirserver.documents.cda.node import FIXED, SYNTAX
 from fhirserver.documents.cda.reading import read
 from fhirserver.documents.cda.values import number
@@ -26,6 +28,16 @@ MEANT: Final = frozenset(
 TOLD: Final = frozenset({"SPRECEIVE", "48767-8", "69764-9", "33999-4"})
 """Codes of statements whose place in a resource says the same."""
 SAID: Final = ("statusCode", "templateId", "reference")
+MAPPED: Final = frozenset(
+    {
+        code
+        for table in (problems.KINDS, problems.SEVERITIES, problems.STATUSES, problems.CRITICALITIES)
+        for code in table
+    }
+    | {imaging.STUDY, imaging.SERIES, imaging.MODALITY, *problems.SORTS, *links.FORMAL}
+)
+"""Codes in whose place R4 has a word of its own, or an element."""
+SHAPES: Final = frozenset({"displayable", "institutionSpecified", "negationInd", "independentInd"})
 
 
 def lost(data: bytes, conversion: Conversion) -> list[str]:
@@ -39,6 +51,33 @@ def lost(data: bytes, conversion: Conversion) -> list[str]:
         if not _said(text, words, blob):
             found.append(f"{node.xpath}/{part} = {text}")
     return found
+
+
+def unaccounted(data: bytes, conversion: Conversion) -> list[str]:
+    """As `lost`, of the whole document with its header; words of narratives, which are told as a whole, apart."""
+    told = [entry.resource for entry in conversion.entries if entry.resource.get("contentType") != "text/xml"]
+    words = set(_words([told, conversion.document.patient.resource or {}]))
+    blob = "\n".join(words)
+    left = {each.xpath for each in conversion.left}
+    return [
+        f"{node.xpath}/{part} = {text}"
+        for node, part, text in _statements(read(data).tree.root, left, within=True)
+        if not (_said(text, words, blob) or text.partition(":")[2] in words or _elsewhere(node, part, blob))
+    ]
+
+
+def _elsewhere(node: Node, part: str, blob: str) -> bool:
+    """Whether a resource says it in a way of its own."""
+    code = node.attributes.get("code", "")
+    if part == "@displayName" and (code in blob or node.name == "administrativeGenderCode"):
+        return True
+    return (
+        "/text/" in node.xpath
+        or node.name in ("typeId", "independentInd")
+        or part[1:] in SHAPES
+        or (code in MAPPED and part in ("@code", "@displayName"))
+        or (node.name == "priorityCode" and code in PRIORITIES)
+    )
 
 
 def _statements(node: Node, left: set[str], *, within: bool) -> Iterator[tuple[Node, str, str]]:

@@ -187,7 +187,7 @@ def _relative(node: Node, person: Node | None, ids: list[Resource], ctx: Context
         resource["address"] = addresses
     if period := values.period(node.one("effectiveTime")):
         resource["period"] = period
-    return ctx.add(resource, "derived", node)
+    return ctx.add(resource, "derived")
 
 
 def organization(node: Node, ctx: Context) -> Reference | None:

@@ -59,7 +59,7 @@ def _embedded(node: Node, ctx: Context) -> tuple[list[Section], str]:
     language = text.get("language")
     if language:
         binary["language"] = language
-    return [{"entry": [ctx.add(binary, "binary", text)]}], kind
+    return [{"entry": [ctx.add(binary, "binary")]}], kind
 
 
 def _content(text: Node, ctx: Context) -> bytes | None:

@@ -86,7 +86,6 @@ class Context:
         """The words of the patient's names, in capitals: who repeats them says nothing new."""
         self._held: dict[str, dict[str, Any]] = {PATIENT: {"resourceType": "Patient"}}
         self._actors: dict[str, str] = {}
-        self._counts: dict[str, int] = {}
         self._unknown: set[str] = set()
 
     @property
@@ -103,11 +102,9 @@ class Context:
         """When the author in force wrote it, a dateTime."""
         return self.scope.time
 
-    def add(self, resource: dict[str, Any], role: str, node: Node) -> Reference:
-        """Take a resource that came of a node; the reference to it. It may be filled further afterwards."""
-        key = f"{resource['resourceType']}|{node.xpath}"
-        count = self._counts[key] = self._counts.get(key, 0) + 1
-        full_url = self.url(f"{key}|{count}")
+    def add(self, resource: dict[str, Any], role: str) -> Reference:
+        """Take a resource; the reference to it. It may be filled further afterwards."""
+        full_url = self.url(f"{resource['resourceType']}|{len(self.entries)}")
         self.entries.append(Entry(full_url, role, resource))
         self._held[full_url] = resource
         if role == "derived":
@@ -131,7 +128,7 @@ class Context:
         keys = _identities(resource)
         known = next((self._actors[key] for key in keys if key in self._actors), None)
         if known is None:
-            known = self.add(resource, "directory", node)["reference"]
+            known = self.add(resource, "directory")["reference"]
         else:
             self._complete(known, resource, node)
         for key in keys:

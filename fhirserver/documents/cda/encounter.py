@@ -43,7 +43,7 @@ def read(node: Node | None, participants: list[Node], parts: Parts, ctx: Context
         resource["hospitalization"] = {"dischargeDisposition": disposition}
     _place(resource, node, parts, ctx)
     resource["subject"] = ctx.patient
-    parts.encounter = ctx.add(resource, "derived", node)
+    parts.encounter = ctx.add(resource, "derived")
 
 
 def _facts(resource: Resource, node: Node) -> None:

@@ -29,7 +29,7 @@ def trace(root: Node, document: Reference, composition: Reference, parts: Parts,
         elif time:
             made["occurredDateTime"] = time
         made["agent"] = [_agent(each) for each in taken]
-        ctx.add(made, "provenance", root)
+        ctx.add(made, "provenance")
     written = parts.of("AUT")
     whole = (tuple(each.who["reference"] for each in written), written[0].time if written else None)
     told = {time for _, time in ctx.derived}
@@ -47,7 +47,7 @@ def trace(root: Node, document: Reference, composition: Reference, parts: Parts,
             {"who": parts.custodian or values.absent_element(None)}
         ]
         made["entity"] = [{"role": "source", "what": document}]
-        ctx.add(made, "provenance", root)
+        ctx.add(made, "provenance")
 
 
 def _grouped(participations: Iterable[Participation]) -> list[tuple[str | None, Resource | None, list[Participation]]]:

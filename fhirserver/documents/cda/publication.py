@@ -51,10 +51,10 @@ def publish(root: Node, data: bytes, parts: Parts, media_type: str | None, ctx: 
     `media_type` is that of what a level 1 document embeds.
     """
     binary: Resource = {"resourceType": "Binary", "contentType": MEDIA_TYPE}
-    held = ctx.add(binary, "binary", root)
+    held = ctx.add(binary, "binary")
     document = _document(root, data, parts, held, ctx)
     document["content"][0]["format"] = _format(root, media_type)
-    reference = ctx.add(document, "document", root)
+    reference = ctx.add(document, "document")
     for entry in ctx.entries:
         if entry.role == "binary":
             entry.resource["securityContext"] = reference
@@ -225,7 +225,7 @@ def compose(root: Node, parts: Parts, sections: list[Resource], ctx: Context) ->
         composition["event"] = parts.events
     if sections:
         composition["section"] = sections
-    return ctx.add(composition, "composition", root)
+    return ctx.add(composition, "composition")
 
 
 def _attester(each: Participation) -> Resource:

@@ -25,6 +25,11 @@ def is_comment(node: Node) -> bool:
     )
 
 
+def timed(note: dict[str, Any]) -> str:
+    """The words of a comment, and when it was made, where nothing but words is kept of it."""
+    return f"{note['text']} ({note['time']})" if "time" in note else str(note["text"])
+
+
 def comment(node: Node, ctx: Context) -> dict[str, Any] | None:
     """A comment as Annotation; None for an act that is none or says nothing."""
     text = values.said(node.one("text")) if is_comment(node) else None

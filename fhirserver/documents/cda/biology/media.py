@@ -36,7 +36,7 @@ def media(node: Node, ctx: Context, value: Node | None = None) -> list[Reference
     if value is None:
         resource.update(values.when(node.one("effectiveTime"), "created"))
     resource["content"] = attachment
-    return [ctx.add(resource, "derived", node)]
+    return [ctx.add(resource, "derived")]
 
 
 def pdf_copy(node: Node, ctx: Context) -> Resource | None:
@@ -50,7 +50,7 @@ def pdf_copy(node: Node, ctx: Context) -> Resource | None:
     node.templates  # noqa: B018 read
     data = b64decode(attachment["data"])
     binary = {"resourceType": "Binary", "contentType": attachment["contentType"], "data": attachment["data"]}
-    reference = ctx.add(binary, "binary", node)
+    reference = ctx.add(binary, "binary")
     return {
         "contentType": attachment["contentType"],
         "url": reference["reference"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.documents.cda import actors, sections, values
-from fhirserver.documents.cda.biology.comments import is_comment
+from fhirserver.documents.cda.biology.comments import is_comment, timed
 from fhirserver.documents.cda.biology.laboratory import (
     VALIDATED,
     Laboratory,
@@ -174,7 +174,7 @@ def _processing(node: Node, ctx: Context, lab: Laboratory) -> list[Reference]:
     if concept and not found.members and concept != resource["code"]:
         _enlist(resource, "category", [concept])
     _enlist(resource, "media", [{"link": each} for each in found.media])
-    report.comments.extend(note["text"] for note in found.notes)
+    report.comments.extend(map(timed, found.notes))
     return found.members
 
 
@@ -207,7 +207,7 @@ def _closed(report: Report, node: Node, ctx: Context, lab: Laboratory) -> Refere
     lab.reports.append(resource)
     _presented(resource, lab)
     meta = resource.pop("meta", None)
-    reference = ctx.add(resource, "derived", node)
+    reference = ctx.add(resource, "derived")
     for label in meta["security"] if meta else ():
         with ctx.within(label=label):
             labelled(resource, ctx)

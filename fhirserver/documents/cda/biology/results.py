@@ -191,7 +191,7 @@ def _begun(node: Node, ctx: Context, level: Level) -> tuple[Resource, Reference]
     resource["subject"] = ctx.patient
     resource.update(level.effective or {})
     wording(node, resource)
-    return resource, ctx.add(resource, "derived", node)
+    return resource, ctx.add(resource, "derived")
 
 
 def wording(node: Node, resource: Resource) -> None:

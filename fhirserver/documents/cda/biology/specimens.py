@@ -149,12 +149,15 @@ def isolate(node: Node, source: Reference | None, ctx: Context, lab: Laboratory)
     node.get("typeCode")
     role = node.one("specimenRole")
     kinds: list[Resource] = []
-    identifiers = _material(role, kinds, {}) if role is not None else []
+    collection: Resource = {}
+    identifiers = _material(role, kinds, collection) if role is not None else []
     resource: Resource = {"resourceType": "Specimen"}
     if identifiers:
         resource["identifier"] = identifiers
     resource["type"] = MICROORGANISM
     resource["subject"] = ctx.patient
+    if collection:
+        resource["collection"] = collection
     if source is not None:
         resource["parent"] = [source]
     return _once(resource, node, ctx, lab), kinds[0] if kinds else None
@@ -165,7 +168,7 @@ def _once(resource: Resource, node: Node, ctx: Context, lab: Laboratory) -> Refe
     key = jsontext.dump(resource.get("identifier") or resource).decode()
     known = lab.specimens.get(key)
     if known is None or not _completed(ctx.resource(known), resource):
-        known = lab.specimens[key] = ctx.add(resource, "derived", node)
+        known = lab.specimens[key] = ctx.add(resource, "derived")
     else:
         labelled(ctx.resource(known), ctx)
     return known

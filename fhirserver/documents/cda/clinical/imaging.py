@@ -30,7 +30,7 @@ def study(node: Node, ctx: Context) -> list[Reference]:
         resource["identifier"] = [{"system": DICOM, "value": f"urn:oid:{uid}"} for uid in uids]
     _coded(node)
     node.templates  # noqa: B018 read
-    reference = ctx.add(resource, "derived", node)
+    reference = ctx.add(resource, "derived")
     links.name(node, reference, ctx)
     started = values.date_time(node.one("effectiveTime"))
     if started:
@@ -126,7 +126,7 @@ def of_header(root: Node, parts: Parts, ctx: Context) -> None:
         if resource is None:
             resource = {"resourceType": "ImagingStudy", "status": "unknown", "subject": ctx.patient}
             resource["identifier"] = [{"system": DICOM, "value": f"urn:oid:{uid}"} for uid in uids]
-            ctx.add(resource, "derived", event)
+            ctx.add(resource, "derived")
         named = {identifier["value"] for identifier in resource.get("identifier", ())}
         if f"urn:oid:{uids[0]}" not in named:
             continue

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.documents.cda import actors, values
-from fhirserver.documents.cda.biology.comments import comment, is_comment
+from fhirserver.documents.cda.biology.comments import comment, is_comment, timed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -96,7 +96,7 @@ def begin(resource: Resource, node: Node, ctx: Context) -> Reference:
     node.templates  # noqa: B018 read
     if identifiers := actors.identifiers(node):
         resource["identifier"] = identifiers
-    reference = ctx.add(resource, "derived", node)
+    reference = ctx.add(resource, "derived")
     name(node, reference, ctx)
     return reference
 
@@ -222,12 +222,13 @@ def point(holder: Resource, member: str, found: Related, ctx: Context, *kinds: s
         for kind, node in found.pointers:
             if kinds and kind not in kinds:
                 continue
-            each = node.one("id")
-            key = _key(each) if each is not None else None
-            reference = ctx.shared.get("named", {}).get(key)
-            if reference is None:
+            named = ctx.shared.get("named", {})
+            each = next((each for each in node.all("id") if _key(each) in named), None)
+            if each is None:
                 ctx.leave(node, "reference")
                 continue
+            reference = named[_key(each)]
+            each.told()
             _formal_pointer(node)
             listed = holder.setdefault(member, [])
             if reference not in listed:
@@ -237,10 +238,10 @@ def point(holder: Resource, member: str, found: Related, ctx: Context, *kinds: s
 
 
 def _formal_pointer(node: Node) -> None:
-    """What a pointer says is which statement it means: its ids, its code and state; anything else counts as unread."""
+    """What a pointer repeats of the statement that it means: code and state; anything else counts as unread."""
     node.templates  # noqa: B018 read
     for kid in node.kids:
-        if kid.name in ("id", "code", "statusCode") and not kid.kids:
+        if kid.name in ("code", "statusCode") and not kid.kids:
             kid.told()
     for name in ("classCode", "moodCode"):
         node.get(name)
@@ -262,11 +263,7 @@ def note(notes: Iterable[Resource]) -> list[Resource]:
     listed = list(notes)
     if len(listed) < 2:
         return listed
-    return [{"text": "\n\n".join(_timed(each) for each in listed)}]
-
-
-def _timed(note: Resource) -> str:
-    return f"{note['text']} ({note['time']})" if "time" in note else str(note["text"])
+    return [{"text": "\n\n".join(map(timed, listed))}]
 
 
 def people(node: Node, ctx: Context, *types: str) -> list[Reference]:

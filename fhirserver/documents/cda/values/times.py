@@ -8,6 +8,7 @@ from __future__ import annotations
 import calendar
 import re
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
@@ -27,6 +28,9 @@ _FIXED: Final = {"s": 1, "min": 60, "h": 3600, "d": 86400, "wk": 604800}
 EVENTS: Final = frozenset(("HS", "WAKE", "C", "CM", "CD", "CV", "AC", "ACM", "ACD", "ACV", "PC", "PCM", "PCD", "PCV"))
 EVENT_SYSTEM: Final = "http://terminology.hl7.org/CodeSystem/v3-TimingEvent"
 
+_LONGEST: Final = 32
+"""Characters of a TS literal, nanoseconds and zone included."""
+
 _stamp = re.compile(
     r"(?P<year>(?!0000)[0-9]{4})(?:(?P<month>0[1-9]|1[0-2])(?:(?P<day>0[1-9]|[12][0-9]|3[01])"
     r"(?:(?P<hour>[01][0-9]|2[0-3])(?:(?P<minute>[0-5][0-9])(?:(?P<second>[0-5][0-9])(?P<fraction>\.[0-9]{1,9})?)?)?"
@@ -39,7 +43,12 @@ def read(text: str | None) -> str | None:
 
     FHIR has no precision between day and second: minutes and seconds that are not said are zero.
     """
-    found = _stamp(text) if text else None
+    return _read(text) if text and len(text) <= _LONGEST else None
+
+
+@lru_cache(4096)
+def _read(text: str) -> str | None:
+    found = _stamp(text)
     if found is None:
         return None
     year, month, day, hour = found["year"], found["month"], found["day"], found["hour"]
