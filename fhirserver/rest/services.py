@@ -18,7 +18,7 @@ from fhirserver.auth.clients.metadata import Terms
 from fhirserver.auth.clients.registration import Registration
 from fhirserver.auth.fetching import Fetcher
 from fhirserver.auth.grants import Grants
-from fhirserver.auth.server import AuthorizationServer
+from fhirserver.auth.server import AuthorizationServer, backend
 from fhirserver.rest import guard
 from fhirserver.rest.address import address
 from fhirserver.rest.rates import Rates
@@ -112,7 +112,7 @@ class Services:
     @cached_property
     def authorization_server(self) -> AuthorizationServer:
         settings = self.settings
-        return AuthorizationServer(
+        server = AuthorizationServer(
             self.store,
             self.keys,
             issuer=self.issuer,
@@ -122,6 +122,8 @@ class Services:
             refresh=timedelta(days=settings.refresh_days),
             emergency=timedelta(seconds=settings.emergency_seconds),
         )
+        backend.install(server, self.key_sets)
+        return server
 
     @property
     def origin(self) -> Origin | None:

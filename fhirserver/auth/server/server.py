@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from fhirserver.store import Store
 
 METHODS: Final = ("client_secret_basic", "client_secret_post", "none")
+BACKEND: Final = timedelta(minutes=5)
 _INTERACTIONS: Final = {"authorization_code": "token", "refresh_token": "refresh", "client_credentials": "token"}
 
 
@@ -101,7 +102,7 @@ class AuthorizationServer(Base):
         """The body of a token answer. Raises InvalidClientError when the client was suspended meanwhile."""
         if self.query_client(standing.client) is None:
             raise InvalidClientError("The client is not known here, or may not be used.")
-        seconds = int(self.lifetime.total_seconds())
+        seconds = int(self.lifetime_of(standing).total_seconds())
         claims = access_token_claims(
             standing,
             issuer=self.issuer,
@@ -123,6 +124,10 @@ class AuthorizationServer(Base):
         if lasting:
             answer["refresh_token"] = self.refreshes.add(standing._replace(nonce=None), self.end_of(standing))
         return answer
+
+    def lifetime_of(self, standing: Standing) -> timedelta:
+        """A backend service asks anew after five minutes at most (SMART App Launch 2.2, "Backend Services")."""
+        return min(self.lifetime, BACKEND) if standing.subject.kind == "system" else self.lifetime
 
     def binds(self, request: Request) -> bool:
         """Whether tokens are bound to the client's certificate (RFC 8705, 3): where it showed one, and says so."""
