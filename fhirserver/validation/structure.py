@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from fhirserver.validation import xhtml
+from fhirserver.validation import known, xhtml
 from fhirserver.validation.primitives import PRIMITIVES, Primitive, refuse, shape
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 HINTED: Final = 40
 """Longer names, and faults after so many others, are told without a guess at what was meant: a guess is costly."""
 NESTED: Final = "Resource"
+RECALLED: Final = frozenset({"CodeableConcept", "Coding"})
+"""Types of which the same values come again and again, and that are judged by what they hold alone."""
 
 
 class Facts(NamedTuple):
@@ -66,7 +68,8 @@ class Structure:
         """The check of a type or backbone; the type is compiled when it first meets an object."""
         check = self._checks.get(name)
         if check is None:
-            check = self._checks[name] = self._lazy(name)
+            check = self._lazy(name)
+            check = self._checks[name] = known.recalled(check) if name in RECALLED else check
         return check
 
     def _lazy(self, name: str) -> Check:
