@@ -136,6 +136,10 @@ class TokenVerifier:
 
         Raises Unauthenticated with its challenge (RFC 6750, 3), or Unavailable.
         """
+        return self.presented(authorization, certificate).requester
+
+    def presented(self, authorization: str | None, certificate: bytes | None = None) -> Verified:
+        """As `requester`, with the token's claims."""
         if not authorization:
             raise Unauthenticated("Send a bearer token: Authorization: Bearer …", headers=_challenge())
         scheme, _, token = authorization.partition(" ")
@@ -143,7 +147,7 @@ class TokenVerifier:
             raise Unauthenticated(
                 "The Authorization header must be: Bearer TOKEN.", headers=_challenge("invalid_request")
             )
-        return self.verified(token.strip(), certificate).requester
+        return self.verified(token.strip(), certificate)
 
     def verified(self, token: str, certificate: bytes | None = None, *, bound: bool = True) -> Verified:
         """What a token says, while it is good. Raises Unauthenticated. `bound=False`: who holds it is not asked (for

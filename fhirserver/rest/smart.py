@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from fhirserver.auth.server import metadata
 from fhirserver.rest.answer import Answer, of_value
 
 if TYPE_CHECKING:
@@ -11,11 +12,6 @@ if TYPE_CHECKING:
 
 
 def smart_configuration(services: Services) -> Answer:
-    """What is true today: tokens are signed JWTs of one issuer; there is no authorisation endpoint here yet."""
-    configuration: dict[str, Any] = {
-        "issuer": services.verifier.issuer,
-        "grant_types_supported": [],
-        "scopes_supported": ["patient/*.cruds", "user/*.cruds", "system/*.cruds"],
-        "capabilities": ["permission-patient", "permission-user", "permission-v2"],
-    }
-    return of_value(200, configuration)
+    """Where an app asks for what, and what it may expect."""
+    base = services.base.removesuffix("/fhir")
+    return of_value(200, metadata.smart_configuration(services.authorization_server, base))

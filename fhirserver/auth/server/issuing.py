@@ -72,6 +72,8 @@ def access_token_claims(
     claims |= {"client_id": standing.client, "grant": standing.grant}
     if standing.login.at is not None:
         claims |= _authentication(standing.login)
+    if standing.fhir_user and "fhirUser" in standing.scopes:
+        claims["fhirUser"] = standing.fhir_user
     if certificate is not None:
         claims["cnf"] = {"x5t#S256": thumbprint(certificate)}
     return claims
