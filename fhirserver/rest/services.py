@@ -11,14 +11,17 @@ from zoneinfo import ZoneInfo
 from flask import has_request_context, request
 
 from fhirserver.audit import Notices, Origin
+from fhirserver.auth.accounts.room import AccountRoom
 from fhirserver.auth.clients.catalogue import Catalogue
 from fhirserver.auth.clients.client import Clients
 from fhirserver.auth.clients.keysets import KeySets
-from fhirserver.auth.clients.metadata import Terms
+from fhirserver.auth.clients.metadata import SECRETS, Terms
 from fhirserver.auth.clients.registration import Registration
 from fhirserver.auth.fetching import Fetcher
 from fhirserver.auth.grants import Grants
 from fhirserver.auth.server import AuthorizationServer, backend
+from fhirserver.auth.server.introspection import Introspection
+from fhirserver.auth.sessions import Sessions
 from fhirserver.rest import guard
 from fhirserver.rest.address import address
 from fhirserver.rest.rates import Rates
@@ -106,6 +109,18 @@ class Services:
         return issuer_of(self.settings, self.base)
 
     @cached_property
+    def sessions(self) -> Sessions:
+        settings = self.settings
+        return Sessions(
+            self.store, timedelta(minutes=settings.session_idle_minutes), timedelta(hours=settings.session_hours)
+        )
+
+    @cached_property
+    def accounts(self) -> AccountRoom:
+        root = self.base.removesuffix("/fhir")
+        return AccountRoom(self.store, self.published, self.settings, self.derive, self.clock, root)
+
+    @cached_property
     def grants(self) -> Grants:
         return Grants(self.store)
 
@@ -123,7 +138,13 @@ class Services:
             emergency=timedelta(seconds=settings.emergency_seconds),
         )
         backend.install(server, self.key_sets)
+        if not settings.client_secrets:
+            server.auth_methods = [each for each in server.auth_methods if each not in SECRETS]
         return server
+
+    @cached_property
+    def introspection(self) -> Introspection:
+        return Introspection(self.authorization_server, self.verifier)
 
     @property
     def origin(self) -> Origin | None:
