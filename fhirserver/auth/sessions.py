@@ -44,8 +44,8 @@ class Session(NamedTuple):
 class Sessions:
     """The sessions of one server."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, idle: timedelta = IDLE, longest: timedelta = LONGEST) -> None:
+        self._store, self._idle, self._longest = store, idle, longest
 
     def open(self, subject: Requester, account: str, amr: tuple[str, ...], acr: str, device: str = "") -> str:
         """A new session; the secret for the cookie. A login always makes a new one (session fixation, ASVS 3.2.1)."""
@@ -59,7 +59,7 @@ class Sessions:
             "seen": now,
             "csrf": secrets.token_urlsafe(32),
             "device": device,
-            "until": now + IDLE,
+            "until": now + self._idle,
         }
         self._rows.put(_key(secret), row)
         return secret
@@ -72,8 +72,8 @@ class Sessions:
         row = self._rows.find(_key(secret), now)
         if row is None:
             return None
-        if now - row["seen"] > IDLE / 10:
-            until = min(now + IDLE, row["at"] + LONGEST)
+        if now - row["seen"] > self._idle / 10:
+            until = min(now + self._idle, row["at"] + self._longest)
             row = self._rows.change(row["_id"], {"seen": now, "until": until}, account=row["account"])
         return None if row is None else _session(row)
 
@@ -81,6 +81,23 @@ class Sessions:
         """Ends a session: logging out."""
         if secret:
             self._rows.drop(_key(secret))
+
+    def of(self, account: str) -> list[Session]:
+        """The sessions of an account that last."""
+        return [_session(row) for row in self._rows.listed(datetime.now(UTC), account=account)]
+
+    def end(self, account: str, key: str) -> None:
+        """Ends a session of an account, by its key."""
+        self._rows.drop_all(account=account, _id=key)
+
+    def act_for(self, session: Session, subject: Requester) -> str:
+        """A session in its place, of the same login, for another of the account's records; the new secret."""
+        secret = self.open(subject, session.account, session.amr, session.acr, session.device)
+        self._rows.change(
+            _key(secret), {"at": session.at, "until": min(datetime.now(UTC) + self._idle, session.at + self._longest)}
+        )
+        self._rows.drop(session.key)
+        return secret
 
     def close_all(self, account: str) -> int:
         """Ends all sessions of an account: its password changed, it was locked or closed. How many there were."""

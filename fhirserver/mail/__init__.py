@@ -2,5 +2,15 @@
 
 from fhirserver.mail.message import Message, is_address
 from fhirserver.mail.smtp import Mailer, Undelivered, mailer_of
+from fhirserver.mail.texts import TextGateway, gateway_of, phone_number
 
-__all__ = ["Mailer", "Message", "Undelivered", "is_address", "mailer_of"]
+__all__ = [
+    "Mailer",
+    "Message",
+    "TextGateway",
+    "Undelivered",
+    "gateway_of",
+    "is_address",
+    "mailer_of",
+    "phone_number",
+]

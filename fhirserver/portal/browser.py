@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from flask import Response, abort, current_app, g, request
 
-from fhirserver.auth.sessions import Session, Sessions
 from fhirserver.portal import sealed
 from fhirserver.rest.edge import services
 
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from flask import Blueprint
 
     from fhirserver.access import Requester
+    from fhirserver.auth.sessions import Session
 
 SESSION: Final = "session"
 VISIT: Final = "visit"
@@ -63,7 +63,7 @@ def takes_foreign_posts(view: View) -> View:
 def current_session() -> Session | None:
     """The session of the browser that asks, if somebody is logged in there."""
     if "portal_session" not in g:
-        g.portal_session = Sessions(services().store).find(cookie(SESSION))
+        g.portal_session = services().sessions.find(cookie(SESSION))
     found: Session | None = g.portal_session
     return found
 
@@ -80,7 +80,7 @@ def open_session(
     response: Response, subject: Requester, account: str, amr: tuple[str, ...], acr: str, *, device: str = ""
 ) -> Response:
     """Logs in: a new session in the place of any that the browser had."""
-    sessions = Sessions(services().store)
+    sessions = services().sessions
     sessions.close(cookie(SESSION))
     secret = sessions.open(subject, account, amr, acr, device or device_name())
     return set_cookie(response, SESSION, secret)
@@ -88,7 +88,7 @@ def open_session(
 
 def close_session(response: Response) -> Response:
     """Logs out."""
-    Sessions(services().store).close(cookie(SESSION))
+    services().sessions.close(cookie(SESSION))
     g.portal_session = None
     return set_cookie(response, SESSION, "")
 

@@ -1,0 +1,185 @@
+"""Provisional codes, by which a space is activated: for six weeks, once, against proofs of who it is.
+
+A code goes by letter or e-mail to the holder, or to the representative of a minor, and proves nothing by itself: birth
+date and social security number must be known too. Five wrong proofs void it.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from fhirserver.auth.accounts import secretly, throttle, tries
+from fhirserver.auth.accounts.account import Reach
+from fhirserver.auth.accounts.people import UNUSED, address_of, are_proofs, name_of
+from fhirserver.errors import Conflict, NotFound
+from fhirserver.mail import is_address
+
+if TYPE_CHECKING:
+    from fhirserver.auth.accounts.people import People
+    from fhirserver.auth.accounts.post import Post
+    from fhirserver.auth.accounts.secretly import Secrets
+    from fhirserver.clock import Clock
+    from fhirserver.store import Register, Store
+
+REGISTER: Final = "invitations"
+CARDS: Final = "vitale"
+LASTS: Final = timedelta(weeks=6)
+SUBJECT: Final = "Activez votre espace de santé"
+TEXT: Final = (
+    "Votre code provisoire est {code}. Il vaut six semaines et une seule fois.\n\n"
+    "Ouvrez {url} et munissez-vous de votre date de naissance et de votre numéro de sécurité sociale ; "
+    "pour un enfant, des siens.\n"
+)
+
+
+class Invitation(NamedTuple):
+    """`key`: the digest of the code. `name`: of the person whose record it is."""
+
+    key: str
+    reach: Reach
+    ends: datetime
+    name: str
+
+
+class Invitations:
+    """`root`: the server's address, for the e-mail. Delays go by `clock`."""
+
+    def __init__(self, store: Store, secrets: Secrets, people: People, post: Post, clock: Clock, root: str) -> None:
+        self._store, self._secrets, self._people, self._post = store, secrets, people, post
+        self._clock, self._root = clock, root
+        self._throttle = throttle.Throttle(store)
+
+    def invite(self, patient: str, *, by: str, related: str | None = None) -> tuple[str, Invitation]:
+        """A new code for the holder, or of a minor for a representative. Raises NotFound or Conflict."""
+        found = self._people.patient(patient)
+        if found is None:
+            raise NotFound("There is no such Patient.")
+        state = self._people.state(patient)
+        if state in UNUSED or state == "closed":
+            raise Conflict(f"The space is {state}: nobody can activate it.")
+        reach = Reach(patient, self._related(patient, related, minor=self._people.is_minor(found)))
+        code, ends = secretly.words(), self._clock() + LASTS
+        row = {
+            "patient": reach.patient,
+            "related": reach.related,
+            "by": by,
+            "tries": 0,
+            "ends": ends,
+            "until": datetime.now(UTC) + 2 * LASTS,
+        }
+        key = self._key(code)
+        self._rows.put(key, row)
+        return code, Invitation(key, reach, ends, name_of(found))
+
+    def mail(self, code: str, invitation: Invitation) -> None:
+        """Sends the code to the address that the record knows. Raises Conflict where it knows none, Undelivered."""
+        address = self._address(invitation.reach)
+        if not address:
+            raise Conflict("The record has no e-mail address to send the code to.")
+        self._post.send("mail", address, SUBJECT, TEXT.format(code=code, url=f"{self._root}/activation"))
+
+    def prove(self, typed: str, birth: str, matricule: str, address: str) -> Invitation | None:
+        """The invitation of a code when the proofs are right; None for whatever is wrong. Raises TooEarly."""
+        self._spend(address)
+        key = self._key(typed)
+        row = self._rows.find(key, datetime.now(UTC))
+        patient = self._people.patient(row["patient"]) if row else None
+        right = are_proofs(patient or {}, birth, matricule)
+        if row is None or patient is None or tries.counted(self._rows, key) is None:
+            return None
+        if not right or row["ends"] <= self._clock():
+            return None
+        self._throttle.refund(throttle.PROOFS, address)
+        return Invitation(key, Reach(row["patient"], row["related"]), row["ends"], name_of(patient))
+
+    def find(self, key: str) -> Invitation | None:
+        """An invitation that is still to be had."""
+        row = self._rows.find(key, datetime.now(UTC))
+        if row is None or row["ends"] <= self._clock():
+            return None
+        patient = self._people.patient(row["patient"]) or {}
+        return Invitation(key, Reach(row["patient"], row["related"]), row["ends"], name_of(patient))
+
+    def take(self, key: str) -> bool:
+        """Uses a code up: of several who do, one gets True."""
+        row = self._rows.take(key, datetime.now(UTC))
+        return row is not None and bool(row["ends"] > self._clock())
+
+    def know_card(self, patient: str, serial: str) -> None:
+        """Keeps the serial number of the person's Vitale card, as a digest. Raises NotFound."""
+        if self._people.patient(patient) is None:
+            raise NotFound("There is no such Patient.")
+        self._cards.put(patient, {"serial": self._secrets.digest("vitale", secretly.read(serial))})
+
+    def ask(self, birth: str, matricule: str, serial: str, address: str) -> None:
+        """Sends a code to who proves himself by his Vitale card; tells nobody whether it did. Raises TooEarly."""
+        self._spend(address)
+        for id_ in self._people.of_matricule(matricule):
+            patient, card = self._people.patient(id_), self._cards.find(id_, datetime.now(UTC))
+            if patient is None or card is None or not are_proofs(patient, birth, matricule):
+                continue
+            if self._secrets.is_digest("vitale", secretly.read(serial), card["serial"]):
+                self._send_to(id_)
+
+    def _send_to(self, patient: str) -> None:
+        if self._throttle.spend(throttle.MESSAGES, f"invitation {patient}"):
+            return
+        try:
+            code, made = self.invite(patient, by="self")
+        except Conflict:
+            return
+        if address := self._address(made.reach):
+            text = TEXT.format(code=code, url=f"{self._root}/activation")
+            self._post.send_aside("mail", address, SUBJECT, text)
+
+    def _related(self, patient: str, related: str | None, *, minor: bool) -> str | None:
+        if related is None and not minor:
+            return None
+        if not minor:
+            raise Conflict("The person is of age: the code is for nobody else.")
+        known = [str(each["id"]) for each in self._people.relations(patient)]
+        if related is None and len(known) == 1:
+            return known[0]
+        if related not in known:
+            raise Conflict("The person is a minor: name one of the RelatedPersons of the record, who gets the code.")
+        return related
+
+    def _address(self, reach: Reach) -> str:
+        if reach.related is None:
+            found = address_of(self._people.patient(reach.patient) or {}, "email")
+        else:
+            relations = {each["id"]: each for each in self._people.relations(reach.patient)}
+            found = address_of(relations.get(reach.related, {}), "email")
+        return found if is_address(found) else ""
+
+    def _spend(self, address: str) -> None:
+        if wait := self._throttle.spend(throttle.PROOFS, address):
+            raise TooEarly(wait)
+
+    def _key(self, code: str) -> str:
+        return self._secrets.digest("invitation", secretly.read(code))
+
+    @property
+    def _rows(self) -> Register:
+        return self._store.register(REGISTER, ("patient",))
+
+    @property
+    def _cards(self) -> Register:
+        return self._store.register(CARDS)
+
+
+class TooEarly(Exception):
+    """Too many tries from one address: `wait` is left."""
+
+    def __init__(self, wait: timedelta) -> None:
+        super().__init__("too many tries")
+        self.wait = wait
+
+
+def open_space(store: Store, reach: Reach, state: str, now: datetime) -> None:
+    """The person's space is open from now on; one that was already stays as it is."""
+    from fhirserver.access import Access
+
+    if state in ("announced", "opposed"):
+        store.transact(Access.system("activation of a space", now), lambda tx: tx.space(reach.patient, "open"))

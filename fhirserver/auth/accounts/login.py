@@ -1,0 +1,228 @@
+"""The two steps of a login: identifier and password, then a second factor. Their state is kept between the steps.
+
+What fails is counted (`throttle`) where it comes from, so that nobody can lock another one out: a known device has a
+budget of its own. An account that is being attacked is still open to its owner at any device: then the first step
+always leads to the second, and what the password was worth is told with the second factor only.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from fhirserver.auth.accounts import factors, secretly, throttle, tries
+from fhirserver.auth.accounts.account import Account, folded
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fhirserver.auth.accounts.account import Accounts
+    from fhirserver.auth.accounts.devices import Devices
+    from fhirserver.auth.accounts.factors import Site
+    from fhirserver.auth.accounts.passwords import Passwords
+    from fhirserver.auth.accounts.post import Post
+    from fhirserver.auth.accounts.secretly import Secrets
+    from fhirserver.store import Register, Store
+
+REGISTER: Final = "logins"
+LASTS: Final = timedelta(minutes=10)
+SUBJECT: Final = "Votre code de connexion"
+TEXT: Final = (
+    "{code} est votre code de connexion à votre espace de santé. Il vaut dix minutes et une seule fois. "
+    "Ne le donnez à personne. Si vous n’avez rien demandé, quelqu’un connaît peut-être votre mot de passe : changez-le."
+)
+
+
+class Refused(Exception):
+    """A step that is not taken. `why`: `wrong`, `wait` (for `wait`), `over` (begin again), `unsent`."""
+
+    def __init__(self, why: str, wait: timedelta = timedelta(0), account: str = "") -> None:
+        super().__init__(why)
+        self.why, self.wait, self.account = why, wait, account
+
+
+class Place(NamedTuple):
+    """Where somebody tries: an address, and the cookie of a device that logged in before."""
+
+    address: str
+    device: str | None
+
+
+class Pending(NamedTuple):
+    """A login between its steps. `account`: None where the identifier or the password was wrong and that is not told;
+    `veiled`: so it may be. `challenge`: of the passkey that is asked for."""
+
+    key: str
+    login: str
+    account: str | None
+    veiled: bool
+    known: bool
+    place: str
+    onward: str
+    challenge: str = ""
+
+
+class Passed(NamedTuple):
+    """Somebody logged in. `amr` as in RFC 8176; `known`: at a device that was known."""
+
+    account: Account
+    amr: tuple[str, ...]
+    onward: str
+    known: bool
+
+
+class Logins:
+    def __init__(
+        self,
+        store: Store,
+        accounts: Accounts,
+        passwords: Passwords,
+        secrets: Secrets,
+        devices: Devices,
+        post: Post,
+        site: Site,
+    ) -> None:
+        self._store, self._accounts, self._passwords, self._secrets = store, accounts, passwords, secrets
+        self._devices, self._post, self._site = devices, post, site
+        self._throttle = throttle.Throttle(store)
+
+    def begin(self, login: str, password: str, place: Place, onward: str = "") -> str:
+        """The first step; a token for the second. Raises Refused (`wrong`, `wait`)."""
+        login = folded(login)
+        account = self._accounts.named(login)
+        known = account is not None and self._devices.knows(place.device, account.id)
+        self._spend(login, place, known=known)
+        right = self._passwords.verify(password, account.password if account else None)
+        veiled = not known and self._throttle.spent(throttle.ATTACK, login) >= throttle.ATTACK.free
+        if not right and not known:
+            self._throttle.spend(throttle.ATTACK, login)
+        if not right and not veiled:
+            raise Refused("wrong", account=account.id if account else "")
+        if account is not None and right and self._passwords.is_stale(account.password):
+            account = self._accounts.change(account, password=self._passwords.hash(password)) or account
+        token = secretly.token()
+        row = {
+            "login": login,
+            "account": account.id if account and right else None,
+            "veiled": veiled,
+            "known": known,
+            "place": place.address,
+            "device": place.device,
+            "onward": onward,
+            "code": "",
+            "challenge": "",
+            "tries": 0,
+            "until": datetime.now(UTC) + LASTS,
+        }
+        self._rows.put(secretly.key(token), row)
+        return token
+
+    def pending(self, token: str | None) -> Pending:
+        """The login of a token. Raises Refused (`over`)."""
+        row = self._rows.find(secretly.key(token), datetime.now(UTC)) if token else None
+        if row is None:
+            raise Refused("over")
+        return _pending(row)
+
+    def account(self, pending: Pending) -> Account | None:
+        """Whose login it is, where that may be told."""
+        return self._accounts.find(pending.account) if pending.account and not pending.veiled else None
+
+    def send_code(self, token: str | None, channel: str) -> None:
+        """Sends a one-time code by `mail` or to the `phone`; the one before is void. Raises Refused."""
+        pending = self.pending(token)
+        account = self._accounts.find(pending.account) if pending.account else None
+        address = getattr(account, channel) if account is not None and channel in account.factors else ""
+        wait = self._throttle.spend(throttle.MESSAGES, pending.account or pending.login)
+        if wait and not pending.veiled:
+            raise Refused("wait", wait)
+        code = secretly.digits()
+        if address and not wait:
+            self._rows.change(pending.key, {"code": self._secrets.digest("login", code)}, veiled=pending.veiled)
+            self._send(pending, channel, address, code)
+
+    def question(self, token: str | None) -> str | None:
+        """What the browser asks a passkey, as JSON; None where the account has none, or that may not be told."""
+        pending = self.pending(token)
+        account = self.account(pending)
+        if account is None or not account.passkeys:
+            return None
+        options, challenge = factors.passkey_question(self._site, account.passkeys)
+        self._rows.change(pending.key, {"challenge": challenge}, account=account.id)
+        return options
+
+    def finish(self, token: str | None, typed: str = "", passkey: str = "") -> Passed:
+        """The second step, by a code as it was typed or by what a passkey answered. Raises Refused."""
+        row = self._counted(token)
+        pending, account = _pending(row), self._accounts.find(row["account"]) if row["account"] else None
+        if account is None:
+            raise Refused("wrong", account=pending.account or "")
+        method = self._by_passkey(row, account, passkey) if passkey else self._by_code(row, account, typed)
+        if method is None:
+            raise Refused("wrong", account=account.id)
+        if self._rows.take(row["_id"], datetime.now(UTC)) is None:
+            raise Refused("over")
+        self._succeeded(pending, row["device"], account)
+        return Passed(self._accounts.find(account.id) or account, ("pwd", method, "mfa"), pending.onward, pending.known)
+
+    def _by_passkey(self, row: Mapping[str, Any], account: Account, answer: str) -> str | None:
+        if not row["challenge"]:
+            return None
+        used = factors.use_passkey(self._accounts, self._site, account, row["challenge"], answer)
+        self._rows.change(row["_id"], {"challenge": ""}, challenge=row["challenge"])
+        return "hwk" if used else None
+
+    def _by_code(self, row: Mapping[str, Any], account: Account, typed: str) -> str | None:
+        code = "".join(typed.split())
+        if not (len(code) == 6 and code.isdigit()):
+            return "otp" if factors.use_recovery(self._accounts, self._secrets, account, typed) else None
+        if not row["known"]:
+            wait = self._throttle.spend(throttle.SECOND, account.id)
+            if wait:
+                raise Refused("wait", wait)
+        if row["code"] and self._secrets.is_digest("login", code, row["code"]):
+            return "otp"
+        return "otp" if factors.use_totp(self._accounts, self._secrets, account, code) else None
+
+    def _spend(self, login: str, place: Place, *, known: bool) -> None:
+        if known:
+            waits = [self._throttle.spend(throttle.DEVICE, secretly.key(place.device or ""), login)]
+        else:
+            waits = [self._throttle.spend(throttle.ADDRESS, place.address)]
+            waits += [] if waits[0] else [self._throttle.spend(throttle.PAIR, login, place.address)]
+        if any(waits):
+            raise Refused("wait", max(waits))
+
+    def _succeeded(self, pending: Pending, device: str | None, account: Account) -> None:
+        if pending.known:
+            self._throttle.forget(throttle.DEVICE, secretly.key(device or ""), pending.login)
+        else:
+            self._throttle.forget(throttle.PAIR, pending.login, pending.place)
+            self._throttle.forget(throttle.SECOND, account.id)
+            self._throttle.refund(throttle.ADDRESS, pending.place)
+
+    def _counted(self, token: str | None) -> dict[str, Any]:
+        row = tries.counted(self._rows, secretly.key(token or ""))
+        if row is None:
+            raise Refused("over")
+        return row
+
+    def _send(self, pending: Pending, channel: str, address: str, code: str) -> None:
+        from fhirserver.mail import Undelivered
+
+        if pending.veiled:
+            self._post.send_aside(channel, address, SUBJECT, TEXT.format(code=code))
+            return
+        try:
+            self._post.send(channel, address, SUBJECT, TEXT.format(code=code))
+        except Undelivered:
+            raise Refused("unsent") from None
+
+    @property
+    def _rows(self) -> Register:
+        return self._store.register(REGISTER)
+
+
+def _pending(row: Mapping[str, Any]) -> Pending:
+    fields = ("login", "account", "veiled", "known", "place", "onward", "challenge")
+    return Pending(row["_id"], *(row[name] for name in fields))

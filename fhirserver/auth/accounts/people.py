@@ -1,0 +1,149 @@
+"""What the records say of those who have accounts: who they are, and whom they may act for."""
+
+from __future__ import annotations
+
+import hmac
+import re
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from fhirserver import jsontext
+from fhirserver.access import Access, Requester, moments, spaces
+from fhirserver.auth.accounts.account import Account, Reach
+from fhirserver.auth.tokens import DEFAULT_SCOPES
+from fhirserver.search import parse
+from fhirserver.validation import ins
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fhirserver.clock import Clock
+    from fhirserver.spec import Definitions
+    from fhirserver.store import Store
+
+REASON: Final = "authentication"
+PURPOSE: Final = "PATRQT"
+UNUSED: Final = frozenset({"suspended", "archived", "deceased", "expired"})
+"""States of a space that nobody enters."""
+Resource = dict[str, Any]
+
+
+class Subject(NamedTuple):
+    """Somebody to act for: `reach` tells them apart, `name` is what is shown."""
+
+    requester: Requester
+    name: str
+    reach: Reach
+
+
+class People:
+    """Reads the records of one server, as its own trusted work."""
+
+    def __init__(self, store: Store, definitions: Definitions, clock: Clock) -> None:
+        self._store, self._definitions, self._clock = store, definitions, clock
+
+    def patient(self, id_: str) -> Resource | None:
+        return self._read("Patient", id_)
+
+    def state(self, id_: str) -> str:
+        """The state of the person's space."""
+        access = self._access()
+        record = self._store.insight(access).record("Patient", id_)
+        found = [spaces.state(policy.space, access.now) for policy in (record.policies if record else ())]
+        return found[0] if found else spaces.DEFAULT
+
+    def relations(self, patient: str) -> list[Resource]:
+        """The RelatedPersons of a record that are active."""
+        query = parse(self._definitions, "RelatedPerson", [("patient", f"Patient/{patient}")])
+        found = [jsontext.parse_object(each.body) for each in self._store.view(self._access()).search(query).matches]
+        return [each for each in found if each.get("active") is not False]
+
+    def of_matricule(self, matricule: str) -> list[str]:
+        """The patients who have this INS."""
+        if not matricule.isalnum():
+            return []
+        asked = ",".join(f"{system}|{matricule}" for system in sorted(ins.INS))
+        query = parse(self._definitions, "Patient", [("identifier", asked)])
+        return [each.id for each in self._store.view(self._access()).search(query).matches]
+
+    def is_minor(self, patient: Resource) -> bool:
+        """Whether he is surely under 18 now; not, when no date of birth tells."""
+        of_age = moments.majority(patient.get("birthDate"))
+        return of_age is not None and self._clock() < of_age
+
+    def subjects(self, account: Account) -> list[Subject]:
+        """Whom an account may act for now. A representative does until the minor may be 18 (CSP R.1111-40)."""
+        if account.kind == "operator":
+            who = Requester("operator", f"operator/{account.id}", scopes=DEFAULT_SCOPES["operator"], name=account.login)
+            return [Subject(who, account.login, Reach(""))]
+        return [subject for reach in account.records for subject in self._subject(reach)]
+
+    def _subject(self, reach: Reach) -> Iterator[Subject]:
+        patient = self.patient(reach.patient)
+        if patient is None or self.state(reach.patient) in UNUSED:
+            return
+        name = name_of(patient)
+        common: dict[str, Any] = {"patient": reach.patient, "purpose": PURPOSE}
+        if reach.related is None:
+            who = Requester(
+                "patient", f"patient/{reach.patient}", scopes=DEFAULT_SCOPES["patient"], name=name, **common
+            )
+            yield Subject(who, name, reach)
+            return
+        related = self._read("RelatedPerson", reach.related)
+        if related is None or related.get("active") is False or not self.is_minor(patient):
+            return
+        if (related.get("patient") or {}).get("reference") != f"Patient/{reach.patient}":
+            return
+        scopes = DEFAULT_SCOPES["representative"]
+        who = Requester(
+            "representative", f"RelatedPerson/{reach.related}", scopes=scopes, name=name_of(related), **common
+        )
+        yield Subject(who, name, reach)
+
+    def _read(self, type_: str, id_: str) -> Resource | None:
+        found = self._store.view(self._access()).read(type_, id_)
+        return None if found is None or found.deleted else jsontext.parse_object(found.body)
+
+    def _access(self) -> Access:
+        return Access.system(REASON, self._clock())
+
+
+def name_of(resource: Resource) -> str:
+    """The name as it is said: given names and family name; empty for none."""
+    names = [each for each in resource.get("name") or () if isinstance(each, dict) and each.get("use") != "old"]
+    if not names:
+        return ""
+    found = next((each for each in names if each.get("use") == "usual"), names[0])
+    return " ".join([*(found.get("given") or ())[:1], found.get("family") or ""]).strip() or found.get("text") or ""
+
+
+def address_of(resource: Resource, system: str) -> str:
+    """The first `email` or `phone` that the resource tells, empty for none."""
+    told = [each for each in resource.get("telecom") or () if each.get("system") == system and each.get("use") != "old"]
+    return next((str(each["value"]) for each in told if each.get("value")), "")
+
+
+def are_proofs(patient: Resource, birth: str, matricule: str) -> bool:
+    """Whether birth date (`AAAA-MM-JJ`) and social security number (15 characters) are those of the patient."""
+    numbers = [
+        str(each.get("value"))
+        for each in patient.get("identifier") or ()
+        if each.get("system") in ins.INS and each.get("use") != "old"
+    ]
+    born = hmac.compare_digest(str(patient.get("birthDate")).encode(), birth.encode("utf-8", "replace"))
+    said = matricule.encode("utf-8", "replace")
+    known = [hmac.compare_digest(number.encode(), said) for number in numbers]
+    return born and any(known)
+
+
+def read_matricule(typed: str) -> str:
+    """A social security number as it is typed: with spaces, the key separated."""
+    return re.sub(r"[\s.-]", "", typed).upper()
+
+
+def read_birth(typed: str) -> str:
+    """A date as it is typed, `AAAA-MM-JJ` or `JJ/MM/AAAA`; empty for what is none."""
+    plain = typed.strip()
+    if found := re.fullmatch(r"(\d{1,2})[/. -](\d{1,2})[/. -](\d{4})", plain):
+        return f"{found[3]}-{int(found[2]):02}-{int(found[1]):02}"
+    return plain if re.fullmatch(r"\d{4}-\d{2}-\d{2}", plain) else ""

@@ -1,0 +1,90 @@
+"""A forgotten password: a code by e-mail, and a second proof that is not the mailbox: an app's or a recovery code.
+
+Whoever asks gets the same answer, whether there is such an account or not.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from fhirserver.auth.accounts import factors, secretly, throttle, tries
+from fhirserver.auth.accounts.account import Account, folded
+from fhirserver.auth.accounts.login import Refused
+
+if TYPE_CHECKING:
+    from fhirserver.auth.accounts.account import Accounts
+    from fhirserver.auth.accounts.post import Post
+    from fhirserver.auth.accounts.secretly import Secrets
+    from fhirserver.store import Register, Store
+
+REGISTER: Final = "resets"
+LASTS: Final = timedelta(minutes=30)
+SUBJECT: Final = "Votre nouveau mot de passe"
+TEXT: Final = (
+    "{code} est le code qui permet, avec un second justificatif, de choisir un nouveau mot de passe pour votre espace "
+    "de santé. Il vaut trente minutes. Si vous n’avez rien demandé, ne faites rien."
+)
+CHANGED_SUBJECT: Final = "Votre mot de passe a changé"
+CHANGED: Final = (
+    "Le mot de passe de votre espace de santé vient d’être changé, et toutes vos sessions ont été fermées. "
+    "Si ce n’est pas vous, choisissez-en un nouveau par « Mot de passe oublié » et prévenez-nous."
+)
+
+
+class Resets:
+    def __init__(self, store: Store, accounts: Accounts, secrets: Secrets, post: Post) -> None:
+        self._store, self._accounts, self._secrets, self._post = store, accounts, secrets, post
+        self._throttle = throttle.Throttle(store)
+
+    def begin(self, login: str, address: str) -> str:
+        """A token for the next step, whatever the identifier; the code goes out aside. Raises Refused (`wait`)."""
+        if wait := self._throttle.spend(throttle.PROOFS, address):
+            raise Refused("wait", wait)
+        account = self._accounts.named(folded(login))
+        code, token = secretly.words(), secretly.token()
+        row = {
+            "account": account.id if account is not None else None,
+            "code": self._secrets.digest("reset", secretly.read(code)),
+            "tries": 0,
+            "until": datetime.now(UTC) + LASTS,
+        }
+        self._rows.put(secretly.key(token), row)
+        if account is not None and account.mail and not self._throttle.spend(throttle.MESSAGES, "reset", account.id):
+            self._post.send_aside("mail", account.mail, SUBJECT, TEXT.format(code=code))
+        return token
+
+    def check(self, token: str | None, code: str, second: str) -> Account:
+        """The account when both codes are right; the second one is used up. Raises Refused (`over`, `wrong`)."""
+        row = self._counted(token)
+        account = self._accounts.find(row["account"]) if row["account"] else None
+        right = self._secrets.is_digest("reset", secretly.read(code), row["code"])
+        if account is None or not right:
+            raise Refused("wrong", account=row["account"] or "")
+        used = self._second(account, second)
+        if used is None:
+            raise Refused("wrong", account=account.id)
+        if self._rows.take(row["_id"], datetime.now(UTC)) is None:
+            raise Refused("over")
+        return used
+
+    def _second(self, account: Account, typed: str) -> Account | None:
+        plain = "".join(typed.split())
+        if len(plain) != 6 or not plain.isdigit():
+            return factors.use_recovery(self._accounts, self._secrets, account, typed)
+        if wait := self._throttle.spend(throttle.SECOND, account.id):
+            raise Refused("wait", wait)
+        used = factors.use_totp(self._accounts, self._secrets, account, plain)
+        if used is not None:
+            self._throttle.forget(throttle.SECOND, account.id)
+        return used
+
+    def _counted(self, token: str | None) -> dict[str, Any]:
+        row = tries.counted(self._rows, secretly.key(token or ""))
+        if row is None:
+            raise Refused("over")
+        return row
+
+    @property
+    def _rows(self) -> Register:
+        return self._store.register(REGISTER)
