@@ -81,6 +81,7 @@ SCHEMA: Final[dict[str, Any]] = {
         "software_version": {**LINE, "maxLength": 60},
         "tls_client_auth_subject_dn": {**LINE, "maxLength": 1000},
         "tls_client_certificate_bound_access_tokens": {"type": "boolean"},
+        "psc_client_id": {**LINE, "maxLength": 200},
         "allowed_origins": {"type": "array", "items": _URL, "maxItems": 10, "uniqueItems": True},
     },
 }

@@ -20,6 +20,7 @@ from authlib.oauth2.rfc6749 import (
 from fhirserver.access import tables
 from fhirserver.auth import sessions, tokens
 from fhirserver.auth.clients.client import Clients
+from fhirserver.auth.clients.metadata import TOKEN_EXCHANGE
 from fhirserver.auth.grants import Grants
 from fhirserver.auth.server.code import Challenge, CodeGrant, Codes
 from fhirserver.auth.server.issuing import Standing, access_token_claims, id_token_claims
@@ -134,7 +135,8 @@ class AuthorizationServer(Base):
         bound = request.client is not None and request.client.client.metadata.get(
             "tls_client_certificate_bound_access_tokens"
         )
-        return bool(bound) or (request.auth_method or "").endswith("tls_client_auth")
+        exchanged = request.get("grant_type") == TOKEN_EXCHANGE
+        return bool(bound) or exchanged or (request.auth_method or "").endswith("tls_client_auth")
 
     def end_of(self, standing: Standing) -> datetime:
         """When a grant ends: `offline_access` after long, `online_access` with the longest session, others soon."""
