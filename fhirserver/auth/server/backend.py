@@ -60,7 +60,7 @@ class BackendGrant(TokenGranting):
         asked = scopes.allowed(tuple((self.request.get("scope") or "").split()), party.client.scopes)
         granted = tuple(each for each in asked if each.startswith("system/"))
         if not granted:
-            raise InvalidScopeError("The client is not registered for any of these scopes (system/…).")
+            raise InvalidScopeError("The client is not registered for any of these scopes of the level system.")
         subject = requester(party.client, granted)
         until = datetime.now(UTC) + BACKEND + timedelta(seconds=LEEWAY_SECONDS)
         grant = self.server.grants.make(party.id, "", subject, until)

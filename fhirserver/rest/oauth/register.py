@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Final
 
@@ -118,12 +119,17 @@ def told(view: Callable[..., Response], fallback: str = "invalid_client_metadata
         try:
             return view(**path)
         except InvalidMetadata as error:
-            return answer(400, {"error": error.error, "error_description": error.text})
+            return answer(400, {"error": error.error, "error_description": _plain(error.text)})
         except FhirError as error:
             said = _ERRORS.get(error.status, fallback if error.status < 500 else "temporarily_unavailable")
-            return answer(error.status, {"error": said, "error_description": error.text}, error.headers)
+            return answer(error.status, {"error": said, "error_description": _plain(error.text)}, error.headers)
 
     return safe
+
+
+def _plain(text: str) -> str:
+    """The text in the signs that `error_description` may have (RFC 6749, section 5.2)."""
+    return re.sub(r"[^\x20\x21\x23-\x5b\x5d-\x7e]", "?", text)
 
 
 def _token() -> str | None:
