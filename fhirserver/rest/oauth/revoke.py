@@ -1,0 +1,29 @@
+"""`POST /oauth/revoke` (RFC 7009): the grant behind the token ends, and the holder is told."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response
+
+from fhirserver.auth.server.metadata import ENDPOINTS
+from fhirserver.rest.edge import services
+from fhirserver.rest.oauth.register import answer, private, told
+from fhirserver.rest.oauth.token import asked, trace
+
+
+def blueprint() -> Blueprint:
+    routes = Blueprint("oauth-revoke", __name__)
+    path = ENDPOINTS["revocation_endpoint"]
+    routes.add_url_rule(path, "revoke", told(revoke, "invalid_request"), methods=["POST"])
+    return routes
+
+
+def revoke() -> Response:
+    """200 without a body, also for what is no token; 400 or 401 with `error`."""
+    found = services()
+    made = found.introspection.revoke(asked())
+    if made.status >= 400 or made.interaction:
+        made.interaction = "revoke"
+        trace(found, made)
+    if made.status == 200:
+        return private(Response(status=200))
+    return answer(made.status, made.body, made.headers)
