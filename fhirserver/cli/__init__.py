@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "settings": "print all settings with their meaning",
     "audit": "check the chain of traces",
     "doctor": "examine an installation",
+    "conformance": "run TestScripts against any FHIR server",
 }
 
 
