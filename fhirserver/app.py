@@ -18,7 +18,7 @@ from fhirserver.clock import parse_clock
 from fhirserver.rest import edge, guard, health, openapi
 from fhirserver.rest.guides import Guides
 from fhirserver.rest.inforce import InForce
-from fhirserver.rest.oauth import launch, register, token, userinfo, wellknown
+from fhirserver.rest.oauth import introspect, launch, register, revoke, token, userinfo, wellknown
 from fhirserver.rest.pages import PageSeal
 from fhirserver.rest.services import Services, issuer_of
 from fhirserver.serving.supervisor import INSTANCE, base_of
@@ -96,7 +96,7 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(edge.blueprint())
     app.register_blueprint(health.blueprint())
     app.register_blueprint(portal.blueprint())
-    for each in (launch, register, token, userinfo, wellknown):
+    for each in (introspect, launch, register, revoke, token, userinfo, wellknown):
         app.register_blueprint(each.blueprint())
     openapi.register(app, services)
     health.measure(app)
