@@ -295,8 +295,10 @@ def _states(node: Node, name: str) -> bool:
     return bool(value) and name not in SYNTAX and value not in FIXED.get(name, ())
 
 
-def _grow(element: etree._Element, parent: Node | None, tree: Tree, names: _Names) -> Node:
-    attributes = {names[key]: str(value).strip() for key, value in element.items()}
+def _grow(element: Any, parent: Node | None, tree: Tree, names: _Names) -> Node:
+    attributes = {}
+    for key, value in element.items():
+        attributes[names[key]] = value.strip()
     text = element.text
     node = Node(names[element.tag], attributes, text if text and not text.isspace() else "", parent, tree)
     if "ID" in attributes:

@@ -6,6 +6,7 @@ Digits are kept. A unit that is not of UCUM is kept as text, without `system` an
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver import jsontext
@@ -23,6 +24,8 @@ TRANSLATION: Final = "http://hl7.org/fhir/StructureDefinition/iso21090-PQ-transl
 """Extension of a Quantity: the same amount in another unit."""
 DIGITS: Final = 34
 """Significant digits beyond which a number is refused: what the store keeps exactly."""
+_LONGEST: Final = 128
+"""Characters of a number, zeros ahead of it included."""
 
 _number = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?([eE][+-]?[0-9]{1,3})?").fullmatch
 _integer = re.compile(r"[+-]?[0-9]{1,10}").fullmatch
@@ -32,7 +35,12 @@ Amount = dict[str, Any]
 
 def number(text: str | None) -> int | Decimal | None:
     """The value of a REAL literal, digit for digit; None when it is none (a decimal comma is none)."""
-    found = _number(text) if text else None
+    return _read(text) if text and len(text) <= _LONGEST else None
+
+
+@lru_cache(4096)
+def _read(text: str) -> int | Decimal | None:
+    found = _number(text)
     if found is None or not (found[2] or found[3]):
         return None
     sign, whole, fraction, exponent = found.groups()
