@@ -43,18 +43,18 @@ class Site:
 def serving() -> Iterator[Site]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            site.asked += 1
-            site.answer(self)
+            made.asked += 1
+            made.answer(self)
 
         def log_message(self, *_: Any) -> None:
             return
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    site = Site(f"http://127.0.0.1:{server.server_port}/jwks")
+    made = Site(f"http://127.0.0.1:{server.server_port}/jwks")
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
-        yield site
+        yield made
     finally:
         server.shutdown()
         server.server_close()
