@@ -8,6 +8,7 @@ from fhirserver.access.requester import Access, Delegate, Requester
 from fhirserver.access.rules import DOCUMENT, UNDERIVED, feeding
 from fhirserver.access.scopes import permits, require
 from fhirserver.access.spaces import STATES as SPACES
+from fhirserver.access.spaces import united
 from fhirserver.access.writes import NOTICE, Decision, judge_feeding, judge_write
 
 __all__ = [
@@ -38,4 +39,5 @@ __all__ = [
     "reach",
     "require",
     "settled",
+    "united",
 ]

@@ -102,6 +102,8 @@ def compose(
     if who.kind in ("patient", "representative"):
         seen, change = rules.holder(access, resource_type, represented)
         seen, until = any_of((seen, _branches(parts))), soonest((until, change))
+        if represented is not None and represented.into is not None:
+            seen = FALSE
     else:
         seen = any_of((_branches(parts), _own(access, resource_type, parts, named)))
     if resource_type in tables.shared():

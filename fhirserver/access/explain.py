@@ -8,7 +8,6 @@ from fhirserver.access import compile as compiler
 from fhirserver.access import rules, scopes, tables
 from fhirserver.access.acl import HIDDEN_FROM_REPRESENTATIVES, THROUGH
 from fhirserver.access.answer import answer, question
-from fhirserver.access.moments import majority
 from fhirserver.predicate import FALSE, In, Predicate, matches
 
 if TYPE_CHECKING:
@@ -23,6 +22,7 @@ _SAID: Final = {
     "relative": "permit_named",
     "agreement": "permit",
     "unopposed": "deny",
+    "undivided": "deny",
 }
 """Which part of the Consents' answer a rule carries out."""
 
@@ -113,7 +113,7 @@ def _judged(
     if not matches(compiler.launched(access, resource_type), envelope):
         yield Part("launch", "hard", True)
     if policy is not None:
-        yield from _policy(rules.Case(access, resource_type, policy, named=True), envelope)
+        yield from _policy(rules.around(rules.Case(access, resource_type, policy, named=True), envelope), envelope)
         return
     if tables.purpose(who.purpose).family == "prohibited":
         yield Part("prohibited", "hard", True)
@@ -133,7 +133,8 @@ def _person(
         yield from _holder(access, resource_type, envelope, represented)
     if policy is None or scopes.levels(who, resource_type, "rs") == {"patient"}:
         return
-    for part in _policy(rules.Case(access, resource_type, policy, named=True), envelope):
+    case = rules.around(rules.Case(access, resource_type, policy, named=True), envelope)
+    for part in _policy(case, envelope):
         if part.rule == "relative" or "relative" in part.of:
             yield part._replace(of=("relative",) if part.effect == "limit" else ())
         elif part.effect == "hard":
@@ -151,14 +152,15 @@ def _holder(
     yield Part("own", "grant", deposited)
     if represented is not None and not represented.space_at(access.now).reads:
         yield Part("closed", "hard", True, (basis, "own"))
+    if represented is not None and represented.into is not None:
+        yield Part("merged", "hard", True)
     if represented is not None and not represented.space_at(access.now).reads:
         yield Part("space", "limit", False, (basis, "own"))
     if mine:
         yield Part("announcement", "limit", matches(rules.announced(access), envelope), (basis,))
         yield Part("through-document", "limit", not matches(In("acl.labels", (THROUGH,)), envelope), (basis,))
     if who.kind == "representative" and (mine or deposited):
-        of_age = majority(represented.birth) if represented is not None else None
-        minor = of_age is not None and of_age > access.now
+        minor = represented is not None and represented.minor_at(access.now)
         secret = matches(In("acl.labels", (HIDDEN_FROM_REPRESENTATIVES,)), envelope)
         yield Part("majority", "limit", minor, (basis, "own"))
         yield Part("minor-secret", "limit", not secret, (basis, "own"))
@@ -171,7 +173,7 @@ def _policy(case: rules.Case, envelope: Mapping[str, Any]) -> Iterator[Part]:
             continue
         holds = matches(rule.judge(case), envelope)
         if rule.effect == "grant" and holds:
-            for key in rule.limits:
+            for key in rule.limits if case.beside else (each for each in rule.limits if each != "undivided"):
                 limited.setdefault(key, []).append(rule.key)
         if holds or rule.effect == "grant":
             yield Part(rule.key, rule.effect, holds, consents=_consents(case, rule.key, envelope) if holds else ())
@@ -186,7 +188,8 @@ def _consents(case: rules.Case, rule: str, envelope: Mapping[str, Any]) -> tuple
         return ()
     asked = question(case.access, case.type)
     found = []
-    for id, root in zip(case.policy.consents, case.policy.roots, strict=True):
+    whole = case.policy.whole if rule in ("blocked", "unopposed", "undivided") else (case.policy,)
+    for id, root in (pair for each in whole for pair in zip(each.consents, each.roots, strict=True)):
         said: Predicate = getattr(answer([root], asked), _SAID[rule])
         if said != FALSE and matches(said, envelope):
             found.append(id)

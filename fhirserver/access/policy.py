@@ -8,6 +8,8 @@ basis     keys that something here may give access     blocked  keys that a deny
 derived   types of what documents of this patient brought along (kept by the store)
 actors    basis and blocked, and everyone where the space is not open for good: by these the policies that concern a
           requester are found
+beside    of a record that others were merged into, or that was merged: the policies of the others (see `rules.parts`)
+into      of a record that was merged: the id of the one that it is part of now
 refs      references that this outcome depends on      known    [[reference, [keys]], …] of the actors of Consents
 """
 
@@ -16,7 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from fhirserver.access import keys, spaces, tables
+from fhirserver.access import keys, moments, spaces, tables
 from fhirserver.access.consent import Departments, Node, Reading, in_force, members, problems, tree
 
 if TYPE_CHECKING:
@@ -40,6 +42,8 @@ class Policy:
     consents: tuple[str, ...]
     actors: frozenset[str]
     derived: frozenset[str] = frozenset()
+    beside: tuple[Policy, ...] = ()
+    into: str | None = None
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Policy:
@@ -56,11 +60,24 @@ class Policy:
             tuple(each["id"] for each in rules),
             frozenset(document["actors"]),
             frozenset(document.get("derived", ())),
+            tuple(map(cls.of, document.get("beside", ()))),
+            document.get("into"),
         )
 
+    @property
+    def whole(self) -> tuple[Policy, ...]:
+        """This policy and those of the records that are one with its own."""
+        return (self, *self.beside)
+
     def space_at(self, now: datetime) -> tables.Space:
-        """What the state of the person's space lets happen at a moment."""
-        return tables.spaces()[spaces.state(self.space, now)]
+        """What the state of the person's space lets happen at a moment; of records that are one, what each lets."""
+        found = [tables.spaces()[spaces.state(each.space, now)] for each in self.whole]
+        return tables.Space(*(all(each) for each in zip(*found, strict=True)))
+
+    def minor_at(self, now: datetime) -> bool:
+        """Whether the person is surely under age."""
+        ends = [moments.majority(each.birth) for each in self.whole]
+        return all(end is not None and now < end for end in ends)
 
 
 def build(

@@ -9,7 +9,7 @@ A rule turns a case (who asks, when, which type, one patient's policy) into a pr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -23,12 +23,27 @@ from fhirserver.access.acl import (
     THROUGH,
 )
 from fhirserver.access.answer import Answer, answer, meant, question
-from fhirserver.access.moments import Span, majority, month_before, soonest
-from fhirserver.predicate import FALSE, TRUE, Always, Cmp, Eq, Exists, In, Predicate, all_of, any_of, negate, within
+from fhirserver.access.moments import Span, month_before, soonest
+from fhirserver.predicate import (
+    FALSE,
+    TRUE,
+    Always,
+    Cmp,
+    Eq,
+    Exists,
+    In,
+    Predicate,
+    all_of,
+    any_of,
+    matches,
+    negate,
+    within,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
+    from typing import Any
 
     from fhirserver.access.policy import Policy
     from fhirserver.access.requester import Access, Requester
@@ -41,6 +56,8 @@ DOCUMENT: Final = "DocumentReference"
 COPY: Final = "doc"
 """Where a resource that was derived from a document bears what access rules read of the document."""
 DERIVED: Final = Exists(COPY)
+ORIGIN: Final = "was.id"
+"""Where a resource that came with a record merged into this one says which record that was."""
 UNDERIVED: Final = frozenset({DOCUMENT, "Patient", "Consent", "CareTeam", "AuditEvent", *tables.shared()})
 """Types of which nothing is derived from documents: they carry the rules, or are nobody's."""
 _SEVERAL: Final = frozenset({"Group"})
@@ -61,6 +78,12 @@ class Case:
         return answer(self.policy.roots, question(self.access, self.type))
 
     @cached_property
+    def beside(self) -> tuple[Answer, ...]:
+        """What the Consents of the records say that are one with this one."""
+        asked = question(self.access, self.type)
+        return tuple(answer(each.roots, asked) for each in self.policy.beside)
+
+    @cached_property
     def family(self) -> str:
         return tables.purpose(self.access.requester.purpose).family
 
@@ -79,9 +102,10 @@ class Case:
 
     def change(self) -> datetime | None:
         """When a rule may answer otherwise, nothing having been written."""
-        now = self.access.now
-        spans = [Span(each["start"], each["end"]).change(now) for each in self.policy.team]
-        return soonest([*spans, self.consents.change, spaces.change(self.policy.space, now)])
+        now, whole = self.access.now, self.policy.whole
+        spans = [Span(each["start"], each["end"]).change(now) for policy in whole for each in policy.team]
+        dates = [spaces.change(each.space, now) for each in whole]
+        return soonest([*spans, *dates, *(each.change for each in (self.consents, *self.beside))])
 
 
 class Rule(NamedTuple):
@@ -103,7 +127,7 @@ def prohibited(case: Case) -> Predicate:
 
 
 def blocked(case: Case) -> Predicate:
-    return case.consents.deny_named
+    return any_of(each.deny_named for each in (case.consents, *case.beside))
 
 
 def own(case: Case) -> Predicate:
@@ -152,7 +176,12 @@ def single(case: Case) -> Predicate:
 
 
 def unopposed(case: Case) -> Predicate:
-    return negate(case.consents.deny)
+    return all_of((negate(case.consents.deny), undivided(case)))
+
+
+def undivided(case: Case) -> Predicate:
+    """Of records that are one, a deny in the one holds in the other, but for whom a permit there names."""
+    return all_of(negate(all_of((each.deny, negate(each.permit_named)))) for each in case.beside)
 
 
 def matrix(case: Case) -> Predicate:
@@ -196,17 +225,18 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("team", "grant", "He is in the care team.", team,
          ("purpose", "record", "single", "unopposed", "matrix", "unmasked", "restricted")),
     Rule("consent", "grant", "The person's Consent names him.", consent,
-         ("purpose", "record", "single", "matrix", "unmasked")),
+         ("purpose", "record", "single", "matrix", "unmasked", "undivided")),
     Rule("agreement", "grant", "The person's Consent permits every professional.", agreement,
          ("purpose", "record", "single", "unopposed", "matrix", "unmasked")),
     Rule("emergency", "grant", "It is an emergency that the person has not opposed.", emergency,
          ("purpose", "record", "single", "unopposed", "matrix", "unmasked", "restricted")),
     Rule("relative", "grant", "The person's Consent names this relative.", relative,
-         ("purpose", "record", "single", "unmasked", "normal", "open-to-family")),
+         ("purpose", "record", "single", "unmasked", "normal", "open-to-family", "undivided")),
     Rule("purpose", "limit", "Its labels name no purpose, or this one.", purpose),
     Rule("record", "limit", "It is part of the record, not about it.", record),
     Rule("single", "limit", "It is about no other patient.", single),
     Rule("unopposed", "limit", "No Consent denies it to everyone.", unopposed),
+    Rule("undivided", "limit", "No Consent of a record merged with this one denies it to everyone.", undivided),
     Rule("matrix", "limit", "The habilitation matrix opens it to the profession.", matrix),
     Rule("unmasked", "limit", "It is not masked to professionals.", unmasked),
     Rule("restricted", "limit", "It is not very restricted (V).", restricted),
@@ -225,6 +255,7 @@ WORDS: Final = {rule.key: rule.words for rule in RULES} | {
     "representative": "He represents the minor whose record it is.",
     "majority": "The person represented is of age, or the date of birth is not known.",
     "announcement": "Hidden from the person until it has been announced, at most a month.",
+    "merged": "The record was merged into another one: ask for that one.",
     "minor-secret": "The minor keeps it from the representatives.",
     "document": "The document that it was derived from is not visible.",
     "nothing": "No rule gives access.",
@@ -236,10 +267,30 @@ def deposited(access: Access, resource_type: str) -> Predicate:
     who = access.requester
     if not who.own or resource_type == "AuditEvent":
         return FALSE
-    mine = tuple(sorted(who.own))
     if who.kind in ("patient", "representative"):
         return In("acl.by", mine)
     return any_of((In("acl.by", mine), In("acl.author", mine)))
+
+
+def parts(case: Case) -> Iterator[tuple[Predicate, Case]]:
+    """A record that others were merged into, in its parts: where each is, and the case of it.
+
+    What the person, or a team, granted in one record opens what was in that record; what denies, denies in all.
+    """
+    whole = case.policy.whole
+    if len(whole) == 1:
+        yield TRUE, case
+        return
+    for policy in whole:
+        others = tuple(replace(each, beside=()) for each in whole if each is not policy)
+        place = negate(Exists(ORIGIN)) if policy is case.policy else Eq(ORIGIN, policy.patient)
+        yield place, replace(case, policy=replace(policy, beside=others))
+
+
+def around(case: Case, envelope: Mapping[str, Any]) -> Case:
+    """The case of the part that the resource of an envelope is in; of none, one that grants nothing."""
+    found = next((each for place, each in parts(case) if matches(place, envelope)), None)
+    return found or replace(case, policy=replace(case.policy, traitant=frozenset(), team=(), roots=(), consents=()))
 
 
 def hard(case: Case) -> Predicate:
@@ -249,6 +300,11 @@ def hard(case: Case) -> Predicate:
 
 def granted(case: Case) -> Predicate:
     """What the policy gives, own deposits left aside."""
+    return any_of(all_of((place, granted_here(each))) for place, each in parts(case))
+
+
+def granted_here(case: Case) -> Predicate:
+    """What is given of the part of the record that the case is about."""
     found = []
     for rule in GRANTS:
         if rule.key != "own" and (given := rule.judge(case)) != FALSE:
@@ -305,11 +361,12 @@ def _holder(access: Access, resource_type: str, policy: Policy | None) -> tuple[
     who = access.requester
     if who.patient is None or (policy is not None and not policy.space_at(access.now).reads):
         return FALSE, access.now
+    if policy is not None and policy.into is not None:
+        return FALSE, access.now
     seen = all_of((compartment(who.patient, resource_type), announced(access), negate(In("acl.labels", (THROUGH,)))))
     if who.kind == "patient":
         return any_of((seen, deposited(access, resource_type))), access.now
-    of_age = majority(policy.birth) if policy is not None else None
-    if of_age is None or of_age <= access.now:
+    if policy is None or not policy.minor_at(access.now):
         return FALSE, access.now
     secret = negate(In("acl.labels", (HIDDEN_FROM_REPRESENTATIVES,)))
     return all_of((any_of((seen, deposited(access, resource_type))), secret)), access.now

@@ -89,7 +89,7 @@ def _named(envelope: Mapping[str, Any], policies: Iterable[Policy]) -> dict[str,
     found: set[str] = set()
     for acl in (envelope.get("acl", {}), envelope.get("doc", {}).get("acl", {})):
         found |= {*acl.get("author", ()), *acl.get("by", ())}
-    for policy in policies:
+    for policy in (part for each in policies for part in each.whole):
         found |= set(policy.traitant)
         for node in (*policy.team, *policy.roots):
             found |= set(_of_node(node))

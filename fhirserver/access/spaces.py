@@ -58,6 +58,27 @@ def change(states: Sequence[State], now: datetime) -> datetime | None:
     return moments.soonest(ahead)
 
 
+def united(one: Iterable[Mapping[str, Any]], other: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What a record of both spaces says (`{state, since}`): at each moment the state that lets less happen."""
+    both = [sorted(each, key=lambda step: step["since"]) for each in (one, other)]
+    if not all(both):
+        return [dict(step) for each in both for step in each]
+    found: list[dict[str, Any]] = []
+    for moment in sorted({step["since"] for each in both for step in each}):
+        held = [_held(each, moment) for each in both]
+        name = min(held, key=lambda each: sum(tables.spaces()[each]))
+        if not found or found[-1]["state"] != name:
+            found.append({"state": name, "since": moment})
+    return found
+
+
+def _held(steps: Iterable[Mapping[str, Any]], moment: datetime) -> str:
+    last = DEFAULT
+    for each in steps:
+        last = each["state"] if each["since"] <= moment else last
+    return last
+
+
 def always_open(states: Iterable[State]) -> bool:
     """Whether professionals may consult, whatever the moment."""
     return all(name == OPEN and since is None for name, since in states)

@@ -9,12 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from fhirserver.access import compile as compiler
 from fhirserver.access import keys, rules, scopes, tables
 from fhirserver.access.acl import HIDDEN_FROM_PATIENT, HIDDEN_FROM_REPRESENTATIVES, MASKED, acl, label_codes, security
-from fhirserver.access.answer import answer, question
+from fhirserver.access.answer import Answer, answer, question
 from fhirserver.access.consent import Reading, tree
-from fhirserver.access.moments import majority
 from fhirserver.access.policy import permitted
 from fhirserver.predicate import FALSE, matches
 
@@ -266,11 +264,17 @@ def _unfed(write: Write) -> Decision | None:
         return None
     if not write.policy.space_at(write.access.now).feeds:
         return Decision(False, "closed")
-    said = answer(write.policy.roots, question(write.access, write.type, "collect"))
+    asked = question(write.access, write.type, "collect")
+    if any(_is_opposed(write, answer(each.roots, asked)) for each in write.policy.whole):
+        return Decision(False, "opposed")
+    return None
+
+
+def _is_opposed(write: Write, said: Answer) -> bool:
     if said.deny_named == FALSE and said.deny != FALSE:
         entry = {"acl": acl(write.post or {}, write.access.requester, write.access.now)}
-        return None if matches(said.permit_named, entry) else Decision(False, "opposed")
-    return Decision(False, "opposed") if said.deny_named != FALSE else None
+        return not matches(said.permit_named, entry)
+    return said.deny_named != FALSE
 
 
 def _not_holder(write: Write) -> Decision | None:
@@ -281,10 +285,8 @@ def _not_holder(write: Write) -> Decision | None:
     space = policy.space_at(write.access.now)
     if not space.writes and not (space.reads and write.type == "Patient"):
         return Decision(False, "closed")
-    if write.kind == "representative":
-        of_age = majority(policy.birth)
-        if of_age is None or of_age <= write.access.now:
-            return Decision(False, "not-holder")
+    if write.kind == "representative" and not policy.minor_at(write.access.now):
+        return Decision(False, "not-holder")
     return None
 
 
@@ -328,11 +330,11 @@ def _relabelled(write: Write) -> bool:
 
 
 def _has_basis(write: Write) -> bool:
-    """Whether the professional reads this record already, by a rule other than emergency."""
+    """Whether the professional reads this record already, by a rule other than emergency: every part of it."""
     if write.policy is None:
         return False
     case = rules.Case(write.access, "Patient", write.policy, named=False)
-    return compiler.part(write.access, "Patient", write.policy, None).granted != FALSE and rules.hard(case) == FALSE
+    return rules.hard(case) == FALSE and all(rules.granted_here(each) != FALSE for _, each in rules.parts(case))
 
 
 def _strangers(write: Write) -> bool:

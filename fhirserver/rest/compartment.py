@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from fhirserver.rest.exchange import Exchange
+    from fhirserver.rest.inforce import InForce
     from fhirserver.search import Index
     from fhirserver.store import Transaction
 
@@ -58,6 +59,17 @@ def changed(
     if patient is not None and name is not None and resource[name] == pre.get(name):
         return indexed(exchange, tx, _about(resource, name, patient))
     return indexed(exchange, tx, resource)
+
+
+def in_record(indexer: InForce, resource: dict[str, Any], patient: str | None) -> Index:
+    """The search entries of a resource that is in the record of `patient`, or in none, as it is stored: a deposit may
+    have named its patient by INS."""
+    index = indexer.index(resource)
+    if index.pat is not None or patient is None:
+        return index
+    known = as_about(resource, patient)
+    index = indexer.index(known) if known is not None else index
+    return index if index.pat is not None else index._replace(pat=patient)
 
 
 def as_about(resource: dict[str, Any], patient: str) -> dict[str, Any] | None:

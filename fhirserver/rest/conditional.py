@@ -97,9 +97,14 @@ def _identifiers(resource: dict[str, Any]) -> Iterator[str]:
             yield _identified(resource["resourceType"], each["value"])
 
 
-def only(tx: Transaction, condition: Condition) -> Stored | None:
-    """The one resource that matches, None for none. Raises PreconditionFailed for several."""
+def only(tx: Transaction, condition: Condition, *, living: bool = False) -> Stored | None:
+    """The one resource that matches, None for none. Raises PreconditionFailed for several.
+
+    `living`: of several Patients, those that were merged into another one do not count.
+    """
     found = tx.view.search(condition.query).matches
+    if living and len(found) > 1 and condition.query.type == "Patient":
+        found = [each for each in found if (policy := tx.policy(each.id)) is None or policy.into is None] or found
     if len(found) > 1:
         raise PreconditionFailed(
             f"Several resources match {condition.text}: the criteria do not say which one is meant.",

@@ -37,7 +37,7 @@ def create(exchange: Exchange, type: str) -> Answer:
         sameness.lock(tx, [resource])
         if condition is not None:
             conditional.lock(tx, condition, resource)
-            if (found := conditional.only(tx, condition)) is not None:
+            if (found := conditional.only(tx, condition, living=True)) is not None:
                 status = 200
                 return [found]
         if (same := deposit.found(exchange, tx, resource)) is not None:

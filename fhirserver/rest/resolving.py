@@ -94,7 +94,7 @@ def _found(exchange: Exchange, tx: Transaction, entry: Entry) -> tuple[Stored, .
         return ()
     if entry.method == "DELETE":
         return tuple(conditional.deleted(exchange, tx, entry.condition))
-    found = conditional.only(tx, entry.condition)
+    found = conditional.only(tx, entry.condition, living=entry.method == "POST")
     return () if found is None else (found,)
 
 
@@ -142,7 +142,7 @@ def _last_id(target: Target, targets: list[Target]) -> str:
 
 def _led_to(tx: Transaction, text: str, condition: Condition, targets: list[Target]) -> str:
     """The id that a conditional reference leads to once the Bundle is stored. Raises PreconditionFailed."""
-    there = conditional.only(tx, condition)
+    there = conditional.only(tx, condition, living=True)
     of_type = [each for each in targets if each.entry.type == condition.query.type]
     gone = {id for each in of_type if each.entry.method == "DELETE" for id in _deleted(each)}
     ids = {_last_id(each, targets) for each in of_type if brings(each.entry, condition)}

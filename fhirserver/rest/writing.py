@@ -181,6 +181,7 @@ def update(exchange: Exchange, tx: Transaction, resource: dict[str, Any], id: st
         raise PreconditionFailed(f"{type}/{id} {told}.")
     pre = jsontext.parse_object(before.body)
     index = compartment.changed(exchange, tx, resource, pre, before.pat)
+    _require_unmerged(tx, type, {before.pat, index.pat}, index.patx)
     identifiers = tx.identifiers(author_references(resource))
     _require_known_actors(exchange, tx, resource)
     _require_reach(exchange, type, "u", before.acl, (pre, before.pat), (resource, index.pat))
@@ -225,6 +226,8 @@ def delete(exchange: Exchange, tx: Transaction, type: str, id: str, expected: in
     pre = jsontext.parse_object(before.body)
     _require_reach(exchange, type, "d", before.acl, (pre, before.pat))
     require_free(exchange, pre)
+    if type == "Patient":
+        _require_apart(tx, id)
     decision = judge_write(exchange.access, "delete", type, pre, None, tx.policy(before.pat), acl=before.acl)
     if not decision.allowed:
         raise Forbidden(decision.words)
@@ -249,6 +252,7 @@ def _create(
     require(exchange.access.requester, type, "c")
     resource = {**resource, "id": id}
     index = compartment.indexed(exchange, tx, resource)
+    _require_unmerged(tx, type, {index.pat}, index.patx)
     _require_reach(exchange, type, "c", {"by": sorted(exchange.access.requester.own)}, (resource, index.pat))
     identifiers = tx.identifiers(author_references(resource))
     _require_known_actors(exchange, tx, resource)
@@ -282,6 +286,25 @@ def _require_reach(
         known = {"pat": patient, "patx": list(index.patx), "t": list(index.t), "acl": acl}
         if not matches(reached, {name: value for name, value in known.items() if value}):
             raise Forbidden(f"The token's scopes do not cover this {type} ({letter}).")
+
+
+def _require_unmerged(tx: Transaction, type: str, patients: Iterable[str | None], further: Iterable[str]) -> None:
+    """Nothing enters a record that was merged into another one, but a Patient may link to it. Raises Unprocessable,
+    which names that one."""
+    concerned = {*patients} | ({*further} if type != "Patient" else set())
+    for patient in sorted(each for each in concerned if each is not None):
+        policy = tx.policy(patient)
+        if policy is not None and policy.into is not None:
+            text = f"Patient/{patient} was merged into Patient/{policy.into}: refer to that one."
+            raise Unprocessable(text, code="business-rule")
+
+
+def _require_apart(tx: Transaction, patient: str) -> None:
+    """Raises Conflict for a Patient that is one with others."""
+    policy = tx.policy(patient)
+    if policy is not None and policy.beside:
+        others = ", ".join(f"Patient/{each.patient}" for each in policy.beside)
+        raise Conflict(f"Patient/{patient} was merged with {others}: undo that first ($unmerge).")
 
 
 def _require_open(exchange: Exchange, tx: Transaction, type: str, patients: Iterable[str]) -> None:

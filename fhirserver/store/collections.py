@@ -19,6 +19,8 @@ read concern). Each index costs every insert, and one on `t` costs it a dozen ke
     `_lastUpdated` and `_since` across patients, export.
 `d.birthdate.lo` (Patient)
     Who was born on a day: the one date that is searched across patients.
+`pat`, `patx` (history of the same types, sparse likewise)
+    What a merge moves of the past.
 `id, v` (history)
     The versions of one resource in order. The embedded database scans for a range on `_id`.
 `lu, id, v` (history)
@@ -51,6 +53,11 @@ _DERIVED: Final = IndexModel([("doc._id", ASCENDING)], name="doc", sparse=True)
 _COMPARTMENT: Final = (
     IndexModel([("pat", ASCENDING), ("t", ASCENDING), ("_id", ASCENDING)], name="pat_t"),
     IndexModel([("pat", ASCENDING), ("lu", ASCENDING), ("_id", ASCENDING)], name="pat_lu"),
+    IndexModel([("patx", ASCENDING)], name="several", sparse=True),
+    _DERIVED,
+)
+_PAST: Final = (
+    IndexModel([("pat", ASCENDING)], name="pat", sparse=True),
     IndexModel([("patx", ASCENDING)], name="several", sparse=True),
     _DERIVED,
 )
@@ -134,6 +141,6 @@ class Collections:
         if type_ in self._compartment:
             indexes += _COMPARTMENT
         self.current(type_).create_indexes(indexes)
-        self.history(type_).create_indexes([*_VERSIONS, *((_DERIVED,) if type_ in self._compartment else ())])
+        self.history(type_).create_indexes([*_VERSIONS, *(_PAST if type_ in self._compartment else ())])
         self._made.add(type_)
         return True

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
-_COPIED: Final = ("_id", "v", "pat", "patx", "acl", "t", "d")
+_COPIED: Final = ("_id", "v", "pat", "patx", "acl", "t", "d", "was")
 
 
 def indexed_anew(database: Database[Row], row: Mapping[str, Any], entries: Mapping[str, Any]) -> None:
@@ -85,6 +85,8 @@ class Derived:
             envelope["pat"] = patient
         if "pat" in envelope:
             self.patients.setdefault(envelope["pat"], set()).add(type_)
+        if "was" in copy and "was" not in envelope:
+            envelope["was"] = copy["was"] | {"v": []}
         envelope["doc"] = copy
 
     def types(self, id_: str, row: Mapping[str, Any]) -> list[str]:

@@ -138,7 +138,7 @@ def superseded(type_id: str, envelope: Mapping[str, Any]) -> dict[str, Any]:
 def tombstone(envelope: Mapping[str, Any], moment: datetime) -> dict[str, Any]:
     """The history entry that says the resource was deleted; judged by what its last version was judged by."""
     version = envelope["v"] + 1
-    kept = {name: envelope[name] for name in ("pat", "patx", "acl", "t", "d", "doc") if name in envelope}
+    kept = {name: envelope[name] for name in ("pat", "patx", "acl", "t", "d", "doc", "was") if name in envelope}
     key = history_key(envelope["_id"], version)
     return {"_id": key, "id": envelope["_id"], "v": version, "lu": moment, "del": True, **kept}
 

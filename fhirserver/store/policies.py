@@ -32,6 +32,7 @@ from fhirserver.store.departments import departments
 from fhirserver.store.envelope import unpacked
 from fhirserver.store.errors import WRITE_CONFLICT
 from fhirserver.store.kept import Kept
+from fhirserver.store.merges import Family, Merges, one_of
 from fhirserver.store.moment import Moment
 
 if TYPE_CHECKING:
@@ -59,6 +60,17 @@ _POLICIES_KEPT: Final = 20_000
 """Policies, one of many Consents counting as so many."""
 _PARTS_KEPT: Final = 10_000
 _DEPTH: Final = 5
+
+
+_NUMBERS: Final = ("epoch", "stamp")
+
+
+class _Sources(NamedTuple):
+    """What a policy is made of: the Patient, Consents and CareTeams by reference."""
+
+    patient: Resource | None
+    consents: dict[str, Resource]
+    teams: dict[str, Resource]
 
 
 class _Part(NamedTuple):
@@ -154,7 +166,10 @@ class Policies:
             concerned.update(row["_id"] for row in self._policies.find({"refs": name}, {"_id": 1}, session=session))
         known = {each.patient: each.derived for each in self.load(derived, session)} if derived else {}
         concerned.update(each for each, types in derived.items() if not known.get(each, frozenset()).issuperset(types))
-        changed = {each: self._rebuild(each, session, derived.get(each, ())) for each in sorted(concerned)}
+        changed: dict[str, set[str]] = {}
+        for each in sorted(concerned):
+            if each not in changed:
+                changed |= self._rebuild(each, session, derived.get(each, ()))
         self._actors.touch(changed, session)
 
     def identifiers(
@@ -163,16 +178,56 @@ class Policies:
         """National actor keys by local reference, of those that are here and have any; a role's are those of both."""
         return self._resolve(references, session)[0]
 
-    def _rebuild(self, patient: str, session: ClientSession, derived: Iterable[str]) -> set[str]:
-        """The actor keys to whom the policy is another now: those that it names, or named before."""
+    def _rebuild(self, patient: str, session: ClientSession, derived: Iterable[str]) -> dict[str, set[str]]:
+        """By patient, the actor keys to whom the policy is another now: those that it names, or named before."""
         previous = self._policies.find_one({"_id": patient}, session=session)
         resource = self._resources("Patient", {"_id": patient}, session).get(f"Patient/{patient}")
-        if resource is None and previous is None:
+        if previous is None and resource is None:
             if derived:
                 raise Unprocessable("The patient of the document has no record here.")
-            return set()
+            return {patient: set()}
+        family = Merges(self._database, session).family(patient) if previous is not None else None
+        if family is not None and family.merged:
+            return self._united(family, session, derived)
         consents = self._resources("Consent", {"pat": patient}, session)
         teams = self._resources("CareTeam", {"pat": patient}, session)
+        built = self._built(patient, _Sources(resource, consents, teams), previous, session)
+        built["derived"] = sorted({*(previous or {}).get("derived", ()), *derived})
+        return {patient: self._stored(built, previous, session)}
+
+    def _united(self, family: Family, session: ClientSession, derived: Iterable[str]) -> dict[str, set[str]]:
+        """The policies of records that are one: each of what was said in it and of what was said since."""
+        root = family.root
+        previous = {each: self._policies.find_one({"_id": each}, session=session) for each in family.members}
+        origins: dict[str, str | None] = {}
+        found: dict[str, dict[str, Resource]] = {}
+        for type_ in ("Consent", "CareTeam"):
+            found[type_] = self._resources(type_, {"pat": root}, session)
+            rows = self._database[type_].find({"pat": root}, {"was": 1}, session=session)
+            origins |= {(name := f"{type_}/{row['_id']}"): family.origin(name, row.get("was")) for row in rows}
+        parts: dict[str, Row] = {}
+        for each in family.members:
+            consents, teams = (
+                {name: one for name, one in found[type_].items() if origins.get(name) in (each, None)}
+                for type_ in ("Consent", "CareTeam")
+            )
+            resource = self._resources("Patient", {"_id": each}, session).get(f"Patient/{each}")
+            if resource is not None and each != root:
+                resource = {**resource, "active": family.merged[each]["active"] is not False}
+            sources = _Sources(resource, consents, teams)
+            parts[each] = self._built(root, sources, previous[each], session) | {"_id": each}
+        since = set(parts[root]["traitant"]) - family.traitant
+        for each in family.members[1:]:
+            parts[each]["traitant"] = sorted({*parts[each]["traitant"], *since})
+        types = {*derived, *(name for each in previous.values() for name in (each or {}).get("derived", ()))}
+        return {
+            each: self._stored(one_of(parts, each, root) | {"derived": sorted(types)}, previous[each], session)
+            for each in family.members
+        }
+
+    def _built(self, patient: str, sources: _Sources, previous: Row | None, session: ClientSession) -> Row:
+        """The policy that the sources make, whose Consents and teams are about the patient."""
+        resource, consents, teams = sources
         self._follow_teams(consents, teams, session)
         wanted = set(actor_keys.references([resource, *consents.values(), *teams.values()]))
         identifiers, hops = self._resolve(wanted, session)
@@ -194,11 +249,15 @@ class Policies:
         )
         through = {hop for name in built["refs"] for hop in hops.get(name, ())}
         built["refs"] = sorted({*built["refs"], *through, *depends})
-        built["derived"] = sorted({*(previous or {}).get("derived", ()), *derived})
         watched = [name for name in built["refs"] if name.partition("/")[0] in WATCHED or name in depends]
         links = [(name, shard(patient)) for name in watched]
         self._touch(links, session)
-        if previous is not None and {**previous, **built} == previous:
+        return built
+
+    def _stored(self, built: Row, previous: Row | None, session: ClientSession) -> set[str]:
+        """The actor keys to whom it is another than the one before."""
+        patient = built["_id"]
+        if previous is not None and built == {name: each for name, each in previous.items() if name not in _NUMBERS}:
             return set()
         epoch = previous["epoch"] + 1 if previous else 1
         whole = built | {"epoch": epoch, "stamp": ObjectId()}
@@ -320,6 +379,7 @@ class Policies:
                     IndexModel([("refs", ASCENDING)], name="refs"),
                 ]
             )
+            Merges(self._database).make()
             self._made = True
             return True
         return False

@@ -30,6 +30,18 @@ def record(database: Database[Row], patient: str, state: str, since: datetime, s
     if state not in SPACES:
         raise ValueError(f"{state!r} is no state of a space; there are {', '.join(sorted(SPACES))}")
     known = (of(database, patient, session) or {}).get("states", ())
-    states = [each for each in known if each["since"] < since] + [{"state": state, "since": since}]
+    replace(
+        database,
+        patient,
+        [*(each for each in known if each["since"] < since), {"state": state, "since": since}],
+        session,
+    )
+
+
+def replace(database: Database[Row], patient: str, states: list[Row], session: ClientSession) -> None:
+    """The space has had these states; none: nothing is recorded of it."""
+    if not states:
+        database[COLLECTION].delete_one({"_id": patient}, session=session)
+        return
     change = UpdateOne({"_id": patient}, {"$set": {"states": states}, "$inc": {"n": 1}}, upsert=True)
     locks.write(database[COLLECTION], [change], session)

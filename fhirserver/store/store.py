@@ -19,6 +19,7 @@ from fhirserver.store.errors import StoreError, is_transient, translated, unclea
 from fhirserver.store.files import Files
 from fhirserver.store.insight import Insight
 from fhirserver.store.jobs import Jobs
+from fhirserver.store.merges import Merges
 from fhirserver.store.quarantine import Quarantine
 from fhirserver.store.registers import Register
 from fhirserver.store.transaction import TRACES, Room, Rules, Transaction
@@ -26,6 +27,7 @@ from fhirserver.store.view import View
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from pymongo.client_session import ClientSession
     from pymongo.database import Database
@@ -146,6 +148,16 @@ class Store:
     def quarantine(self) -> Quarantine:
         """Documents that wait for their patient (`store.quarantine`)."""
         return Quarantine(self._bound().database)
+
+    def absorbed(self, patient: str) -> frozenset[str]:
+        """The ids of the records that were merged into this one, and into those: what was traced of it under them."""
+        with translated():
+            return Merges(self._bound().database).absorbed(patient)
+
+    def merged_since(self, moment: datetime) -> list[tuple[str, str]]:
+        """Source and target of the merges after a moment."""
+        with translated():
+            return [(row["_id"], row["into"]) for row in Merges(self._bound().database).since(moment)]
 
     @property
     def registry(self) -> Registry:

@@ -14,7 +14,7 @@ from pymongo.errors import BulkWriteError, OperationFailure
 
 from fhirserver.access import DOCUMENT
 from fhirserver.errors import Conflict, NotFound, PreconditionFailed
-from fhirserver.store import bodies, claims, jobs, locks, spaces
+from fhirserver.store import bodies, claims, jobs, locks, merges, spaces
 from fhirserver.store.definitions import Registry
 from fhirserver.store.departments import concerned
 from fhirserver.store.derived import Derived
@@ -31,6 +31,8 @@ from fhirserver.store.envelope import (
     unpacked,
 )
 from fhirserver.store.errors import WRITE_CONFLICT
+from fhirserver.store.merges import Merges
+from fhirserver.store.moving import Moved, Moving
 from fhirserver.store.policies import PATIENT_RULES, WATCHED
 from fhirserver.store.quarantine import Quarantine
 from fhirserver.store.view import Judge, View
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from fhirserver.access import Access, Policy
     from fhirserver.store.collections import Collections
     from fhirserver.store.envelope import Indexed
+    from fhirserver.store.moving import Bearing
 
 Row = dict[str, Any]
 
@@ -192,8 +195,7 @@ class Transaction:
         envelope, stored = self._envelope(
             resource, id_, before["v"] + 1, before["lu"], before["acl"], index, identifiers, copy
         )
-        if "made" in before:
-            envelope["made"] = before["made"]
+        envelope |= {name: before[name] for name in ("made", "was") if name in before}
         self._concerns(type_, before)
         self._supersede(type_, before)
         chunks = bodies.split(type_, envelope)
@@ -244,6 +246,45 @@ class Transaction:
     def start(self, job: Row) -> None:
         """A job (`store.jobs.document`) that is there when these writes are."""
         self._queue(jobs.COLLECTION, [job])
+
+    @property
+    def merges(self) -> Merges:
+        """Which records were merged into which, as this transaction sees and changes it."""
+        return Merges(self._room.collections.database, self._session)
+
+    def merge(self, source: str, target: str, bearing: Bearing, facts: Row) -> int:
+        """Moves all of a record but its Patient into another one (`store.moving`); how many resources.
+
+        `facts`: what the Patients were before (`store.merges`). Both Patients are to be written by the caller.
+        """
+        merges.begin(self._room.collections.database, self._session, source, target, instant(self._access.now), facts)
+        return self.follow(source, target, bearing)
+
+    def follow(self, source: str, target: str, bearing: Bearing) -> int:
+        """Moves what is in a record that was merged: what came while it was."""
+        return self._moved(source, target, lambda moving: moving.forth(source, target, bearing))
+
+    def unmerge(self, source: str, target: str, bearing: Bearing) -> int:
+        """Moves back what `merge` moved, and forgets it."""
+        moved = self._moved(source, target, lambda moving: moving.back(source, target, bearing))
+        merges.end(self._room.collections.database, self._session, source)
+        return moved
+
+    def since(self, patient: str, moment: datetime, most: int) -> list[str]:
+        """What came into a record after a moment, and was not moved there (`Observation/x`)."""
+        self.flush()
+        return self._moving().since(patient, moment, most)
+
+    def _moved(self, source: str, target: str, move: Callable[[Moving], Moved]) -> int:
+        self.flush()
+        done = move(self._moving())
+        self._seen.clear()
+        self._patients.update((source, target))
+        self._references.update(done.watched)
+        return done.number
+
+    def _moving(self) -> Moving:
+        return Moving(self._room, self._access, self._session, self._derived, self._token)
 
     def rebuild(self, patients: Iterable[str]) -> None:
         """Makes the policies of patients anew."""

@@ -66,7 +66,7 @@ class View:
     _by_id: ClassVar[str] = "r"
     """The letters of scopes (SMART App Launch 2) one of which lets read by id, and by type: search, and its history."""
     _by_type: ClassVar[str] = "s"
-    _content: ClassVar[Row] = {"$project": {"t": 0, "d": 0, "s": 0, "x": 0, "doc": 0, "made": 0}}
+    _content: ClassVar[Row] = {"$project": {"t": 0, "d": 0, "s": 0, "x": 0, "doc": 0, "made": 0, "was": 0}}
 
     def __init__(
         self, collections: Collections, judge: Judge, access: Access, session: ClientSession | None = None

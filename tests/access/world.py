@@ -320,13 +320,14 @@ def records(draw: st.Draw, *, odd: bool = False) -> naive.Record:
     return naive.Record(patient, list(unique.values()), list(groups.values()), numbers, space, parts, claims, plain)
 
 
-def policy(record: naive.Record) -> Policy:
+def document(record: naive.Record) -> dict[str, Any]:
+    """The policy as it is stored."""
     space = {"states": [{"state": state, "since": since} for state, since in record.space]}
     departments = Departments(
         {key: sorted(found) for key, found in record.parts.items()},
         {key: sorted(found) for key, found in record.claims.items()},
     )
-    built = build(
+    return build(
         record.patient["id"],
         record.patient,
         record.consents,
@@ -336,7 +337,10 @@ def policy(record: naive.Record) -> Policy:
         departments=departments,
         plain=record.plain,
     )
-    return Policy.of({**built, "derived": ["Binary", *TYPES]})
+
+
+def policy(record: naive.Record) -> Policy:
+    return Policy.of({**document(record), "derived": ["Binary", *TYPES]})
 
 
 def access(who: Requester, now: datetime = NOW) -> Access:

@@ -38,6 +38,10 @@ TOLD = {
     "explain-access": [
         "Ce demandeur ne le voit pas.", "Aucune règle n’y donne accès.", '"valueCode":"holder"',
     ],
+    "merge": [
+        "1 resources were moved", '"total":1', '"active":false', '"type":"replaced-by"', "refer to that one", "200",
+        '"total":1',
+    ],
     "cda": ["could not be established", '"valueCode":"held"', "201", "409", "201", "200"],
     "patch": ['"gender":"female"', '"family":"Ravel"', '"family":"Debussy"'],
     "bundles": [

@@ -13,6 +13,7 @@ from fhirserver.errors import FhirError, Unavailable
 from fhirserver.outcome import Issue, outcome
 from fhirserver.rest.inner import FAULT
 from fhirserver.rest.jobs import deferred, deferring, export, exporting, reindex, reindexing, shipped
+from fhirserver.rest.operations.merge import followed
 from fhirserver.store import Lost
 from fhirserver.store.jobs import MOST_RUNS
 
@@ -42,6 +43,8 @@ EVERY: Final = 1.0
 PURGE: Final = 60.0
 ABANDONED: Final = timedelta(days=1)
 """Age of a file that nobody has finished writing."""
+LATE: Final = timedelta(minutes=10)
+"""For so long after a merge, what came into the record while it was merged is looked for."""
 _STOPPED: Final = "Workers of the server ended over this again and again; it was given up."
 _log = logging.getLogger(__name__)
 
@@ -80,6 +83,8 @@ class Background:
             for file in store.files.owned(job.id):
                 store.files.delete(file.id)
             store.jobs.forget(job.id)
+        for source, target in store.merged_since(self._services.clock() - LATE):
+            followed(self._services, source, target)
         store.files.sweep(datetime.now(UTC) - ABANDONED)
 
     def _say(self) -> None:

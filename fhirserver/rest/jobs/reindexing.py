@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.access import Access
-from fhirserver.rest.compartment import as_about
+from fhirserver.rest.compartment import in_record
 from fhirserver.rest.inforce import parameters
 from fhirserver.spec.parameters import ANCESTORS
 
@@ -68,11 +68,7 @@ class _Reindex:
         self._indexer = services.indexer
 
     def __call__(self, resource: dict[str, Any], pat: str | None) -> Index:
-        index = self._indexer.index(resource)
-        if index.pat is None and pat is not None:
-            known = as_about(resource, pat)
-            index = self._indexer.index(known) if known is not None else index
-        return index if index.pat is not None or pat is None else index._replace(pat=pat)
+        return in_record(self._indexer, resource, pat)
 
 
 def _begun(services: Services, lease: Lease) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from fhirserver.rest.operations.expand import expand
 from fhirserver.rest.operations.explain_access import explain_access
 from fhirserver.rest.operations.lastn import lastn
 from fhirserver.rest.operations.lookup import lookup
+from fhirserver.rest.operations.merge import merge, unmerge
 from fhirserver.rest.operations.meta import meta, meta_add, meta_delete
 from fhirserver.rest.operations.subsumes import subsumes
 from fhirserver.rest.operations.translate import translate
@@ -65,6 +66,7 @@ def _own(name: str, type: str, handler: Callable[..., Any], summary: str, **leve
 
 
 IPS: Final = "http://hl7.org/fhir/uv/ips/OperationDefinition/summary"
+MERGE: Final = "http://hl7.org/fhir/OperationDefinition/Patient-merge"
 _BULK: Final = "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/"
 
 OPERATIONS: Final = (
@@ -86,6 +88,8 @@ OPERATIONS: Final = (
     Operation("summary", "Patient", summary, IPS, "A summary of a record (IPS)", (), ("GET",)),
     _own("render", "DocumentReference", render, "A document as a page to read", instance=("GET",)),
     _operation("everything", "Patient", everything, "A whole record, page by page", methods=()),
+    Operation("merge", "Patient", merge, MERGE, "Make two records one", ("POST",), ()),
+    _own("unmerge", "Patient", unmerge, "Undo a merge of records", methods=("POST",), instance=()),
     _own("who-can-see", "Patient", who_can_see, "Who sees a resource of the record"),
     _own("cda", "", cda, "Store a CDA document", instance=(), system=("POST",)),
     _own("quarantine", "", quarantine, "Documents that wait for their patient", instance=(), system=("GET",)),
