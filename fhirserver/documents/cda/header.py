@@ -52,7 +52,7 @@ def read(root: Node, unique_id: str, ctx: Context) -> Parts:
     ctx.patient_names = actors.words(named) if named is not None else frozenset()
     parts = Parts(_facts(root, unique_id, traits))
     authors = _participations(root, parts, ctx)
-    parts.custodian = actors.participant(root.one("custodian"), ctx)
+    parts.custodian = _custodian(root, ctx)
     _events(root, parts, ctx)
     _orders(root, parts)
     encounter.read(root.at("componentOf/encompassingEncounter"), root.all("participant"), parts, ctx)
@@ -118,6 +118,16 @@ def _participations(root: Node, parts: Parts, ctx: Context) -> list[Participatio
             if taken is not None:
                 parts.participations.append(taken)
     return parts.of("AUT")
+
+
+def _custodian(root: Node, ctx: Context) -> Reference | None:
+    """The organisation that keeps the document."""
+    node = root.one("custodian")
+    who = actors.participant(node, ctx)
+    if node is None or who is None or ctx.resource(who)["resourceType"] == "Organization":
+        return who
+    ctx.leave(node, "unread")
+    return None
 
 
 def _events(root: Node, parts: Parts, ctx: Context) -> None:

@@ -33,6 +33,15 @@ FACTS: Final = {
     f"{_CCD}46": "rank", f"{_CISIS}82": "rank",
 }  # fmt: skip
 """Templates of observations that tell a fact about the statement that they hang on."""
+REASONS: Final = {
+    "Encounter": ("Condition", "Observation", "Procedure", "ImmunizationRecommendation"),
+    "Immunization": ("Condition", "Observation", "DiagnosticReport"),
+    "MedicationRequest": ("Condition", "Observation"),
+    "MedicationStatement": ("Condition", "Observation", "DiagnosticReport"),
+    "Procedure": ("Condition", "Observation", "Procedure", "DiagnosticReport", "DocumentReference"),
+    "ServiceRequest": ("Condition", "Observation", "DiagnosticReport", "DocumentReference"),
+}
+"""What may be the reason of what (R4, `reasonReference`)."""
 FORMAL: Final = frozenset({"33999-4", "SEV", "82606-5", "66455-7", "30973-2", "PINSTRUCT", "FINSTRUCT"})
 """Codes that only repeat what a template says."""
 MEANINGS: Final = {
@@ -215,8 +224,19 @@ def _formal(node: Node) -> None:
         text.told()
 
 
-def point(holder: Resource, member: str, found: Related, ctx: Context, *kinds: str) -> None:
-    """Once all is read, put what the pointers of these types (of all, by default) mean into a list of references."""
+def reasons(resource: Resource, found: Related, ctx: Context) -> None:
+    """`reasonReference`: what hangs on a statement as its reason, and what is pointed to as one."""
+    types = REASONS[resource["resourceType"]]
+    if listed := [each for each in found.of("RSON") if ctx.resource(each)["resourceType"] in types]:
+        resource["reasonReference"] = listed
+    point(resource, "reasonReference", found, ctx, types, "RSON")
+
+
+def point(holder: Resource, member: str, found: Related, ctx: Context, types: Iterable[str], *kinds: str) -> None:
+    """Once all is read, put what the pointers of these kinds (of all, by default) mean into a list of references.
+
+    What is not here, or of none of the types that the list takes, is left.
+    """
 
     def settle() -> None:
         for kind, node in found.pointers:
@@ -224,10 +244,10 @@ def point(holder: Resource, member: str, found: Related, ctx: Context, *kinds: s
                 continue
             named = ctx.shared.get("named", {})
             each = next((each for each in node.all("id") if _key(each) in named), None)
-            if each is None:
-                ctx.leave(node, "reference")
+            reference = named[_key(each)] if each is not None else None
+            if each is None or reference is None or ctx.resource(reference)["resourceType"] not in types:
+                ctx.leave(node, "reference" if each is None else "unread")
                 continue
-            reference = named[_key(each)]
             each.told()
             _formal_pointer(node)
             listed = holder.setdefault(member, [])

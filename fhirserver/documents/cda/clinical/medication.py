@@ -117,10 +117,7 @@ def _common(resource: Resource, node: Node, found: links.Related, ctx: Context, 
     """Notes, reasons, who told it."""
     if notes := links.note(found.notes):
         resource["note"] = notes
-    reasons = [each for each in found.of("RSON") if ctx.resource(each)["resourceType"] in ("Condition", "Observation")]
-    if reasons:
-        resource["reasonReference"] = reasons
-    links.point(resource, "reasonReference", found, ctx, "RSON")
+    links.reasons(resource, found, ctx)
     if severity := found.concept("severity"):
         resource.setdefault("reasonCode", []).append(severity)
     told = node.all("informant") or ctx.scope.informants

@@ -103,14 +103,7 @@ def _devices(resource: Resource, node: Node, ctx: Context) -> None:
 
 
 def _why(resource: Resource, found: links.Related, ctx: Context) -> None:
-    reasons = [
-        each
-        for each in found.of("RSON")
-        if ctx.resource(each)["resourceType"] in ("Condition", "Observation", "Procedure")
-    ]
-    if reasons:
-        resource["reasonReference"] = reasons
-    links.point(resource, "reasonReference", found, ctx, "RSON")
+    links.reasons(resource, found, ctx)
     if severity := found.concept("severity"):
         resource.setdefault("reasonCode", []).append(severity)
 
@@ -222,14 +215,7 @@ def encounter(node: Node, ctx: Context) -> list[Reference]:
             resource.setdefault("location", []).append({"location": where})
     found = links.related(node, ctx)
     found.unsaid(ctx)
-    reasons = [
-        each
-        for each in found.of("RSON")
-        if ctx.resource(each)["resourceType"] in ("Condition", "Procedure", "Observation")
-    ]
-    if reasons:
-        resource["reasonReference"] = reasons
-    links.point(resource, "reasonReference", found, ctx, "RSON")
+    links.reasons(resource, found, ctx)
     if node.at("text/reference") is not None:
         links.narrated(node)
     return [reference, *(each for _, each in found.others)]
@@ -325,7 +311,7 @@ def _dispensed(node: Node, ctx: Context) -> list[Reference]:
     requests = [each for _, each in found.others if ctx.resource(each)["resourceType"] == "MedicationRequest"]
     if requests:
         resource["authorizingPrescription"] = requests
-    links.point(resource, "authorizingPrescription", found, ctx)
+    links.point(resource, "authorizingPrescription", found, ctx, ("MedicationRequest",))
     return [reference, *(each for _, each in found.others)]
 
 

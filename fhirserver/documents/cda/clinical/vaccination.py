@@ -109,13 +109,10 @@ def _consequences(resource: Resource, reference: Reference, found: links.Related
     """Comments, reasons, reactions."""
     if notes := links.note(found.notes):
         resource["note"] = notes
-    reasons = [each for each in found.of("RSON") if ctx.resource(each)["resourceType"] in ("Condition", "Observation")]
-    if reasons:
-        resource["reasonReference"] = reasons
+    links.reasons(resource, found, ctx)
     reactions = [_reaction(each, reference, ctx) for each in found.of("CAUS", "MFST")]
     if told := [each for each in reactions if each]:
         resource["reaction"] = told
-    links.point(resource, "reasonReference", found, ctx, "RSON")
 
 
 def _reaction(effect: Reference, cause: Reference, ctx: Context) -> Resource:
