@@ -12,6 +12,7 @@ from fhirserver.access import Access
 from fhirserver.errors import BadRequest, NotAcceptable, TooLarge, Unauthenticated
 from fhirserver.rest import negotiate
 from fhirserver.rest.address import address
+from fhirserver.rest.oauth.certificate import certificate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -163,7 +164,8 @@ class Exchange:
 def _authenticated(services: Services, request: Request) -> Requester:
     """Whom the request's token stands for, within the bound of his requests. Raises Unauthenticated or TooMany."""
     try:
-        requester = services.verifier.requester(request.headers.get("Authorization"))
+        shown = certificate(request, services.settings)
+        requester = services.verifier.requester(request.headers.get("Authorization"), shown)
     except Unauthenticated:
         if "Authorization" in request.headers:  # without one the guard has counted it
             services.rates.of_address(address(request, services.settings.trusted_proxies))

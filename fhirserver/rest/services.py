@@ -17,6 +17,8 @@ from fhirserver.auth.clients.client import Clients
 from fhirserver.auth.clients.keysets import KeySets
 from fhirserver.auth.clients.metadata import SECRETS, Terms
 from fhirserver.auth.clients.registration import Registration
+from fhirserver.auth.federation import assembly
+from fhirserver.auth.federation.directory import Directory
 from fhirserver.auth.fetching import Fetcher
 from fhirserver.auth.grants import Grants
 from fhirserver.auth.server import AuthorizationServer, backend
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from fhirserver.access import Access
     from fhirserver.audit import Chains, Event
     from fhirserver.auth import KeyRing, TokenVerifier
+    from fhirserver.auth.federation.provider import Provider
     from fhirserver.clock import Clock
     from fhirserver.rest.guides import Guides
     from fhirserver.rest.inforce import InForce
@@ -138,9 +141,19 @@ class Services:
             emergency=timedelta(seconds=settings.emergency_seconds),
         )
         backend.install(server, self.key_sets)
+        assembly.install(server, settings, self.providers.get(assembly.PSC), self.directory.practitioner)
         if not settings.client_secrets:
             server.auth_methods = [each for each in server.auth_methods if each not in SECRETS]
         return server
+
+    @cached_property
+    def providers(self) -> dict[str, Provider]:
+        """The identity providers that the settings name, by name."""
+        return assembly.providers(self.settings)
+
+    @cached_property
+    def directory(self) -> Directory:
+        return Directory(self.store, self.published, self.clock)
 
     @cached_property
     def introspection(self) -> Introspection:

@@ -98,7 +98,9 @@ class Exchange(TokenGranting):
         except InvalidToken as error:
             raise InvalidRequestError(f"The {name} is not accepted: {error}") from None
         except Unavailable:
-            raise ProviderUnavailableError("Pro Santé Connect cannot be asked about the token: try again.") from None
+            raise ProviderUnavailableError(
+                "The identity provider cannot be asked about the token: try again."
+            ) from None
 
     def _requester(self, told: Told, party: Party) -> Requester:
         who = told.professional

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
@@ -38,6 +39,7 @@ def certificate(request: Request, settings: Settings) -> bytes | None:
     return _standard(sent[0]) if name.lower() == STANDARD.lower() else _pem(sent[0])
 
 
+@lru_cache(maxsize=1024)
 def _standard(text: str) -> bytes | None:
     text = text.strip()
     if len(text) < 2 or text[0] != ":" or text[-1] != ":":
@@ -48,6 +50,7 @@ def _standard(text: str) -> bytes | None:
         return None
 
 
+@lru_cache(maxsize=1024)
 def _pem(text: str) -> bytes | None:
     try:
         return x509.load_pem_x509_certificate(unquote(text).encode("ascii")).public_bytes(Encoding.DER)

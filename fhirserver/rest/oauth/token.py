@@ -14,6 +14,7 @@ from fhirserver.auth.server.metadata import TOKEN
 from fhirserver.errors import BadRequest, TooLarge
 from fhirserver.rest.edge import services
 from fhirserver.rest.exchange import FORM
+from fhirserver.rest.oauth.certificate import certificate
 from fhirserver.rest.oauth.register import answer, told
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ def asked() -> Request:
         params = parse_qsl(content.decode(), keep_blank_values=True, errors="strict")
     except UnicodeDecodeError:
         raise BadRequest("The form is not UTF-8.") from None
-    return Request(request.method, params, dict(request.headers))
+    shown = certificate(request, services().settings)
+    return Request(request.method, params, dict(request.headers), shown)
 
 
 def trace(found: Services, made: Answer) -> None:
