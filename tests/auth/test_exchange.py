@@ -6,6 +6,8 @@ What is refused stands in a table: the request, and the error that it gets.
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
 import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -13,7 +15,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 import pytest
 from joserfc import jwt
-from joserfc.jwk import OctKey, RSAKey
+from joserfc.jwk import RSAKey
 
 from examples.providers.provider import CLIENTS
 from examples.providers.serve import Server, running
@@ -364,7 +366,7 @@ def test_a_token_signed_by_somebody_else_is_refused(here: Application, providers
         jwt.encode({"alg": "RS256", "kid": key.kid}, made, other),
         ".".join([_part({"alg": "none"}), _part(made), ""]),
         ".".join([_part({"alg": "none", "kid": key.kid}), _part(made), ""]),
-        jwt.encode({"alg": "HS256", "kid": key.kid}, made, OctKey.import_key(key.as_pem(private=False))),
+        _by_secret({"alg": "HS256", "kid": key.kid}, made, key.as_pem(private=False)),
         own.sign(made),
     ]
     for token in tokens:
@@ -374,6 +376,13 @@ def test_a_token_signed_by_somebody_else_is_refused(here: Application, providers
 
 def _part(value: dict[str, Any]) -> str:
     return base64.urlsafe_b64encode(jsontext.dump(value)).decode().rstrip("=")
+
+
+def _by_secret(header: dict[str, Any], made: dict[str, Any], secret: bytes) -> str:
+    """Signed with what everybody knows, as if it were a shared secret (key confusion)."""
+    content = f"{_part(header)}.{_part(made)}"
+    signature = hmac.new(secret, content.encode(), hashlib.sha256).digest()
+    return f"{content}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
 
 
 def test_every_exchange_is_traced(here: Application, providers: Server) -> None:
