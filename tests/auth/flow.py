@@ -91,7 +91,7 @@ class Person:
     def decide(self, params: Mapping[str, str], *ticked: str, decision: str = "accorder", **fields: str) -> Answer:
         """What the form of the consent screen sends."""
         form = {"csrf": self.session.csrf, "decision": decision, "portee": list(ticked), **fields}
-        return _answer(self.browser.post("/oauth/authorize?" + urlencode(params), data=form))
+        return _answer(self.browser.post("/oauth/decision?" + urlencode(params), data=form))
 
     def code(self, *ticked: str, decision: str = "", **changes: str | None) -> str:
         """A code for the request: all is granted unless something is ticked."""

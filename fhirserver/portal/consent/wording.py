@@ -1,0 +1,100 @@
+"""What an app asks, in plain French: one line for each thing that can be refused by itself.
+
+Reading and writing are two lines; `patient/*.rs` is a line for each family of data (`types.csv`, `families.csv`).
+"""
+
+from __future__ import annotations
+
+import csv
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from fhirserver.access.scopes import Scope, parse
+from fhirserver.auth.server import scopes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+_VERBS: Final = {"r": "consulter", "s": "consulter", "c": "ajouter", "u": "modifier", "d": "supprimer"}
+_SIDES: Final = ("rs", "cud")
+
+
+class Item(NamedTuple):
+    """One line of the consent screen: `key` names it in the form; `scopes` are granted when it is ticked. `writes`:
+    what is granted changes the record."""
+
+    key: str
+    words: str
+    scopes: tuple[str, ...]
+    hint: str = ""
+    writes: bool = False
+
+
+def items(asked: Iterable[str], lasting: Mapping[str, str]) -> list[Item]:
+    """The lines for the scopes that may be granted. `lasting`: by `offline_access` and `online_access`, until when."""
+    asked = tuple(asked)
+    found = [item for scope in scopes.of_resources(asked) for item in _of_scope(scope)]
+    identity = tuple(each for each in asked if each in scopes.IDENTITY)
+    if identity:
+        name = " et votre nom" if "profile" in identity else ""
+        found.append(Item("openid", f"Savoir qui vous êtes : votre identifiant{name}", identity))
+    found += [Item(each, words, (each,)) for each, words in lasting.items() if each in asked]
+    return list({item.key: item for item in found}.values())
+
+
+def _of_scope(scope: Scope) -> Iterator[Item]:
+    for side in _SIDES:
+        letters = "".join(each for each in scope.letters if each in side)
+        if not letters:
+            continue
+        part = scope._replace(letters=letters)
+        if scope.type != "*":
+            yield _item(part, scopes.text(part), _of_type(part), (scopes.text(part),))
+            continue
+        for family, words in families().items():
+            granted = [part._replace(type=type_) for type_, each in types().items() if each[1] == family]
+            yield _item(part, f"{scope.level}/{family}.{letters}", words, tuple(scopes.text(each) for each in granted))
+
+
+def _item(scope: Scope, key: str, what: str, granted: tuple[str, ...]) -> Item:
+    verbs = list(dict.fromkeys(_VERBS[each] for each in scope.letters))
+    told = " et ".join(filter(None, (", ".join(verbs[:-1]), verbs[-1])))
+    where = ", dans tous les dossiers auxquels vous avez accès" if scope.level == "user" else ""
+    limit = categories().get(scope.query or "")
+    narrow = f" (seulement {limit})" if limit else ""
+    hint = f"Seulement ce qui répond à « {scope.query} »." if scope.query and not limit else ""
+    return Item(key, f"{told.capitalize()} : {what}{narrow}{where}", granted, hint, scope.letters[0] in "cud")
+
+
+def _of_type(scope: Scope) -> str:
+    known = types().get(scope.type)
+    return known[0] if known else f"données de type « {scope.type} »"
+
+
+@cache
+def types() -> dict[str, tuple[str, str]]:
+    """By resource type: its words, and its family."""
+    return {row["type"]: (row["words"], row["family"]) for row in _rows("types.csv")}
+
+
+@cache
+def families() -> dict[str, str]:
+    return {row["family"]: row["words"] for row in _rows("families.csv")}
+
+
+@cache
+def categories() -> dict[str, str]:
+    """By the search part of a granular scope: what it leaves."""
+    return {row["query"]: row["words"] for row in _rows("categories.csv")}
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    text = resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+    return list(csv.DictReader(text.splitlines()))
+
+
+def known(asked: Iterable[str], resource_types: Iterable[str]) -> tuple[str, ...]:
+    """Those of the scopes that are about types that there are."""
+    types_ = {*resource_types, "*"}
+    return tuple(each for each in asked if (scope := parse(each)) is None or scope.type in types_)
