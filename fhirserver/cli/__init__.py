@@ -22,6 +22,8 @@ COMMANDS: Final = {
     "token": "print a development token",
     "settings": "print all settings with their meaning",
     "audit": "check the chain of traces",
+    "backup": "write the database into a folder",
+    "restore": "bring a backup back into an empty database",
     "doctor": "examine an installation",
     "conformance": "run TestScripts against any FHIR server",
 }

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fhirserver import settings as settings_
 from fhirserver.cli import Problem
 
 if TYPE_CHECKING:
@@ -16,22 +17,40 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def opened(settings: Settings) -> Iterator[Store]:
-    """The store that the settings name; an embedded database is started for it, so its server must be stopped."""
-    from fhirserver.spec import Definitions
-    from fhirserver.store import Embedded, Store, StoreError
+def located(*, mongo: str | None = None, embedded: str | None = None) -> Iterator[tuple[str, str]]:
+    """URI and name of the database that is named, or else of the settings. Raises Problem."""
+    try:
+        settings = settings_.load(mongo="" if embedded else mongo, embedded=embedded)
+    except settings_.SettingsError as error:
+        raise Problem(str(error)) from None
+    with reached(settings) as uri:
+        yield uri, settings.database
+
+
+@contextmanager
+def reached(settings: Settings) -> Iterator[str]:
+    """The URI of the database; an embedded one is started for it, so its server must be stopped. Raises Problem."""
+    from fhirserver.store import Embedded, StoreError
 
     embedded = None if settings.mongo else Embedded(Path(settings.embedded or "data"))
     try:
-        store = Store(
-            embedded.start() if embedded else settings.mongo, settings.database, definitions=Definitions.core()
-        )
-        try:
-            yield store
-        finally:
-            store.close()
+        yield embedded.start() if embedded else settings.mongo
     except StoreError as error:
         raise Problem(str(error)) from None
     finally:
         if embedded is not None:
             embedded.stop()
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Store]:
+    """The store that the settings name (see `reached`)."""
+    from fhirserver.spec import Definitions
+    from fhirserver.store import Store
+
+    with reached(settings) as uri:
+        store = Store(uri, settings.database, definitions=Definitions.core())
+        try:
+            yield store
+        finally:
+            store.close()

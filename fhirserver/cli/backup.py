@@ -1,0 +1,39 @@
+"""`fhirserver backup`: writes the whole database into a folder, as of one moment, while the server works on."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fhirserver.cli import Problem
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="a new folder; it holds health data: keep it safe")
+    parser.add_argument("--mongo", metavar="URI", help="the database; default: FHIRSERVER_MONGO")
+    parser.add_argument(
+        "--data", "--embedded", dest="embedded", metavar="DIR", help="folder of an embedded database that is stopped"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from fhirserver.cli.opening import located
+    from fhirserver.store.backup import backup
+    from fhirserver.store.errors import StoreError
+
+    try:
+        with (
+            located(mongo=options.mongo, embedded=options.embedded) as (uri, database),
+            tqdm(unit="document", file=sys.stderr, disable=None) as bar,
+        ):
+            told = backup(uri, database, options.folder, bar.update)
+    except (StoreError, OSError) as error:
+        raise Problem(str(error)) from None
+    print(f"{told.documents} documents of {told.collections} collections, {told.bytes} bytes: {options.folder}")
+    return 0

@@ -1,0 +1,40 @@
+"""`fhirserver restore`: brings a backup back into an empty database, after all of it was held to its digests."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fhirserver.cli import Problem
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="what `fhirserver backup` wrote")
+    parser.add_argument("--mongo", metavar="URI", help="the database; default: FHIRSERVER_MONGO")
+    parser.add_argument(
+        "--data", "--embedded", dest="embedded", metavar="DIR", help="folder of a new embedded database"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from fhirserver.cli.opening import located
+    from fhirserver.store import backup
+    from fhirserver.store.errors import StoreError
+
+    try:
+        expected = sum(each["count"] for each in backup.read(options.folder)["collections"].values())
+        with (
+            located(mongo=options.mongo, embedded=options.embedded) as (uri, database),
+            tqdm(total=expected, unit="document", file=sys.stderr, disable=None) as bar,
+        ):
+            told = backup.restore(uri, database, options.folder, bar.update)
+    except (StoreError, OSError) as error:
+        raise Problem(str(error)) from None
+    print(f"{told.documents} documents of {told.collections} collections restored")
+    return 0
