@@ -263,9 +263,13 @@ WORDS: Final = {rule.key: rule.words for rule in RULES} | {
 
 
 def deposited(access: Access, resource_type: str) -> Predicate:
-    """What the requester or his organisation deposited; for professionals and systems also what they wrote."""
+    """What the requester or his organisation deposited; for professionals and systems also what they wrote.
+
+    Of AuditEvents his own alone: what he did, or what a system recorded itself."""
     who = access.requester
-    if not who.own or resource_type == "AuditEvent":
+    own = (each for each in who.own if resource_type != "AuditEvent" or not each.startswith("finess|"))
+    mine = tuple(sorted(own))
+    if not mine:
         return FALSE
     if who.kind in ("patient", "representative"):
         return In("acl.by", mine)

@@ -40,7 +40,13 @@ class Place:
 
     def link(self, record: dict[str, Any]) -> dict[str, Any]:
         """The record with its place and its hash, ready to be stored."""
-        linked = {"_id": f"{self._chain}:{self._n}", "chain": self._chain, "n": self._n, "prev": self._prev, **record}
+        linked = {
+            "_id": f"{self._chain}.{self._n:010}",
+            "chain": self._chain,
+            "n": self._n,
+            "prev": self._prev,
+            **record,
+        }
         linked["at"] = _milliseconds(linked["at"])
         linked["hash"] = digest(linked)
         self.end = (self._chain, self._n + 1, linked["hash"])

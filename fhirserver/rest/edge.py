@@ -98,14 +98,17 @@ def _view(route: Route) -> Callable[..., Response]:
 
 
 def _traced(exchange: Exchange | None, answer: Answer) -> Response:
-    if exchange is None:
-        return _respond(answer)
+    """The answer, once its trace is safe. Who sends no token at all leaves none."""
+    wanted = None if exchange is None else exchange.wanted
     if answer.event is not None:
         try:
-            exchange.services.trace(exchange.access, answer.event)
+            if exchange is not None:
+                exchange.services.trace(exchange.access, answer.event)
+            elif answer.status == 401 and "Authorization" in request.headers:
+                services().trace_nobody(answer.event)
         except FhirError as error:
-            return _respond(_unexpected(error), exchange.wanted)
-    return _respond(answer, exchange.wanted)
+            return _respond(_unexpected(error), wanted)
+    return _respond(answer, wanted)
 
 
 def _wanted() -> Wanted:

@@ -70,7 +70,8 @@ def answered(outer: Exchange, method: str, url: str, headers: Mapping[str, str],
 
 def refusal(route: Route, error: FhirError, path: Mapping[str, str]) -> Answer:
     """The error as an answer; its trace says what was asked for, whether or not it exists."""
-    entities = (Entity(path["type"], path["id"]),) if "id" in path and "type" in path else ()
+    type, id = path.get("type"), path.get("id")
+    entities = (Entity(type, id, patient=id if type == "Patient" else None),) if type and id else ()
     event = Event(route.interaction, error.status, entities) if error.status < 500 else None
     return Answer(error.status, jsontext.dump(outcome(error.issues)), error.headers, event)
 

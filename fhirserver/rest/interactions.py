@@ -15,6 +15,8 @@ RESOURCE_INTERACTIONS: Final = (
     "create",
     "search-type",
 )
-NOT_OFFERED: Final = frozenset({("DocumentReference", "delete")})
-"""A document is never deleted over REST (`rest.documents.changes`)."""
+NOT_OFFERED: Final = frozenset({
+    ("DocumentReference", "delete"), ("AuditEvent", "update"), ("AuditEvent", "patch"), ("AuditEvent", "delete"),
+})  # fmt: skip
+"""A document is never deleted over REST (`rest.documents.changes`), and what was recorded stays as it was."""
 SYSTEM_INTERACTIONS: Final = ("transaction", "batch", "history-system", "search-system")

@@ -76,6 +76,7 @@ def patched(
     `current` and `superseded`, and no bytes that lie elsewhere. Of its metadata only R4 is asked.
     Raises NotFound, the same for hidden and absent, Gone, PreconditionFailed, and all that the change and an update do.
     """
+    writing.require_changeable(type)
     before = tx.view.read(type, id)
     if before is None:
         raise unknown(type, id)

@@ -175,6 +175,11 @@ class Services:
         with self.chains.place() as place:
             self.store.trace(place.link(event.record(access.requester, access.now, self.origin)))
 
+    def trace_nobody(self, event: Event) -> None:
+        """Stores the trace of a refusal to who sent a token that is not accepted. Raises Unavailable."""
+        with self.chains.place() as place:
+            self.store.trace(place.link(event.of_nobody(self.clock(), self.origin)))
+
 
 def issuer_of(settings: Settings, base: str) -> str:
     """The issuer of the tokens that this server gives, at this FHIR base."""

@@ -45,6 +45,8 @@ They change nothing of what the server does with it (what an access rule reads i
 break them. `$validate` and `fhirserver validate` call them errors.
 """
 _ACTORS: Final = ("Practitioner/", "PractitionerRole/", "Organization/")
+_TRACES: Final = "AuditEvent"
+_FIXED: Final = "What was recorded stays as it was: an AuditEvent is neither changed nor deleted."
 _NOT_YOURS: Final = "An id is given by the server: POST to {type}, or update a resource that is there."
 
 
@@ -79,6 +81,12 @@ def refuse_conditional_references(exchange: Exchange, resource: dict[str, Any]) 
         if mark and type in exchange.services.definitions.resource_types:
             said = f"The reference {text} is conditional: send the resource in a transaction, or refer to an id."
             raise Unprocessable(said, code="not-supported")
+
+
+def require_changeable(type: str, stored: Stored | None = None) -> None:
+    """Of AuditEvents nothing is changed, whoever asks, and whether or not there is one. Raises MethodNotAllowed."""
+    if type == _TRACES and (stored is None or not stored.deleted):
+        raise MethodNotAllowed(_FIXED, headers={"Allow": "GET, HEAD"})
 
 
 def findings(exchange: Exchange, resource: dict[str, Any], profiles: Sequence[str] = ()) -> list[Issue]:
@@ -137,7 +145,7 @@ def commit(
             query=" ".join(each.query for each in reads if each.query) or None,
             patients=tuple({patient for each in reads for patient in each.patients}),
         )
-        tx.trace(place.link(event.record((by or access).requester, access.now)))
+        tx.trace(place.link(event.record((by or access).requester, access.now, exchange.services.origin)))
         return done
 
     with exchange.services.chains.place() as place:
@@ -179,6 +187,7 @@ def update(exchange: Exchange, tx: Transaction, resource: dict[str, Any], id: st
     if expected is not None and before.version != expected:
         told = f"is no longer at version {expected}: read it again" if expected else "is here already"
         raise PreconditionFailed(f"{type}/{id} {told}.")
+    require_changeable(type, before)
     pre = jsontext.parse_object(before.body)
     index = compartment.changed(exchange, tx, resource, pre, before.pat)
     _require_unmerged(tx, type, {before.pat, index.pat}, index.patx)
@@ -195,6 +204,7 @@ def update(exchange: Exchange, tx: Transaction, resource: dict[str, Any], id: st
     if exchange.access.requester.kind != "operator":
         require_metadata(pre, resource, also=frozenset({"meta"}))
         require_free(exchange, pre)
+    cda_unique.require_settled(tx, pre, resource)
     _require_open(exchange, tx, type, entering)
     identity.require_own_number(exchange, tx, resource, id, pre)
     _require_targets(exchange, tx, resource)
@@ -218,6 +228,7 @@ def _entering(exchange: Exchange, before: Stored, pre: dict[str, Any], index: In
 
 def delete(exchange: Exchange, tx: Transaction, type: str, id: str, expected: int | None) -> list[Stored]:
     """The tombstone, or nothing for what is absent, hidden or deleted. Raises PreconditionFailed or Forbidden."""
+    require_changeable(type)
     before = tx.view.read(type, id)
     if before is None or before.deleted:
         return []

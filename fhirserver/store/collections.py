@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from pymongo.collection import Collection
     from pymongo.database import Database
 
+    from fhirserver.store.traces import Traces
+
 HISTORY: Final = ".history"
 _LANDMARKS: Final = 16
 
@@ -82,12 +84,18 @@ def listed(
 
 
 class Collections:
-    """The collections of one database, for one process. `seconds`: how long a query may take."""
+    """The collections of one database, for one process. `seconds`: how long a query may take; `traces`: those that are
+    shown as AuditEvents, if any are."""
 
     def __init__(
-        self, database: Database[dict[str, Any]], types: Names[str], compartment: Names[str], seconds: float
+        self,
+        database: Database[dict[str, Any]],
+        types: Names[str],
+        compartment: Names[str],
+        seconds: float,
+        traces: Traces | None = None,
     ) -> None:
-        self.database = database
+        self.database, self.traces = database, traces
         self.milliseconds = int(seconds * 1000)
         self._types = frozenset(types)
         self._compartment = frozenset(compartment) | {"Patient", "Binary"}

@@ -12,7 +12,7 @@ from pymongo.errors import AutoReconnect, DuplicateKeyError, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from fhirserver.store import claims, connection, reindexing
+from fhirserver.store import claims, connection, reindexing, traces
 from fhirserver.store.collections import Collections
 from fhirserver.store.definitions import Registry, Writing
 from fhirserver.store.errors import StoreError, is_transient, translated, unclear
@@ -22,7 +22,9 @@ from fhirserver.store.jobs import Jobs
 from fhirserver.store.merges import Merges
 from fhirserver.store.quarantine import Quarantine
 from fhirserver.store.registers import Register
-from fhirserver.store.transaction import TRACES, Room, Rules, Transaction
+from fhirserver.store.traces import COLLECTION as TRACES
+from fhirserver.store.traces import Traces
+from fhirserver.store.transaction import Room, Rules, Transaction
 from fhirserver.store.view import View
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from fhirserver.access import Access
     from fhirserver.spec import Definitions
     from fhirserver.store.envelope import Indexed
+    from fhirserver.store.traces import Traced
 
 T = TypeVar("T")
 
@@ -54,7 +57,11 @@ class _Process:
         self.client = connection.connect(store.uri, selection=store.selection, operation=store.operation)
         self.database = connection.database(self.client, store.name)
         collections = Collections(
-            self.database, store.definitions.resource_types, store.definitions.compartment("Patient"), store.operation
+            self.database,
+            store.definitions.resource_types,
+            store.definitions.compartment("Patient"),
+            store.operation,
+            Traces(self.database, store.traced, store.index) if store.traced is not None else None,
         )
         self.room = Room(collections, store.make_rules(self.database), store.index, store.acl)
         self.files = Files(self.database)
@@ -83,10 +90,11 @@ class Store:
         operation: float = connection.OPERATION_TIMEOUT,
         patience: float = PATIENCE,
         lease: float = LEASE,
+        traced: Traced | None = None,
     ) -> None:
         self.uri, self.name, self.definitions = uri, database, definitions
         self.selection, self.operation, self.patience = selection, operation, patience
-        self.lease = lease
+        self.lease, self.traced = lease, traced
         self.writing = Writing()
         self.index = index or _default_index(definitions)
         self.acl = acl or _default_acl()
@@ -95,6 +103,8 @@ class Store:
         self._process: _Process | None = None
         try:
             connection.check(self._bound().client, database)
+            with translated():
+                traces.make(self._bound().database)
         except StoreError:
             self.close()
             raise
@@ -201,7 +211,7 @@ class Store:
         if access.reason is None:
             raise PermissionError("traces are read through AuditEvent")
         with translated():
-            yield from self._bound().database[TRACES].find(sort=[("chain", 1), ("n", 1)])
+            yield from self._bound().database[TRACES].find().sort("_id").hint("_id_")
 
     def ping(self) -> None:
         """Returns when the database answers. Raises Unavailable."""

@@ -35,6 +35,7 @@ from fhirserver.store.merges import Merges
 from fhirserver.store.moving import Moved, Moving
 from fhirserver.store.policies import PATIENT_RULES, WATCHED
 from fhirserver.store.quarantine import Quarantine
+from fhirserver.store.traces import COLLECTION as TRACES
 from fhirserver.store.view import Judge, View
 
 if TYPE_CHECKING:
@@ -51,7 +52,6 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
-TRACES: Final = "trace"
 _DUPLICATE: Final = 11000
 
 

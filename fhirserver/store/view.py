@@ -8,6 +8,7 @@ takes the same steps, over the same collections, with a patient that nobody is i
 from __future__ import annotations
 
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
@@ -15,8 +16,8 @@ from pymongo.errors import OperationFailure
 
 from fhirserver.access import settled
 from fhirserver.predicate import TRUE, Predicate, any_of, to_mongo
-from fhirserver.search import pipeline
-from fhirserver.store import bodies, includes, joins
+from fhirserver.search import SortKey, pipeline
+from fhirserver.store import bodies, includes, joins, traces
 from fhirserver.store.collections import HISTORY, listed
 from fhirserver.store.envelope import Page, Stored, decode, history_key, unpacked
 from fhirserver.store.errors import translated
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from fhirserver.search.query import Query
     from fhirserver.store.collections import Collections
     from fhirserver.store.timeline import Place, Span
+    from fhirserver.store.traces import Traces
 
 Row = dict[str, Any]
 
@@ -229,6 +231,8 @@ class View:
 
     def _matches(self, query: Query, after: tuple[Any, ...] | None) -> Page:
         query = joins.resolved(query, self._look)
+        if query.type == traces.TYPE and not query.sort:
+            query = replace(query, sort=(SortKey("s.date.hi", descending=True),))
         collection = self._collections.current(query.type)
         access = self._sight(query, query.named)
         rows, total = self._page(collection, query, access, after)
@@ -268,6 +272,26 @@ class View:
         at: bool = False,
     ) -> tuple[list[Row], int | None]:
         """The rows of the page, one more when there is another, and the total when it is asked for."""
+        rows, total = self._of_collection(collection, query, access, after, at)
+        if query.type != traces.TYPE or self._collections.traces is None:
+            return rows, total
+        told, count = self._traced(self._collections.traces, query, access, after, at)
+        rows = sorted([*rows, *told], key=lambda row: pipeline.place(query, row))
+        return rows[: query.count + 1], None if total is None else total + count
+
+    def _traced(
+        self, kept: Traces, query: Query, access: Predicate, after: tuple[Any, ...] | None, at: bool
+    ) -> tuple[list[Row], int]:
+        """As `_page`, of the traces that are shown as AuditEvents."""
+        found = self._run(kept.collection, kept.page(self._access, query, access, after, at=at)) if query.count else []
+        rows = [kept.shown(self._access, row, terms=bool(query.includes)) for row in found]
+        if query.total == "none" or (after is None and 0 < query.count >= len(rows)):
+            return rows, len(rows)
+        return rows, self._count(kept.collection, kept.matched(self._access, query, access))
+
+    def _of_collection(
+        self, collection: Collection[Row], query: Query, access: Predicate, after: tuple[Any, ...] | None, at: bool
+    ) -> tuple[list[Row], int | None]:
         if query.patients is not None and query.total != "none" and 0 < query.count <= _AT_ONCE:
             try:
                 (both,) = self._run(collection, pipeline.counted(query, access, after, at=at))
@@ -312,12 +336,23 @@ class View:
 
     def _row(self, type_: str, id_: str) -> Row | None:
         """The current envelope or the newest tombstone, guarded, without search entries."""
+        if traces.is_trace(type_, id_) and self._collections.traces is not None:
+            return self._trace(self._collections.traces, id_)
         current, history = self._pair(type_)
         stages = [{"$match": {"_id": id_}}]
         patients = frozenset({id_}) if type_ == "Patient" else self._located(current, stages)
         if rows := self._run(current, [*stages, self._guard(type_, patients), self._content]):
             return rows[0]
         return self._tombstone(type_, id_, history, self._run(current, [*stages, {"$project": {"_id": 1}}]))
+
+    def _trace(self, kept: Traces, id_: str) -> Row | None:
+        located = frozenset[str]()
+        if settled(self._access, traces.TYPE) is None:
+            found = self._run(kept.collection, [{"$match": {"_id": id_}}, {"$project": {"pats": 1}}])
+            located = frozenset(each for row in found for each in row.get("pats", ())) or frozenset({NOBODY})
+        seen = self._predicate(traces.TYPE, located, self._by_id)
+        rows = self._run(kept.collection, kept.by_id(self._access, seen, id_))
+        return kept.shown(self._access, rows[0]) if rows else None
 
     def _tombstone(self, type_: str, id_: str, history: Collection[Row], hidden: Sequence[Row]) -> Row | None:
         """The newest tombstone; of a hidden resource, None after as much work."""

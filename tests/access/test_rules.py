@@ -210,9 +210,11 @@ def test_own_deposits_without_a_patient_or_a_policy_are_seen() -> None:
     assert sees(HOLDER, envelope("Binary", pat=None, by=("patient|p",)), policy(), "Binary")
 
 
-def test_an_audit_event_is_the_holders_and_nobody_elses() -> None:
-    row = envelope("AuditEvent", by=(f"rpps|{ALICE}",))
-    assert [sees(who, row, policy(PERMIT, **TRAITANT), "AuditEvent") for who in (ALICE_HERE, HOLDER)] == [False, True]
+def test_an_audit_event_is_the_holders_and_of_whom_it_is_an_act() -> None:
+    by_another, by_her = envelope("AuditEvent", by=("finess|750000001",)), envelope("AuditEvent", by=(f"rpps|{ALICE}",))
+    rights = policy(PERMIT, **TRAITANT)
+    assert [sees(who, by_another, rights, "AuditEvent") for who in (ALICE_HERE, HOLDER)] == [False, True]
+    assert [sees(who, by_her, rights, "AuditEvent") for who in (ALICE_HERE, HOLDER)] == [True, True]
 
 
 def test_whom_a_person_blocked_is_nobodys_business() -> None:

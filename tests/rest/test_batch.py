@@ -137,7 +137,7 @@ def test_reads_within_bundles_are_traced(application: Application, operator: Cal
     assert sorted(each["what"] for each in about) == ["read", "search-type", "transaction"]
     (whole,) = (each for each in about if each["what"] == "transaction")
     assert whole["query"] == f"Observation?patient={id}"
-    assert ["Patient", id, 1, id] in whole["entities"]
+    assert {"r": f"Patient/{id}", "v": 1, "p": id} in whole["entities"]
 
 
 def test_a_bundle_within_a_bundle_is_refused(operator: Caller) -> None:

@@ -445,7 +445,8 @@ class TestQuarantine:
 
 def _kinds(trace: dict[str, Any], record: str) -> list[str]:
     """`Encounter`, when the trace tells of a document that entered the record."""
-    return [each[0] for each in trace.get("entities", ()) if each[0] == "Encounter" and each[3] == record]
+    found = [each["r"].partition("/")[0] for each in trace.get("entities", ()) if each.get("p") == record]
+    return [each for each in found if each == "Encounter"]
 
 
 def told(answer: Answer) -> list[dict[str, Any]]:

@@ -84,7 +84,7 @@ def test_french_defaults_hold_what_claims_no_profile(
 
 def test_a_trace_is_stored_with_the_resource(application: Application) -> None:
     made = application.operator().post("Patient", patient())
-    traces = [each for each in traces_of(application) if each.get("entities", [[0, 0]])[0][1] == made.id]
+    traces = [each for each in traces_of(application) if each.get("entities", [{"r": ""}])[0]["r"] == f"Patient/{made.id}"]
     assert [(each["what"], each["status"]) for each in traces] == [("create", 201)]
 
 

@@ -312,7 +312,7 @@ def test_every_operation_is_traced(application: Application, operator: Caller, l
     assert [each["what"] for each in traces] == ["operation"] * 3
     assert [each["status"] for each in traces] == [200, 200, 404]
     assert traces[0]["query"] == f"ValueSet/$expand?url={GENDERS}"
-    assert traces[1]["entities"][0][:3] == ["CodeSystem", letters, 1]
+    assert traces[1]["entities"][0] == {"r": f"CodeSystem/{letters}", "v": 1}
 
 
 def test_a_deleted_value_set_is_gone(operator: Caller) -> None:

@@ -141,4 +141,4 @@ def test_it_is_traced(application: Application, operator: Caller) -> None:
     operator.get(f"Patient/{id}/$validate")
     last = list(application.services.store.traces(Access.system("test")))[-1]
     assert (last["what"], last["query"]) == ("operation", "Patient/$validate")
-    assert last["entities"][0][:3] == ["Patient", id, 1]
+    assert last["entities"][0] == {"r": f"Patient/{id}", "v": 1, "p": id}

@@ -66,7 +66,7 @@ def hold(exchange: Exchange, data: bytes, mode: str, conversion: Conversion, err
 
     def work(tx: Transaction) -> None:
         tx.quarantine.hold(id, row)
-        tx.trace(place.link(event.record(requester, now)))
+        tx.trace(place.link(event.record(requester, now, exchange.services.origin)))
 
     event = Event("operation", 202, query=f"$cda quarantine {id}")
     try:
@@ -142,7 +142,7 @@ def _rejected(exchange: Exchange, row: Row, reason: str | None) -> Answer:
     def work(tx: Transaction) -> None:
         require_waiting(tx, row["_id"])
         tx.quarantine.settle(row["_id"], REJECTED, facts)
-        tx.trace(place.link(event.record(access.requester, access.now)))
+        tx.trace(place.link(event.record(access.requester, access.now, exchange.services.origin)))
 
     event = Event("operation", 200, query=f"$quarantine-resolve reject {row['_id']}")
     with exchange.services.chains.place() as place:

@@ -1,0 +1,146 @@
+"""The collection of traces, and the AuditEvents that a view shows of them beside those that were deposited.
+
+`_id` is the chain and the place in it, which is the AuditEvent's id too. Indexes: `pats, at, _id` (what happened to a
+record, by time), `at, _id` (by time), `who.id, at` (what somebody did).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from pymongo import ASCENDING, IndexModel
+
+from fhirserver import jsontext
+from fhirserver.errors import BadRequest
+from fhirserver.predicate import And, Cmp, Eq, In, all_of, to_mongo
+from fhirserver.search import dates
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from pymongo.database import Database
+
+    from fhirserver.access import Access
+    from fhirserver.predicate import Predicate
+    from fhirserver.search import Query
+    from fhirserver.store.envelope import Indexed
+
+Row = dict[str, Any]
+
+COLLECTION: Final = "trace"
+TYPE: Final = "AuditEvent"
+_ID: Final = re.compile(r"[0-9a-f]{32}\.[0-9]{10}")
+_SORTED: Final = frozenset({"s.date", "s.period-start", "lu"})
+_MILLISECOND: Final = 1000
+_ORDER: Final = "AuditEvent is sorted by date, period-start, _lastUpdated and _id alone."
+
+
+class Traced(Protocol):
+    """How traces are shown as AuditEvents."""
+
+    def condition(self, access: Access, predicate: Predicate) -> Predicate: ...
+    def resource(self, access: Access, record: Row) -> Row: ...
+    def patient(self, access: Access) -> str | None: ...
+    def owner(self, access: Access, record: Row) -> str | None: ...
+    def labels(self, record: Row, patient: str | None) -> list[str]: ...
+
+
+def is_trace(type_: str, id_: str) -> bool:
+    """Whether the id is that of a trace."""
+    return type_ == TYPE and _ID.fullmatch(id_) is not None
+
+
+def make(database: Database[Row]) -> None:
+    """Makes the indexes."""
+    database[COLLECTION].create_indexes(
+        [
+            IndexModel([("pats", ASCENDING), ("at", ASCENDING), ("_id", ASCENDING)], name="pats"),
+            IndexModel([("at", ASCENDING), ("_id", ASCENDING)], name="at"),
+            IndexModel([("who.id", ASCENDING), ("at", ASCENDING)], name="who"),
+        ]
+    )
+
+
+class Traces:
+    """The traces as AuditEvents; `index` makes their search entries."""
+
+    def __init__(self, database: Database[Row], traced: Traced, index: Callable[[Row], Indexed]) -> None:
+        self.collection = database[COLLECTION]
+        self._traced, self._index = traced, index
+
+    def by_id(self, access: Access, seen: Predicate, id_: str) -> list[Row]:
+        """The stages that find one trace, if it may be seen."""
+        return [{"$match": {"_id": id_}}, {"$match": to_mongo(self._traced.condition(access, seen))}]
+
+    def matched(self, access: Access, query: Query, seen: Predicate) -> list[Row]:
+        """The stages that find what a search matches, of that which may be seen; the first is what an index serves."""
+        asked = self._traced.condition(access, all_of((*query.where, seen)))
+        items: Sequence[Predicate] = asked.items if isinstance(asked, And) else (asked,)
+        patient = self._traced.patient(access)
+        seed: dict[str, Any] = {} if patient is None else {"pats": patient}
+        for each in items:
+            if isinstance(each, Eq | In) and each.field in ("_id", "pats", "who.id"):
+                seed.setdefault(each.field, to_mongo(each)[each.field])
+            elif isinstance(each, Cmp) and each.field == "at":
+                seed.setdefault("at", {}).setdefault(each.op, each.value)
+        return [*([{"$match": seed}] if seed else []), *({"$match": to_mongo(each)} for each in items)]
+
+    def page(
+        self, access: Access, query: Query, seen: Predicate, after: Sequence[Any] | None, *, at: bool
+    ) -> list[Row]:
+        """The stages of a page in the order of the search, after a position, or (`at`) from it on."""
+        keys = {key.field.removesuffix(".lo").removesuffix(".hi") for key in query.sort} - {"_id"}
+        if not keys <= _SORTED or len(keys) > 1:
+            raise BadRequest(_ORDER, code="not-supported")
+        stages = self.matched(access, query, seen)
+        if after is not None:
+            stages.append({"$match": _after(query, after, at=at)})
+        return [*stages, {"$sort": _order(query)}, {"$limit": query.count + 1}]
+
+    def shown(self, access: Access, record: Row, *, terms: bool = False) -> Row:
+        """The trace as the envelope of an AuditEvent."""
+        resource = self._traced.resource(access, record)
+        owner = self._traced.owner(access, record)
+        begin = dates.micros(record["at"])
+        span = {"lo": begin, "hi": begin + _MILLISECOND}
+        row: Row = {
+            "_id": record["_id"],
+            "v": 1,
+            "lu": record["at"],
+            "s": {"date": span, "period-start": span},
+            "acl": {"labels": self._traced.labels(record, owner)},
+            "r": jsontext.dump(resource),
+        }
+        if owner is not None:
+            row["pat"] = owner
+        return row | ({"t": list(self._index(resource).t)} if terms else {})
+
+
+def _order(query: Query) -> dict[str, int]:
+    order: dict[str, int] = {}
+    for key in query.sort:
+        order["_id" if key.field == "_id" else "at"] = -1 if key.descending else 1
+        if key.field == "_id":
+            return order
+    return order | {"_id": 1}
+
+
+def _after(query: Query, position: Sequence[Any], *, at: bool) -> Row:
+    """What comes later than a position; what bears no time comes last."""
+    *values, identity = position
+    order = _order(query)
+    beyond = {"_id": {("$gt" if order["_id"] > 0 else "$lt") + ("e" if at else ""): identity}}
+    if "at" not in order or next(iter(order)) == "_id":
+        return beyond
+    if values[0] is None:
+        return {"_id": {"$in": []}}
+    moment = _moment(values[0], query.sort[0].field)
+    return {"$or": [{"at": {"$gt" if order["at"] > 0 else "$lt": moment}}, {"at": moment, **beyond}]}
+
+
+def _moment(value: Any, field: str) -> datetime:
+    """The instant of a sort key: of `lu` as a position has it, of a date the microseconds of its begin or end."""
+    micros = value[1] if isinstance(value, list | tuple) else value - (_MILLISECOND if field.endswith(".hi") else 0)
+    return dates.instant(micros)
