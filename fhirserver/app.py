@@ -15,7 +15,7 @@ from fhirserver.audit import AuditEvents, Chains
 from fhirserver.auth import DEVELOPMENT_ISSUER, KeyRing, TokenVerifier
 from fhirserver.auth.grants import Grants
 from fhirserver.clock import parse_clock
-from fhirserver.rest import catalogue, edge, guard, health, openapi
+from fhirserver.rest import catalogue, cors, edge, guard, health, openapi
 from fhirserver.rest.guides import Guides
 from fhirserver.rest.inforce import InForce
 from fhirserver.rest.oauth import introspect, launch, register, revoke, token, userinfo, wellknown
@@ -101,5 +101,6 @@ def create_app(services: Services) -> Flask:
     openapi.register(app, services)
     health.measure(app)
     guard.register(app, services)
+    cors.register(app, services)
     edge.register_errors(app)
     return app

@@ -6,6 +6,7 @@ was looked at is `submitted` again; its keys and contacts it may change freely.
 
 from __future__ import annotations
 
+import re
 import secrets
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -25,6 +26,7 @@ KEPT: Final = timedelta(days=90)
 FREE: Final = frozenset({"jwks", "jwks_uri", "contacts", "software_version"})
 """What a referenced client may change without being looked at again."""
 ITSELF: Final = "client"
+_ID: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 
 
 class Registered(NamedTuple):
@@ -41,11 +43,13 @@ class Registration:
     def __init__(self, clients: Clients, terms: Terms) -> None:
         self._clients, self._terms = clients, terms
 
-    def register(self, given: Mapping[str, Any], *, by: str = ITSELF, client_id: str | None = None) -> Registered:
+    def register(self, given: Mapping[str, Any], *, by: str = ITSELF, client_id: object = None) -> Registered:
         """A new client; `by` and `client_id` when an operator adds it. Raises InvalidMetadata, Conflict."""
         if "software_statement" in given:
             text = "Software statements are not taken here: register without one."
             raise metadata_.InvalidMetadata(text, "unapproved_software_statement")
+        if client_id is not None and not (isinstance(client_id, str) and _ID.fullmatch(client_id)):
+            raise metadata_.InvalidMetadata("A client_id is 1 to 64 of A-Z, a-z, 0-9, `-` and `.`.")
         kept, now = metadata_.checked(given, self._terms), datetime.now(UTC)
         token, secret = secrets.token_urlsafe(32), _secret(kept)
         client = Client(
