@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 T ?= tests
 
-.PHONY: serve test lint types contracts unit bench clean
+.PHONY: serve test lint types contracts unit bench docs clean
 
 serve: $(VENV)/.serve ## Run the server with demo data on http://127.0.0.1:$(PORT)
 	@exec $(BIN)/fhirserver serve --host 127.0.0.1 --port $(PORT) --embedded $(DATA) --demo
@@ -38,5 +38,8 @@ $(VENV)/.test: pyproject.toml $(VENV)/.serve
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[embedded,dev]'
 	@touch $@
 
+docs: $(VENV)/.test ## The documentation as a site, in site/, every link checked
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache site
