@@ -63,6 +63,12 @@ RULES: Final[dict[str, Rule]] = {
         "{rule}: {element} is {found}, which {expected} does not hold.",
         "{rule} : {element} vaut {found}, absent de {expected}.",
     ),
+    "itself": Rule(
+        "error",
+        "business-rule",
+        "{rule}: a document does not replace itself; a new version has an id of its own.",
+        "{rule} : un document ne se remplace pas lui-même ; une nouvelle version a son propre id.",
+    ),
     "uid": Rule(
         "error",
         "value",

@@ -138,13 +138,13 @@ def _contained(parts: Parts, ctx: Context) -> tuple[list[Resource], dict[str, li
         if url not in places:
             actor = ctx.resource(each.who)
             places[url] = {"reference": f"#actor-{len(places) + 1}"}
-            contained.append({**_role(actor, each.who), "id": places[url]["reference"][1:]})
+            contained.append({**role(actor, each.who), "id": places[url]["reference"][1:]})
         if places[url] not in found[each.type]:
             found[each.type].append(places[url])
     return contained, found
 
 
-def _role(actor: Resource, who: Reference) -> Resource:
+def role(actor: Resource, who: Reference) -> Resource:
     """An actor as a contained resource that PDSm admits among authors."""
     kind = actor["resourceType"]
     if kind == "PractitionerRole":

@@ -136,6 +136,7 @@ def check(root: Node, ctx: Context) -> None:
     _authors(root, ctx)
     _identity(root, ctx)
     _main_act(root, ctx)
+    _lineage(root, ctx)
 
 
 def _counted(row: Row, holder: Node, ctx: Context) -> None:
@@ -249,6 +250,14 @@ def _main_act(root: Node, ctx: Context) -> None:
         for element in ("effectiveTime", "performer"):
             if events[0].one(element) is None:
                 ctx.finding("missing", events[0], rule="main-act", element=element, cardinality="1..1")
+
+
+def _lineage(root: Node, ctx: Context) -> None:
+    """A document does not replace itself."""
+    own = [(each.attributes.get("root"), each.attributes.get("extension")) for each in root.all("id")[:1]]
+    for node in _found(root, "relatedDocument/parentDocument/id"):
+        if (node.attributes.get("root"), node.attributes.get("extension")) in own:
+            ctx.finding("itself", node, rule="parent-document-id")
 
 
 def _found(root: Node, path: str) -> Iterator[Node]:

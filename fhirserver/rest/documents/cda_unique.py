@@ -24,6 +24,12 @@ _TAKEN: Final = (
     "Another document has this unique id: a corrected document bears an id of its own, and replaces this one."
 )
 
+_GONE: Final = (
+    "What was derived from this document was deleted when it was set aside: deposit it anew, under an id of its own."
+)
+_CIRCLE: Final = "The document that this one replaces is itself to take the place of this one."
+ERROR: Final = "entered-in-error"
+
 Resource = dict[str, Any]
 
 
@@ -40,12 +46,14 @@ def there(exchange: Exchange, tx: Transaction, document: Resource) -> Stored | N
 
 
 def bearing(exchange: Exchange, tx: Transaction, unique_id: str) -> Stored | None:
-    """The document that has this unique id, where the requester deposited it or sees it."""
+    """The document that has this unique id, where the requester deposited it or sees it; errors do not count."""
     asked = [("identifier", f"{URI}|{escape(unique_id)}"), ("_count", "20"), ("_total", "none")]
     query = parse(exchange.services.definitions, DOCUMENT, asked)
     for stored in tx.trusted(Access.system(REASON, exchange.access.now)).search(query).matches:
-        master = jsontext.parse_object(stored.body).get("masterIdentifier", {})
-        if master.get("value") == unique_id and (_is_own(exchange, stored) or _is_seen(tx, stored)):
+        resource = jsontext.parse_object(stored.body)
+        if resource.get("status") == ERROR or resource.get("masterIdentifier", {}).get("value") != unique_id:
+            continue
+        if _is_own(exchange, stored) or _is_seen(tx, stored):
             return stored
     return None
 
@@ -53,6 +61,13 @@ def bearing(exchange: Exchange, tx: Transaction, unique_id: str) -> Stored | Non
 def is_set_aside(before: Resource, after: Resource) -> bool:
     """Whether a document is current no more."""
     return after["resourceType"] == DOCUMENT and before.get("status") == "current" != after.get("status")
+
+
+def require_settled(tx: Transaction, before: Resource, after: Resource) -> None:
+    """Raises Conflict where a document would become current again of which what was derived is gone."""
+    returns = after["resourceType"] == DOCUMENT and before.get("status") != "current" == after.get("status")
+    if returns and any(type == "Composition" for type, _ in tx.made(f"{DOCUMENT}/{before['id']}")):
+        raise Conflict(_GONE, expression=f"{DOCUMENT}.status")
 
 
 def replaced(exchange: Exchange, tx: Transaction, document: Resource, patient: str) -> list[Stored]:
@@ -74,15 +89,31 @@ def replaced(exchange: Exchange, tx: Transaction, document: Resource, patient: s
 
 
 def is_replaced(exchange: Exchange, tx: Transaction, document: Resource, patient: str) -> bool:
-    """Whether the document that replaces this one came before it."""
-    identifier = f"{URI}|{escape(document['masterIdentifier']['value'])}"
+    """Whether the document that replaces this one came before it.
+
+    Raises Conflict when that one, or one that replaces it in turn, is one that this one replaces.
+    """
+    replaced = {each["target"].get("identifier", {}).get("value") for each in document.get("relatesTo", ())}
+    unique_id = document["masterIdentifier"]["value"]
+    known: list[str] = []
+    while (follower := _follower(exchange, tx, unique_id, patient)) is not None and follower not in known:
+        if follower in replaced:
+            raise Conflict(_CIRCLE, expression="/ClinicalDocument/relatedDocument")
+        known.append(follower)
+        unique_id = follower
+    return bool(known)
+
+
+def _follower(exchange: Exchange, tx: Transaction, unique_id: str, patient: str) -> str | None:
+    """The unique id of the requester's document in this record that replaces the one of a unique id."""
+    identifier = f"{URI}|{escape(unique_id)}"
     asked = [("relatesto:identifier", identifier), ("_count", "20"), ("_total", "none")]
     query = parse(exchange.services.definitions, DOCUMENT, asked)
     for stored in tx.trusted(Access.system(REASON, exchange.access.now)).search(query).matches:
-        known = stored.pat == patient and _is_own(exchange, stored)
-        if known and jsontext.parse_object(stored.body)["status"] != "entered-in-error":
-            return True
-    return False
+        resource = jsontext.parse_object(stored.body)
+        if stored.pat == patient and _is_own(exchange, stored) and resource["status"] != ERROR:
+            return str(resource.get("masterIdentifier", {}).get("value", f"{DOCUMENT}/{stored.id}"))
+    return None
 
 
 def remains(resource: Resource) -> bool:

@@ -15,6 +15,7 @@ from fhirserver.access import Access
 from fhirserver.errors import Conflict, Unprocessable
 from fhirserver.rest.compartment import INS_SYSTEMS, numbers_of
 from fhirserver.search import parse
+from fhirserver.search.escape import escape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -74,7 +75,8 @@ def established(exchange: Exchange, tx: Transaction, traits: PatientTraits) -> s
 
 def bearers(exchange: Exchange, tx: Transaction, system: str, value: str) -> Iterator[tuple[str, Resource]]:
     """The active Patients that bear an INS now; one that is `old` is borne no more."""
-    asked = [("identifier", f"{system}|{value}"), ("active:not", "false"), ("_count", "20"), ("_total", "none")]
+    number = f"{escape(system)}|{escape(value)}"
+    asked = [("identifier", number), ("active:not", "false"), ("_count", "20"), ("_total", "none")]
     query = parse(exchange.services.definitions, "Patient", asked)
     for stored in tx.trusted(Access.system(REASON, exchange.access.now)).search(query).matches:
         patient = jsontext.parse_object(stored.body)
