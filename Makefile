@@ -39,7 +39,7 @@ $(VENV)/.test: pyproject.toml $(VENV)/.serve
 	@touch $@
 
 docs: $(VENV)/.test ## The documentation as a site, in site/, every link checked
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache site

@@ -19,7 +19,7 @@ NAMED = frozenset(f"{PREFIX}{each.upper()}" for each in Settings.__dataclass_fie
 
 
 def test_the_site_builds_and_every_link_leads_somewhere(tmp_path: Path) -> None:
-    line = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--strict", "--site-dir", str(tmp_path)]
+    line = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)]
     done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, env={"NO_MKDOCS_2_WARNING": "1"}, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     page = (tmp_path / "index.html").read_text()
