@@ -10,12 +10,34 @@ from typing import TYPE_CHECKING, Final
 
 from flask import Blueprint
 
-from fhirserver.portal import assets, browser, home, page
+from fhirserver.portal import (
+    account,
+    activation,
+    assets,
+    browser,
+    consent,
+    enrolling,
+    entering,
+    forgotten,
+    home,
+    login,
+    page,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_PAGES: Final[tuple[Callable[[Blueprint], None], ...]] = (assets.routes, home.routes)
+_PAGES: Final[tuple[Callable[[Blueprint], None], ...]] = (
+    assets.routes,
+    home.routes,
+    consent.routes,
+    login.routes,
+    forgotten.routes,
+    entering.routes,
+    enrolling.routes,
+    activation.routes,
+    account.routes,
+)
 
 
 def blueprint() -> Blueprint:

@@ -42,11 +42,12 @@ View = TypeVar("View", bound="Callable[..., Any]")
 
 
 class LoginNeeded(Exception):
-    """The page is for who is logged in; `path` (with its query) is where to go on afterwards."""
+    """The page is for who is logged in; `path` (with its query) is where to go on afterwards. `again`: it must be a new
+    login, though there is a session."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, again: bool = False) -> None:
         super().__init__("a login is needed")
-        self.path = path
+        self.path, self.again = path, again
 
 
 def prepare(pages: Blueprint) -> None:
@@ -93,9 +94,12 @@ def close_session(response: Response) -> Response:
     return set_cookie(response, SESSION, "")
 
 
-def to_login(path: str, *origins: str) -> Response:
-    """To the login, and back to a path of ours afterwards; `origins`: where that path may redirect on to."""
-    return redirect("/connexion?suite=" + sealed.seal(path, *origins))
+def to_login(path: str, *origins: str, again: bool = False) -> Response:
+    """To the login, and back to a path of ours afterwards; `origins`: where that path may redirect on to.
+
+    `again`: though somebody is logged in.
+    """
+    return redirect(f"/connexion?suite={sealed.seal(path, *origins)}{'&neuf=1' if again else ''}")
 
 
 def redirect(location: str) -> Response:

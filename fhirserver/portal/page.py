@@ -108,7 +108,7 @@ def _http_error(error: HTTPException) -> Response:
 
 def _fault(error: Exception) -> Response:
     if isinstance(error, browser.LoginNeeded):
-        return browser.to_login(error.path)
+        return browser.to_login(error.path, again=error.again)
     if isinstance(error, FhirError):
         return error_page(error.status)
     _log.exception("unexpected fault")

@@ -58,10 +58,12 @@ class Browser:
     def post(self, path: str, fields: dict[str, str], *, follow: bool = True, **headers: str) -> Page:
         return self._open("POST", path, fields, follow, headers)
 
-    def send(self, page: Page, action: str, *, follow: bool = True, **values: str) -> Page:
+    def send(
+        self, page: Page, action: str, typed: dict[str, str] | None = None, *, follow: bool = True, **values: str
+    ) -> Page:
         """Fills the form of the page that goes to `action`, and sends it."""
         form = page.form(action)
-        return self.post(form.action, form.fields | values, follow=follow)
+        return self.post(form.action, form.fields | (typed or {}) | values, follow=follow)
 
     def cookie(self, name: str) -> str | None:
         found = self.client.get_cookie(name)

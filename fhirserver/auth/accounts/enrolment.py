@@ -69,6 +69,9 @@ class Enrolments:
                 raise Refused("unsent") from None
         self._rows.change(row["_id"], {**change, "method": method, "purpose": known, "tries": 0})
 
+    def drop(self, token: str | None) -> None:
+        self._rows.drop(secretly.key(token or ""))
+
     def seed(self, token: str | None) -> str:
         """The seed of the app that is set up. Raises Refused."""
         return self._secrets.unseal(self.find(token).get("seed") or "")

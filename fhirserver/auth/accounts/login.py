@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from fhirserver.store import Register, Store
 
 REGISTER: Final = "logins"
+CHOICES: Final = "login-choices"
 LASTS: Final = timedelta(minutes=10)
 SUBJECT: Final = "Votre code de connexion"
 TEXT: Final = (
@@ -100,22 +101,12 @@ class Logins:
             raise Refused("wrong", account=account.id if account else "")
         if account is not None and right and self._passwords.is_stale(account.password):
             account = self._accounts.change(account, password=self._passwords.hash(password)) or account
-        token = secretly.token()
-        row = {
-            "login": login,
-            "account": account.id if account and right else None,
-            "veiled": veiled,
-            "known": known,
-            "place": place.address,
-            "device": place.device,
-            "onward": onward,
-            "code": "",
-            "challenge": "",
-            "tries": 0,
-            "until": datetime.now(UTC) + LASTS,
-        }
-        self._rows.put(secretly.key(token), row)
-        return token
+        return self._pended(login, account if right else None, place, onward, known=known, veiled=veiled)
+
+    def go_on(self, account: Account, place: Place, onward: str = "") -> str:
+        """A token for the second step of who took the first one elsewhere, with one factor."""
+        known = self._devices.knows(place.device, account.id)
+        return self._pended(account.login, account, place, onward, known=known, veiled=False, first="fed")
 
     def pending(self, token: str | None) -> Pending:
         """The login of a token. Raises Refused (`over`)."""
@@ -163,7 +154,60 @@ class Logins:
         if self._rows.take(row["_id"], datetime.now(UTC)) is None:
             raise Refused("over")
         self._succeeded(pending, row["device"], account)
-        return Passed(self._accounts.find(account.id) or account, ("pwd", method, "mfa"), pending.onward, pending.known)
+        return Passed(
+            self._accounts.find(account.id) or account, (row["first"], method, "mfa"), pending.onward, pending.known
+        )
+
+    def choose_later(self, passed: Passed) -> str:
+        """Who logged in has yet to say for whom he acts; a token for that."""
+        token = secretly.token()
+        row = {
+            "account": passed.account.id,
+            "amr": list(passed.amr),
+            "onward": passed.onward,
+            "known": passed.known,
+            "until": datetime.now(UTC) + LASTS,
+        }
+        self._choices.put(secretly.key(token), row)
+        return token
+
+    def choosing(self, token: str | None, *, done: bool = False) -> Passed:
+        """Who logged in and has yet to choose; `done`: he has. Raises Refused (`over`)."""
+        key, now = secretly.key(token or ""), datetime.now(UTC)
+        row = self._choices.take(key, now) if done else self._choices.find(key, now)
+        account = self._accounts.find(row["account"]) if row else None
+        if row is None or account is None:
+            raise Refused("over")
+        return Passed(account, tuple(row["amr"]), row["onward"], row["known"])
+
+    def _pended(
+        self,
+        login: str,
+        account: Account | None,
+        place: Place,
+        onward: str,
+        *,
+        known: bool,
+        veiled: bool,
+        first: str = "pwd",
+    ) -> str:
+        token = secretly.token()
+        row = {
+            "login": login,
+            "first": first,
+            "account": account.id if account is not None else None,
+            "veiled": veiled,
+            "known": known,
+            "place": place.address,
+            "device": place.device,
+            "onward": onward,
+            "code": "",
+            "challenge": "",
+            "tries": 0,
+            "until": datetime.now(UTC) + LASTS,
+        }
+        self._rows.put(secretly.key(token), row)
+        return token
 
     def _by_passkey(self, row: Mapping[str, Any], account: Account, answer: str) -> str | None:
         if not row["challenge"]:
@@ -217,6 +261,10 @@ class Logins:
             self._post.send(channel, address, SUBJECT, TEXT.format(code=code))
         except Undelivered:
             raise Refused("unsent") from None
+
+    @property
+    def _choices(self) -> Register:
+        return self._store.register(CHOICES)
 
     @property
     def _rows(self) -> Register:
