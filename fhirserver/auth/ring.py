@@ -9,6 +9,7 @@ All workers read the folder anew when `ring.json` changes.
 from __future__ import annotations
 
 import json
+import logging
 import threading
 import time
 from pathlib import Path
@@ -30,6 +31,7 @@ ANNOUNCED: Final = 900
 """Seconds for which a new key is published before it signs: as long as JWKS may be cached (`Cache-Control`)."""
 KEPT: Final = 3600
 """Seconds for which a key verifies after it ceased to sign: longer than any token lasts."""
+_log = logging.getLogger(__name__)
 _LOOKED: Final = 1.0
 """Seconds after which the folder is looked at again."""
 
@@ -55,7 +57,9 @@ class KeyRing:
         self._state: tuple[float, int] | None = None
         self._looked = 0.0
         self._keys: tuple[Ringed, ...] = (Ringed(key, 0, None),)
+        self._serving = False
         self._look()
+        self._serving = True
 
     @classmethod
     def beside(cls, path: Path) -> KeyRing:
@@ -130,7 +134,12 @@ class KeyRing:
         if self._folder is None or (state := _state(self._folder / RING)) == self._state:
             return
         with self._lock:
-            self._read()
+            try:
+                self._read()
+            except KeyFileError as error:
+                if not self._serving:
+                    raise
+                _log.error("%s The keys read before stay in use.", error)
             self._state = state
 
     def _read(self) -> None:
@@ -139,7 +148,10 @@ class KeyRing:
             return
         try:
             entries = json.loads((folder / RING).read_text(encoding="utf-8"))
-            found = [Ringed(self._opened(folder, str(each["file"])), each["from"], each["until"]) for each in entries]
+            found = [
+                Ringed(self._opened(folder, str(each["file"])), float(each["from"]), _instant(each["until"]))
+                for each in entries
+            ]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise KeyFileError(f"{folder / RING} cannot be used: {error}.") from None
         self._keys = tuple(sorted(found, key=lambda each: each.since))
@@ -173,6 +185,10 @@ def sign(claims: Mapping[str, Any], key: SigningKey, typ: str = "at+jwt") -> str
 def _public(key: SigningKey) -> dict[str, Any]:
     told = {name: value for name, value in key.jwk.as_dict(private=False).items() if name in ("kty", "n", "e")}
     return {**told, "use": "sig", "alg": ALGORITHM, "kid": key.kid}
+
+
+def _instant(value: Any) -> float | None:
+    return None if value is None else float(value)
 
 
 def _sooner(until: float | None, other: float) -> float:

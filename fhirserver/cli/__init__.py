@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "terminology": "add releases of LOINC, SNOMED CT, CIM-10, CCAM",
     "reindex": "index anew what a server stores",
     "token": "print a development token",
+    "key": "the keys that sign tokens: list, rotate",
     "settings": "print all settings with their meaning",
     "audit": "check the chain of traces",
     "backup": "write the database into a folder",

@@ -175,14 +175,13 @@ def _uuid(name: str) -> str:
 
 def _operator(settings: Settings) -> str:
     from fhirserver.access import Requester
-    from fhirserver.auth import DEVELOPMENT_ISSUER, SigningKey, development_claims, sign
+    from fhirserver.auth import DEVELOPMENT_ISSUER, KeyRing, development_claims
+    from fhirserver.auth.keys import KEY_FILE
 
-    key = (
-        SigningKey.open(Path(settings.key_file)) if settings.key_file else SigningKey.in_folder(Path(settings.embedded))
-    )
+    keys = KeyRing.beside(Path(settings.key_file or Path(settings.embedded) / KEY_FILE))
     issuer = settings.issuer or DEVELOPMENT_ISSUER
     requester = Requester(kind="operator", id="demo")
-    return sign(development_claims(requester, issuer=issuer, audience=settings.audience or issuer, lifetime=600), key)
+    return keys.sign(development_claims(requester, issuer=issuer, audience=settings.audience or issuer, lifetime=600))
 
 
 def _call(base: str, path: str, token: str, body: dict[str, Any] | None = None) -> Any:

@@ -41,12 +41,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from fhirserver.auth import DEVELOPMENT_ISSUER, SigningKey, development_claims, sign
-    from fhirserver.auth.keys import KeyFileError
+    from fhirserver.auth import DEVELOPMENT_ISSUER, KeyRing, development_claims
+    from fhirserver.auth.keys import KEY_FILE, KeyFileError
 
     try:
         settings = settings_.load()
-        key = SigningKey.in_folder(Path(options.data))
+        keys = KeyRing.beside(Path(options.data) / KEY_FILE)
     except (settings_.SettingsError, KeyFileError) as error:
         raise Problem(str(error)) from None
     if settings.environment == "production":
@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
     issuer = options.issuer or settings.issuer or DEVELOPMENT_ISSUER
     audience = settings.audience or issuer
     claims = development_claims(_requester(options), issuer=issuer, audience=audience, lifetime=options.lifetime)
-    print(sign(claims, key))
+    print(keys.sign(claims))
     return 0
 
 

@@ -132,7 +132,7 @@ def exchange(code: str, **changes: str | None) -> dict[str, str | None]:
 def told(answer: Answer) -> dict[str, str]:
     """What a redirect to the app tells it; nothing of an answer that goes elsewhere."""
     location = answer.headers.get("location", "")
-    return dict(parse_qsl(urlsplit(location).query)) if location.startswith(REDIRECT) else {}
+    return dict(parse_qsl(urlsplit(location).query)) if "://" in location.partition("?")[0] else {}
 
 
 def basic(id: str, secret: str) -> str:

@@ -124,6 +124,20 @@ def test_the_folder_of_an_embedded_server_is_named_alike_everywhere(
     assert (status, printed) == (0, "the chains of traces are whole\n")
 
 
+def test_keys_are_listed_and_rotated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kid = SigningKey.in_folder(tmp_path, create=True).kid
+    assert run(capsys, "key", "list", "--data", str(tmp_path))[:2] == (0, f"{kid}  signs\n")
+    status, printed, _ = run(capsys, "key", "rotate", "--data", str(tmp_path))
+    assert (status, printed.count("\n")) == (0, 3)
+    assert f"{kid}  signs until " in printed
+    assert "  signs from " in printed
+    printed = run(capsys, "key", "rotate", "--now", "--data", str(tmp_path))[1]
+    assert kid not in printed
+    assert printed.endswith("  signs\n")
+    assert run(capsys, "token", "--data", str(tmp_path), "--operator")[0] == 0
+    assert run(capsys, "key", "list", "--data", str(tmp_path / "absent"))[0] == 1
+
+
 def test_production_prints_no_development_token(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,7 +14,6 @@ from authlib.oauth2.rfc6749 import (
 from authlib.oauth2.rfc6749 import (
     InvalidClientError,
     InvalidRequestError,
-    UnsupportedGrantTypeError,
 )
 
 from fhirserver.access import tables
@@ -208,6 +207,10 @@ class AuthorizationServer(Base):
             raise
         except ValueError:
             raise InvalidClientError(_UNKNOWN, status_code=401) from None
+        if request.auth_method == "none" and request.headers.get("Authorization") is not None:
+            raise InvalidClientError(_UNKNOWN, status_code=401)
+        if request.get("client_id") not in (None, party.id):
+            raise InvalidRequestError("The client_id is not that of the client that proved who it is.")
         return party
 
     def get_authorization_grant(self, request: Any) -> CodeGrant:
@@ -226,7 +229,7 @@ class AuthorizationServer(Base):
         if request.payload.grant_type is None:
             raise InvalidRequestError("The grant_type is missing.")
         if request.payload.grant_type not in self.grant_types:
-            raise UnsupportedGrantTypeError("unknown")
+            raise OAuth2Error("There is no such grant type here.", error="unsupported_grant_type")
         return super().get_token_grant(request)
 
     def send_signal(self, name: str, *args: object, **kwargs: object) -> None:
