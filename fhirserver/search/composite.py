@@ -28,7 +28,11 @@ def rows(
     """The rows of a composite's nodes; a node that lacks a component has none."""
     found: list[dict[str, Any]] = []
     for node in nodes:
-        columns = [_column(component, node, resource, context, at) for at, component in enumerate(parameter.components)]
+        columns: list[list[dict[str, Any]]] = []
+        for at, component in reversed(tuple(enumerate(parameter.components))):  # mostly the last is what is missing
+            columns.insert(0, _column(component, node, resource, context, at))
+            if not columns[0]:
+                break
         for combination in islice(product(*columns), MOST - len(found)):
             row: dict[str, Any] = {}
             for cell in combination:

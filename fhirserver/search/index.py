@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import marshal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
@@ -24,6 +25,14 @@ SORT: Final = 100
 """Characters of a text that take part in sorting."""
 _SHAPES: Final = 2048
 """Sets of members of which is known by what they can be found."""
+_RECALLED: Final = frozenset({"date", "reference", "string", "token", "uri"})
+"""Types of parameters of which the same values come again and again."""
+_PLAIN: Final = 2
+"""The version of `marshal` that writes equal values alike: later ones also write who shares them."""
+_RECENT: Final = 8192
+"""Values of which is known by what they are found; then all are forgotten."""
+_LONGEST: Final = 512
+"""Bytes of values that are remembered."""
 
 
 class Index(NamedTuple):
@@ -47,6 +56,7 @@ class Indexer:
         self.catalogue = catalogue(defs)
         self._context = Context(extract.sensitivity(defs), ZoneInfo(timezone), own_bases(base_url))
         self._read = lru_cache(maxsize=_SHAPES)(self._readings)
+        self._recent: dict[tuple[str, bytes], tuple[Parameter, _Entry]] = {}
 
     def index(self, resource: dict[str, Any]) -> Index:
         """The entries of a resource, whose `resourceType` is one of R4 (KeyError otherwise) and whose `id` is set."""
@@ -55,13 +65,32 @@ class Indexer:
         for parameter, readings in self._read(parameters.type, frozenset(resource)):
             values = _values(readings, resource)
             if values:
-                entry.add(parameter, values, resource)
+                entry.take(self._found(parameter, values, resource))
         entry.terms += _own_canonical(resource)
         patients = _patients(parameters, resource, entry.patients)
         pat = patients[0] if patients else None
         return Index(
             pat, tuple(patients[1:]), list(dict.fromkeys(entry.terms)), entry.ranges, entry.keys, words.of(resource)
         )
+
+    def _found(self, parameter: Parameter, values: list[tuple[Part, Value]], resource: dict[str, Any]) -> _Entry:
+        """The entries of one parameter. Many resources say the same: short values are read once, but for composites,
+        which depend on more than their values."""
+        key: bytes | None = None
+        if parameter.type in _RECALLED:
+            try:
+                key = marshal.dumps([(part.target, *value) for part, value in values], _PLAIN)
+            except ValueError:  # what an expression made
+                key = None
+        if key is not None and (known := self._recent.get((parameter.code, key))) and known[0] is parameter:
+            return known[1]
+        entry = _Entry(self._context)
+        entry.add(parameter, values, resource)
+        if key is not None and len(key) <= _LONGEST:
+            if len(self._recent) >= _RECENT:
+                self._recent.clear()
+            self._recent[parameter.code, key] = (parameter, entry)
+        return entry
 
     def _readings(self, resource_type: str, members: frozenset[str]) -> Sequence[tuple[Parameter, Sequence[Reading]]]:
         """The parameters that may have a value in resources with these members, and where."""
@@ -124,6 +153,13 @@ class _Entry:
         self.ranges: dict[str, list[dict[str, Any]]] = {}
         self.keys: dict[str, dict[str, Any]] = {}
         self.patients: dict[str, list[str]] = {}
+
+    def take(self, other: _Entry) -> None:
+        """Adds what another parameter's entry holds, which stays as it is."""
+        self.terms += other.terms
+        self.ranges |= other.ranges
+        self.keys |= other.keys
+        self.patients |= other.patients
 
     def add(self, parameter: Parameter, values: list[tuple[Part, Value]], resource: dict[str, Any]) -> None:
         if parameter.type == "composite":

@@ -105,6 +105,10 @@ def _cast(defs: Definitions, reached: list[Leaf], wanted: str) -> list[Leaf]:
 
 def walk(node: dict[str, Any], path: tuple[str, ...]) -> list[Any]:
     """The values at the end of a member path; whatever is not there, or of another shape, gives none."""
+    if len(path) == 1:
+        value = node.get(path[0]) if isinstance(node, dict) else None
+        values = value if isinstance(value, list) else (value,)
+        return [each for each in values if each is not None]
     found: list[Any] = [node]
     for member in path:
         reached: list[Any] = []

@@ -63,12 +63,14 @@ def _values(resource: dict[str, Any]) -> Iterator[str]:
     waiting: list[Any] = [resource]
     while waiting:
         item = waiting.pop()
-        if isinstance(item, dict) and "div" not in item:
-            waiting += [value for name, value in reversed(item.items()) if name not in _PASSED]
+        if isinstance(item, str):
+            if "://" not in item and not item.startswith("urn:"):
+                yield item
+        elif isinstance(item, dict):
+            if "div" not in item:
+                waiting += [value for name, value in reversed(item.items()) if name not in _PASSED]
         elif isinstance(item, list):
             waiting += reversed(item)
-        elif isinstance(item, str) and "://" not in item and not item.startswith("urn:"):
-            yield item
 
 
 def asked(name: str, value: str) -> Predicate:
