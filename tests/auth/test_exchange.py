@@ -10,8 +10,6 @@ import hashlib
 import hmac
 import time
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
-from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 import pytest
 from joserfc import jwt
@@ -24,33 +22,13 @@ from fhirserver.auth.clients.client import Client
 from fhirserver.auth.clients.metadata import TOKEN_EXCHANGE
 from tests.application import BASE, Application
 from tests.auth.certificates import SUBJECT, authority, issued
+from tests.auth.providers import access_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
-CALLBACK = "http://127.0.0.1:1/retour"
-
-
-class _Stay(HTTPRedirectHandler):
-    def redirect_request(self, *_: Any) -> None:
-        return None
-
-
-def psc_token(provider: str, who: str, client: str = "logiciel") -> str:
-    """The access token that a hospital's software gets at the provider, for a professional who logs in there."""
-    asked = {"client_id": client, "redirect_uri": CALLBACK, "response_type": "code", "scope": "openid", "state": "s"}
-    opener = build_opener(_Stay)
-    try:
-        opener.open(f"{provider}/authorize?{urlencode({**asked, 'login_hint': who})}", timeout=10)
-    except OSError as error:
-        location = error.headers["Location"]  # type: ignore[attr-defined]
-    code = dict(parse_qsl(urlsplit(location).query))["code"]
-    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": CALLBACK, "client_id": client}
-    body = urlencode({**form, "client_secret": CLIENTS[client]}).encode()
-    with opener.open(Request(f"{provider}/token", body), timeout=10) as answer:
-        return str(jsontext.parse(answer.read())["access_token"])
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +94,7 @@ def ask(application: Application, header: Mapping[str, str] | None = None, peer:
 
 
 def exchanged(application: Application, providers: Server, who: str = "infirmier", **form: Any) -> dict[str, Any]:
-    answer = ask(application, subject_token=psc_token(providers.psc.issuer, who), **form)
+    answer = ask(application, subject_token=access_token(providers.psc.issuer, who), **form)
     assert answer.status_code == 200, answer.text
     body: dict[str, Any] = answer.json
     return body
@@ -164,7 +142,7 @@ def test_the_token_is_good_only_with_its_certificate(here: Application, provider
 def test_a_certificate_that_no_trusted_proxy_tells_of_is_not_believed(here: Application, providers: Server) -> None:
     token = exchanged(here, providers, scope="user/Observation.rs")["access_token"]
     assert read(here, token, CLIENT.header, peer="192.0.2.9") == 401
-    subject = psc_token(providers.psc.issuer, "infirmier")
+    subject = access_token(providers.psc.issuer, "infirmier")
     assert ask(here, peer="192.0.2.9", subject_token=subject).status_code in (400, 401)
     off = here.under(client_cert_header="")
     assert read(off, token, CLIENT.header) == 401
@@ -212,11 +190,11 @@ def test_the_situation_at_the_structure_of_the_client_comes_first(here: Applicat
 
 
 def test_staff_act_for_a_professional_of_their_structure(here: Application, providers: Server) -> None:
-    actor = psc_token(providers.psc.issuer, "secretaire")
+    actor = access_token(providers.psc.issuer, "secretaire")
     form: dict[str, Any] = {"actor_token": actor, "actor_token_type": ACCESS_TOKEN}
     found = claims(here, exchanged(here, providers, "infirmier", **form)["access_token"])
     assert found["act"] == {"sub": "3750000001/S0042", "name": "Paul DURAND"}
-    subject = psc_token(providers.psc.issuer, "regulateur")
+    subject = access_token(providers.psc.issuer, "regulateur")
     refused = ask(here, subject_token=subject, **form)
     assert refused.json["error"] == "invalid_request"
 
@@ -232,19 +210,19 @@ def test_a_self_signed_certificate_is_known_by_registration(here: Application, p
     pair = issued(own=True)
     keys = {"keys": [{"kty": "EC", "x5c": [base64.b64encode(pair.der).decode()]}]}
     save(here, "seul", token_endpoint_auth_method="self_signed_tls_client_auth", jwks=keys)
-    token = psc_token(providers.psc.issuer, "infirmier")
+    token = access_token(providers.psc.issuer, "infirmier")
     assert ask(here, pair.header, client_id="seul", subject_token=token).status_code == 200
     assert ask(here, issued(own=True).header, client_id="seul", subject_token=token).json["error"] == "invalid_client"
 
 
 def test_signed_tokens_may_be_judged_here_without_asking(here: Application, providers: Server) -> None:
     judging = here.under(psc_subject_tokens="jwt")
-    assert ask(judging, subject_token=psc_token(providers.psc.issuer, "infirmier")).status_code == 200
+    assert ask(judging, subject_token=access_token(providers.psc.issuer, "infirmier")).status_code == 200
 
 
 def test_a_provider_that_is_away_is_told_as_such(here: Application, tmp_path: Path) -> None:
     with running() as gone:
-        issuer, token = gone.psc.issuer, psc_token(gone.psc.issuer, "infirmier")
+        issuer, token = gone.psc.issuer, access_token(gone.psc.issuer, "infirmier")
         elsewhere = here.under(psc_issuer=issuer)
         assert ask(elsewhere, subject_token=token).status_code == 200
     answer = ask(elsewhere, subject_token=token)
@@ -320,7 +298,7 @@ def test_what_is_refused(here: Application, providers: Server, case: Refusal) ->
         save(here, "changed", **case.client)
         form["client_id"] = "changed"
     if "subject_token" not in form:
-        form["subject_token"] = psc_token(providers.psc.issuer, case.who)
+        form["subject_token"] = access_token(providers.psc.issuer, case.who)
     answer = ask(here, case.pair, **form)
     assert answer.json["error"] == case.error, answer.text
     assert answer.status_code in (400, 401)
