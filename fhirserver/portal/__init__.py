@@ -15,6 +15,7 @@ from fhirserver.portal import (
     activation,
     assets,
     browser,
+    catalogue,
     consent,
     enrolling,
     entering,
@@ -37,6 +38,7 @@ _PAGES: Final[tuple[Callable[[Blueprint], None], ...]] = (
     enrolling.routes,
     activation.routes,
     account.routes,
+    catalogue.routes,
 )
 
 
