@@ -19,6 +19,7 @@ from fhirserver.portal import (
     consent,
     enrolling,
     entering,
+    federation,
     forgotten,
     home,
     login,
@@ -38,6 +39,7 @@ _PAGES: Final[tuple[Callable[[Blueprint], None], ...]] = (
     enrolling.routes,
     activation.routes,
     account.routes,
+    federation.routes,
     catalogue.routes,
 )
 

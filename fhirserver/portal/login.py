@@ -8,7 +8,7 @@ from flask import request
 
 from fhirserver.auth.accounts.login import Place, Refused
 from fhirserver.auth.accounts.post import CHANNELS, masked
-from fhirserver.portal import browser, entering, sealed, tracing
+from fhirserver.portal import browser, entering, farewell, sealed, tracing
 from fhirserver.portal.page import allow_forms_to, page
 from fhirserver.rest.address import address
 from fhirserver.rest.edge import services
@@ -112,7 +112,7 @@ def logout() -> Response:
     session = browser.current_session()
     if session is not None:
         tracing.done("logout", session.subject)
-    return browser.close_session(browser.redirect("/"))
+    return browser.close_session(farewell.page_or_home())
 
 
 def _send_first(token: str) -> None:
