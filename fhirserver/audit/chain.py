@@ -1,5 +1,9 @@
 """Chains of traces: each record carries the hash of the one before, so that a change or a removal shows.
 
+Now and then a worker anchors its chains: one record (`what`: `anchor`) names where each of them ends, and where the
+anchors of the other workers are; the chains go on with a record that names the anchor. What is missing at the end of a
+chain, or a whole chain, is missed by an anchor, and an anchor by the chains (`audit.verifying`).
+
 A chain belongs to one thread of one worker: none waits for another. A record takes its place only when it has been
 stored: `with chains.place() as place: store(place.link(record))`.
 """
@@ -11,42 +15,29 @@ import threading
 import uuid
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver import jsontext
 from fhirserver.errors import FhirError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
 START: Final = "0" * 64
 """The `prev` of a chain's first record."""
 
 
-class Fault(NamedTuple):
-    """What is wrong with a chain, at its `n`-th record."""
-
-    chain: str
-    n: int
-    text: str
-
-
 class Place:
     """The next place of a chain. Linking again, when a transaction is run again, replaces the record linked before."""
 
-    def __init__(self, chain: str, n: int, prev: str) -> None:
-        self._chain, self._n, self._prev = chain, n, prev
+    def __init__(self, chain: str, n: int, prev: str, anchor: str | None = None) -> None:
+        self._chain, self._n, self._prev, self._anchor = chain, n, prev, anchor
         self.end: tuple[str, int, str] = (chain, n, prev)
 
     def link(self, record: dict[str, Any]) -> dict[str, Any]:
-        """The record with its place and its hash, ready to be stored."""
-        linked = {
-            "_id": f"{self._chain}.{self._n:010}",
-            "chain": self._chain,
-            "n": self._n,
-            "prev": self._prev,
-            **record,
-        }
+        """The record with its place and its hash, ready to be stored; `anchor`: the latest there is, named once."""
+        place = {"_id": f"{self._chain}.{self._n:010}", "chain": self._chain, "n": self._n, "prev": self._prev}
+        linked = {**place, **record, **({"anchor": self._anchor} if self._anchor else {})}
         linked["at"] = _milliseconds(linked["at"])
         linked["hash"] = digest(linked)
         self.end = (self._chain, self._n + 1, linked["hash"])
@@ -58,6 +49,9 @@ class Chains:
 
     def __init__(self) -> None:
         self._own = threading.local()
+        self._lock = threading.Lock()
+        self._heads: dict[str, tuple[int, str]] = {}
+        self._anchor: str | None = None
 
     @contextmanager
     def place(self) -> Iterator[Place]:
@@ -65,7 +59,8 @@ class Chains:
 
         After a failure that leaves open whether the record was stored, a new chain begins.
         """
-        place = Place(*self._end())
+        anchor = self._anchor
+        place = Place(*self._end(), anchor if anchor != getattr(self._own, "anchor", None) else None)
         try:
             yield place
         except FhirError as error:
@@ -75,7 +70,32 @@ class Chains:
         except BaseException:
             self._own.end = None
             raise
-        self._own.end = place.end
+        self._own.end, self._own.anchor = place.end, anchor
+        chain, n, prev = place.end
+        if n:
+            with self._lock:
+                self._heads[chain] = (n - 1, prev)
+
+    def heads(self) -> dict[str, tuple[int, str]]:
+        """The chains that went on since this was asked last: the place and hash of the last record of each."""
+        with self._lock:
+            heads, self._heads = self._heads, {}
+        return heads
+
+    def heads_but(self, chain: str, n: int) -> None:
+        """Forgets that a chain ends with a record, unless it went on: that of an anchor is no reason for another."""
+        with self._lock:
+            if self._heads.get(chain, (-1, ""))[0] == n:
+                del self._heads[chain]
+
+    def put_back(self, heads: dict[str, tuple[int, str]]) -> None:
+        """Heads that could not be anchored."""
+        with self._lock:
+            self._heads = heads | self._heads
+
+    def anchored(self, anchor: str) -> None:
+        """Has each chain name an anchor (its id and hash) in its next record."""
+        self._anchor = anchor
 
     def _end(self) -> tuple[str, int, str]:
         end: tuple[str, int, str] | None = getattr(self._own, "end", None)
@@ -86,20 +106,6 @@ def digest(linked: dict[str, Any]) -> str:
     """SHA-256, in hexadecimal, over the record without its own hash, as JSON with sorted keys."""
     content = {key: _plain(value) for key, value in sorted(linked.items()) if key != "hash"}
     return hashlib.sha256(jsontext.dump(content)).hexdigest()
-
-
-def verify(records: Iterable[dict[str, Any]]) -> Iterator[Fault]:
-    """The faults of records that come sorted by (`chain`, `n`)."""
-    chain, n, prev = None, 0, START
-    for record in records:
-        if record["chain"] != chain:
-            chain, n, prev = record["chain"], 0, START
-        if record["n"] != n:
-            yield Fault(record["chain"], n, f"{record['n'] - n} records are missing before record {record['n']}")
-            n, prev = record["n"], record["prev"]
-        if record["prev"] != prev or digest(record) != record.get("hash"):
-            yield Fault(record["chain"], n, "the record was changed")
-        n, prev = n + 1, record.get("hash", "")
 
 
 def _milliseconds(at: datetime) -> datetime:

@@ -105,7 +105,8 @@ class Conditions:
         text = leaf.value if isinstance(leaf, Eq) else leaf.text if isinstance(leaf, Prefix) else leaf.prefix
         name = text[: min((at for sign in "|^" if (at := text.find(sign)) >= 0), default=len(text))]
         if name in self._tried:
-            return any_of(where() for term, where in self._tried[name] if matches(leaf, {"t": [term]}))
+            found = [where() for term, where in self._tried[name] if matches(leaf, {"t": [term]})]
+            return any_of([*found, *([_subtype(leaf)] if name == "subtype" else [])])
         asked = self._fields.get(name)
         return FALSE if asked is None else asked(leaf, text[len(name) :])
 
@@ -118,7 +119,10 @@ class Conditions:
             for each in terms.token(*code, sensitive):
                 found.setdefault(name, []).append((name + each, where))
 
-        put("type", (tables.EVENTS, "rest"), lambda: TRUE)
+        restful = In("what", tuple(tables.PATTERNS))
+        put("type", (tables.EVENTS, "rest"), lambda: restful)
+        put("type", (tables.DCM, tables.USER_AUTHENTICATION), lambda: negate(restful))
+        put("action", (_ACTIONS, tables.OTHER.action), lambda: negate(restful))
         put("source:identifier", (tables.URI, self._base), lambda: TRUE)
         found["source"] = [("source|", lambda: TRUE)]
         for what, pattern in tables.PATTERNS.items():
@@ -247,6 +251,18 @@ def _at(condition: Cmp | Eq) -> Predicate:
     up = condition.op in ("$gte", "$lt")
     whole = -(-value // _MILLISECOND) if up else value // _MILLISECOND
     return Cmp("at", condition.op, dates.instant(whole * _MILLISECOND))
+
+
+def _subtype(leaf: Any) -> Predicate:
+    """The traces of what is no interaction of REST, by its name."""
+    others = negate(In("what", tuple(tables.PATTERNS)))
+    start = f"subtype|{tables.AUTHENTICATION}|"
+    if isinstance(leaf, Prefix):
+        return others if start.startswith(leaf.text) else FALSE
+    if not isinstance(leaf, Eq):
+        return FALSE
+    known = next((each for each in (start, "subtype||", "subtype|=|") if leaf.value.startswith(each)), None)
+    return FALSE if known is None else all_of((others, Eq("what", leaf.value.removeprefix(known))))
 
 
 def _by(key: str) -> Predicate:

@@ -10,6 +10,8 @@ CLIENT: Final = "urn:fhirserver:client"
 URI: Final = "urn:ietf:rfc:3986"
 EVENTS: Final = "http://terminology.hl7.org/CodeSystem/audit-event-type"
 RESTFUL: Final = "http://hl7.org/fhir/restful-interaction"
+AUTHENTICATION: Final = "urn:fhirserver:interaction"
+"""What happens to accounts, sessions and grants: `login`, `token`, `grant`, ... as whoever traces it names it."""
 OUTCOMES: Final = "http://terminology.hl7.org/CodeSystem/audit-event-outcome"
 DCM: Final = "http://dicom.nema.org/resources/ontology/DCM"
 PARTICIPATION: Final = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
@@ -63,6 +65,17 @@ PATTERNS: Final = {
 }
 """By the code of the interaction, which is the subtype."""
 OTHER: Final = _EXECUTE
+USER_AUTHENTICATION: Final = "110114"
+"""Of DICOM: the type of what is no interaction of REST."""
+
+
+def event_type(what: str) -> Code:
+    return (EVENTS, "rest") if what in PATTERNS else (DCM, USER_AUTHENTICATION)
+
+
+def subtype(what: str) -> Code:
+    return (RESTFUL if what in PATTERNS else AUTHENTICATION), what
+
 
 OUTCOME: Final = (("0", 0, 400), ("4", 400, 500), ("8", 500, 1000))
 """The outcome of a status, from the one up to below the other: success, minor failure, serious failure."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fhirserver import settings as settings_
@@ -22,6 +23,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folder of an embedded database whose server is stopped",
     )
+    verify.add_argument("--anchors", metavar="FILE", help="anchors that the server wrote down (anchor_file)")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -29,13 +31,26 @@ def run(options: argparse.Namespace) -> int:
     from fhirserver.audit import verify
     from fhirserver.cli.opening import opened
 
+    named = _named(options.anchors)
     try:
         settings = settings_.load(mongo=options.mongo, embedded=options.embedded)
         with opened(settings) as store:
-            faults = list(verify(store.traces(Access.system("audit verify"))))
+            access = Access.system("audit verify")
+            faults = list(verify(store.traces(access), store.landmarks(access), named))
     except settings_.SettingsError as error:
         raise Problem(str(error)) from None
     for fault in faults:
         print(f"chain {fault.chain}, record {fault.n}: {fault.text}")
     print(f"{len(faults)} faults" if faults else "the chains of traces are whole")
     return 1 if faults else 0
+
+
+def _named(file: str | None) -> list[str]:
+    """The anchors in a file: of each line, after its time, the id and the hash. Raises Problem."""
+    if file is None:
+        return []
+    try:
+        lines = Path(file).read_text(encoding="ascii").splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise Problem(f"{file} cannot be read as a file of anchors.") from None
+    return [line.partition(" ")[2] for line in lines if line.strip()]

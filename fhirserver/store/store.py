@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pymongo.client_session import ClientSession
+    from pymongo.collection import Collection
     from pymongo.database import Database
 
     from fhirserver.access import Access
@@ -124,6 +125,13 @@ class Store:
         with translated():
             return claims.known(self._bound().database[claims.COLLECTION], frozenset(keys))
 
+    def prepare(self, types: Iterable[str]) -> None:
+        """Makes the collections of what a transaction is about to store: one that makes them itself begins anew."""
+        collections = self._bound().room.collections
+        with translated():
+            for type_ in sorted(set(types)):
+                collections.make(type_)
+
     def transact(self, access: Access, work: Callable[[Transaction], T]) -> T:
         """Runs `work` in one transaction and returns what it returns, once a majority holds the writes.
 
@@ -196,22 +204,45 @@ class Store:
 
     def trace(self, record: Mapping[str, Any]) -> None:
         """Stores the audit record of a read; it bears its own `_id`, so that it is never stored twice."""
-        traces = self._bound().database[TRACES]
+        kept = self._bound().database[TRACES]
         with translated():
             try:
-                traces.insert_one(dict(record))
+                kept.insert_one(dict(record))
             except AutoReconnect:
                 try:
-                    traces.insert_one(dict(record))
+                    kept.insert_one(dict(record))
                 except DuplicateKeyError:
                     return
 
     def traces(self, access: Access) -> Iterator[dict[str, Any]]:
         """All traces by chain and place, for the server's own work. Raises PermissionError for anybody else."""
+        with translated():
+            yield from self._kept(access).find().sort("_id").hint("_id_")
+
+    def landmarks(self, access: Access) -> list[dict[str, Any]]:
+        """The traces that are about the chains themselves. Raises PermissionError as `traces`."""
+        with translated():
+            return traces.landmarks(self._kept(access))
+
+    def heads(self, access: Access, since: datetime | None) -> dict[str, tuple[int, str]]:
+        """Where the chains of traces end (`store.traces.heads`). Raises PermissionError as `traces`."""
+        with translated():
+            return traces.heads(self._kept(access), since)
+
+    def old_traces(self, access: Access, before: datetime) -> dict[str, tuple[int, str]]:
+        """Up to where the chains are older than a moment (`store.traces.old`). Raises PermissionError as `traces`."""
+        with translated():
+            return traces.old(self._kept(access), before)
+
+    def forget_traces(self, access: Access, chain: str, end: int) -> None:
+        """Throws away the beginning of a chain (`store.traces.forget`). Raises PermissionError as `traces`."""
+        with translated():
+            traces.forget(self._kept(access), chain, end)
+
+    def _kept(self, access: Access) -> Collection[dict[str, Any]]:
         if access.reason is None:
             raise PermissionError("traces are read through AuditEvent")
-        with translated():
-            yield from self._bound().database[TRACES].find().sort("_id").hint("_id_")
+        return self._bound().database[TRACES]
 
     def ping(self) -> None:
         """Returns when the database answers. Raises Unavailable."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
+    from pymongo.collection import Collection
     from pymongo.database import Database
 
     from fhirserver.access import Access
@@ -34,6 +35,7 @@ TYPE: Final = "AuditEvent"
 _ID: Final = re.compile(r"[0-9a-f]{32}\.[0-9]{10}")
 _SORTED: Final = frozenset({"s.date", "s.period-start", "lu"})
 _MILLISECOND: Final = 1000
+_AT_ONCE: Final = 1000
 _ORDER: Final = "AuditEvent is sorted by date, period-start, _lastUpdated and _id alone."
 
 
@@ -144,3 +146,41 @@ def _moment(value: Any, field: str) -> datetime:
     """The instant of a sort key: of `lu` as a position has it, of a date the microseconds of its begin or end."""
     micros = value[1] if isinstance(value, list | tuple) else value - (_MILLISECOND if field.endswith(".hi") else 0)
     return dates.instant(micros)
+
+
+def landmarks(collection: Collection[Row]) -> list[Row]:
+    """The records that are about the chains themselves, by chain and place."""
+    return collection.find({"what": {"$in": ["anchor", "purge"]}}).sort("_id", ASCENDING).to_list()
+
+
+def heads(collection: Collection[Row], since: datetime | None) -> dict[str, tuple[int, str]]:
+    """Place and hash of the last record of each chain that has one of `since` or later; of every chain without."""
+    recent: list[Row] = [] if since is None else [{"$match": {"at": {"$gte": since}}}]
+    grouped = collection.aggregate([*recent, {"$group": {"_id": "$chain", "n": {"$max": "$n"}}}]).to_list()
+    found = (collection.find_one({"_id": f"{row['_id']}.{row['n']:010}"}) for row in grouped)
+    return {row["chain"]: (row["n"], row["hash"]) for row in found if row is not None}
+
+
+def old(collection: Collection[Row], before: datetime) -> dict[str, tuple[int, str]]:
+    """Of each chain that began before a moment: the place of its first record since, and the hash of the one before."""
+    found: dict[str, tuple[int, str]] = {}
+    grouped: list[Row] = [{"$match": {"at": {"$lt": before}}}, {"$group": {"_id": "$chain"}}]
+    for row in collection.aggregate(grouped).to_list():
+        chain = row["_id"]
+        first = collection.find_one({**_chain(chain), "at": {"$gte": before}}, sort=[("_id", 1)])
+        last = None if first else collection.find_one(_chain(chain), sort=[("_id", -1)])
+        if first is not None and first["n"]:
+            found[chain] = (first["n"], first["prev"])
+        elif last is not None:
+            found[chain] = (last["n"] + 1, last["hash"])
+    return found
+
+
+def forget(collection: Collection[Row], chain: str, end: int) -> None:
+    """Throws away the records of a chain before a place, from its beginning on."""
+    while rows := collection.find(_chain(chain, end), {"_id": 1}).sort("_id", ASCENDING).limit(_AT_ONCE).to_list():
+        collection.delete_many({"_id": {"$in": [row["_id"] for row in rows]}})
+
+
+def _chain(chain: str, end: int | None = None) -> Row:
+    return {"_id": {"$gte": f"{chain}.", "$lt": f"{chain}/" if end is None else f"{chain}.{end:010}"}}

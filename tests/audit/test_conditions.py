@@ -54,7 +54,10 @@ QUERIES = (
     "agent-role=https://mos.esante.gouv.fr/NOS/TRE_G15-ProfessionSante/FHIR/TRE-G15-ProfessionSante|60",
     "altid=practitioner/10001112225", "altid=OPERATOR one", "altid=staff-7", "altid:missing=true",
     "type=rest", "type:not=rest", "type=http://terminology.hl7.org/CodeSystem/audit-event-type|", "subtype=read,vread",
-    "subtype=http://hl7.org/fhir/restful-interaction|create", "subtype:not=search-type", "action=R", "action=E,C",
+    "subtype=http://hl7.org/fhir/restful-interaction|create", "subtype:not=search-type",
+    "subtype=login", "subtype=urn:fhirserver:interaction|",
+    "subtype:missing=true",
+    "subtype=urn:fhirserver:interaction|grant", "type=110114", "type:missing=false", "action=R", "action=E,C",
     "action:not=U", "outcome=0", "outcome=4", "outcome:not=8", "outcome:missing=true", "entity=Observation/o1",
     "entity=Observation/o1/_history/2", "entity=Patient/p1", "entity:missing=true", "entity-type=1", "entity-type=2",
     "entity-type=XrequestId", "entity-role=24", "entity-role=4,1", "entity-role:not=24", "entity-role:missing=true",
@@ -79,7 +82,7 @@ entities = st.lists(
 ).map(tuple)
 events = st.builds(
     Event,
-    st.sampled_from(sorted(PATTERNS)),
+    st.sampled_from([*sorted(PATTERNS), "login", "grant"]),
     st.sampled_from([200, 201, 404, 403, 503]),
     entities,
     st.sampled_from([None, "Observation?patient=p1&code=718-7"]),

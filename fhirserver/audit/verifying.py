@@ -1,0 +1,103 @@
+"""Tells what was changed in, or is missing from, the chains of traces.
+
+Two kinds of records are about the chains themselves (`Store.landmarks`): anchors, `{"what": "anchor", "heads": {chain:
+[n, hash]}}`, and purges, `{"what": "purge", "before": …, "chains": {chain: [n, prev, at]}}`: of each chain the records
+before the `n`-th were thrown away, for they were older than `before`; the `n`-th, if there is one, follows on `prev`.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from fhirserver.audit.chain import START, digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+LEAST_KEPT: Final = timedelta(days=183)
+"""Traces are kept six months at least (CNIL, deliberation 2021-122 on logging)."""
+
+
+class Fault(NamedTuple):
+    """What is wrong with a chain, at its `n`-th record."""
+
+    chain: str
+    n: int
+    text: str
+
+
+class _Known:
+    """What anchors and purges say."""
+
+    def __init__(self, landmarks: Iterable[dict[str, Any]]) -> None:
+        self.anchors: dict[str, str] = {}
+        self.heads: dict[str, tuple[int, str]] = {}
+        self.purged: dict[str, tuple[int, str]] = {}
+        self.faults: list[Fault] = []
+        for each in landmarks:
+            if each["what"] == "anchor":
+                self.anchors[each["_id"]] = each["hash"]
+                self._later(self.heads, each["heads"])
+            elif each["at"] - each["before"] < LEAST_KEPT:
+                self.faults.append(Fault(each["chain"], each["n"], "it purges what was not old enough"))
+            else:
+                self._later(self.purged, each["chains"])
+
+    def _later(self, known: dict[str, tuple[int, str]], told: dict[str, Any]) -> None:
+        for chain, (n, hash_, *_) in told.items():
+            if chain not in known or known[chain][0] < n:
+                known[chain] = (n, hash_)
+
+    def gone(self, chain: str, n: int) -> bool:
+        """Whether a record was thrown away in due time."""
+        return n < self.purged.get(chain, (0, ""))[0]
+
+    def missed(self, named: str) -> Fault | None:
+        """The fault of an anchor that is named, by its id and its hash, and is not there."""
+        id_, _, hash_ = named.partition(" ")
+        chain, _, n = id_.partition(".")
+        if self.anchors.get(id_) == hash_ or not n.isdigit() or self.gone(chain, int(n)):
+            return None if n.isdigit() else Fault(chain, 0, "what is named as an anchor is none")
+        return Fault(chain, int(n), "an anchor that was named is missing, or was changed")
+
+
+def verify(
+    records: Iterable[dict[str, Any]], landmarks: Iterable[dict[str, Any]] = (), named: Iterable[str] = ()
+) -> Iterator[Fault]:
+    """The faults of records that come sorted by (`chain`, `n`). `landmarks`: those among them that are anchors and
+    purges; `named`: anchors (`id hash`) that were written down elsewhere."""
+    known = _Known(landmarks)
+    yield from known.faults
+    missing = dict(known.heads)
+    chain, n, prev = "", 0, START
+    for record in records:
+        if record["chain"] != chain:
+            chain = record["chain"]
+            n, prev = _begin(known, record)
+        if record["n"] != n:
+            yield Fault(record["chain"], n, f"{record['n'] - n} records are missing before record {record['n']}")
+            n, prev = record["n"], record["prev"]
+        if record["prev"] != prev or digest(record) != record.get("hash"):
+            yield Fault(record["chain"], n, "the record was changed")
+        if missing.get(chain, (-1, ""))[0] == n and missing.pop(chain)[1] != record.get("hash"):
+            yield Fault(chain, n, "it is not the record that an anchor names")
+        if "anchor" in record and (fault := known.missed(record["anchor"])):
+            yield fault
+        n, prev = n + 1, record.get("hash", "")
+    yield from _ends(known, missing)
+    yield from filter(None, map(known.missed, named))
+
+
+def _begin(known: _Known, first: dict[str, Any]) -> tuple[int, str]:
+    """Where a chain begins, by its first record: with 0, or where its purge ended or was interrupted."""
+    n, prev = known.purged.get(first["chain"], (0, START))
+    if first["n"] < n:
+        return (0, START) if first["n"] == 0 else (first["n"], first["prev"])
+    return n, prev
+
+
+def _ends(known: _Known, missing: dict[str, tuple[int, str]]) -> Iterator[Fault]:
+    for chain, (n, _) in missing.items():
+        if not known.gone(chain, n):
+            yield Fault(chain, n, "it is missing, with all that followed: an anchor names it")
