@@ -86,12 +86,12 @@ class Person:
     def open(self, params: Mapping[str, str] | Iterable[tuple[str, str]]) -> Answer:
         """GET of the authorization endpoint."""
         pairs = params.items() if hasattr(params, "items") else params
-        return _answer(self.browser.get("/oauth/authorize?" + urlencode(list(pairs))))
+        return answer(self.browser.get("/oauth/authorize?" + urlencode(list(pairs))))
 
     def decide(self, params: Mapping[str, str], *ticked: str, decision: str = "accorder", **fields: str) -> Answer:
         """What the form of the consent screen sends."""
         form = {"csrf": self.session.csrf, "decision": decision, "portee": list(ticked), **fields}
-        return _answer(self.browser.post("/oauth/decision?" + urlencode(params), data=form))
+        return answer(self.browser.post("/oauth/decision?" + urlencode(params), data=form))
 
     def code(self, *ticked: str, decision: str = "", **changes: str | None) -> str:
         """A code for the request: all is granted unless something is ticked."""
@@ -120,7 +120,7 @@ def token(application: Application, params: Mapping[str, str | None] | list[tupl
         headers={"Content-Type": "application/x-www-form-urlencoded"}
         | {name.replace("_", "-"): value for name, value in headers.items()},
     )
-    return _answer(response)
+    return answer(response)
 
 
 def exchange(code: str, **changes: str | None) -> dict[str, str | None]:
@@ -139,6 +139,6 @@ def basic(id: str, secret: str) -> str:
     return "Basic " + base64.b64encode(f"{id}:{secret}".encode()).decode()
 
 
-def _answer(response: Any) -> Answer:
+def answer(response: Any) -> Answer:
     found = {name.lower(): value for name, value in response.headers.items()}
     return Answer(response.status_code, found, response.data)

@@ -164,7 +164,10 @@ def _understood(server: AuthorizationServer, grant: CodeGrant, session: Session)
     record = _record(records, launch)
     if launch is not None and launch.patient and record is None:
         raise InvalidRequestError("The launch is about a record that this person may not see.")
-    return Asked(server, grant, session, records, allowed, lines, implied, launch, record)
+    asked = Asked(server, grant, session, records, allowed, lines, implied, launch, record)
+    if asked.needs_record and record is None and who.kind != "practitioner":
+        raise AccessDeniedError("The person has no record here that is open.")
+    return asked
 
 
 def _launch(asked: Request, session: Session) -> Launch | None:

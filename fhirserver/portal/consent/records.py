@@ -53,21 +53,18 @@ class Records:
     def by_ins(self, number: str) -> Record | None:
         """The one open record that bears this INS and that the person may see; the search is traced."""
         value = "".join(number.split())
-        asked = [("identifier", f"{system}|{value}") for system in sorted(INS_SYSTEMS)]
-        wanted = ",".join(each for _, each in asked)
-        query = parse(
-            self._services.definitions,
-            "Patient",
-            [("identifier", wanted), ("active:not", "false"), ("_count", "3"), ("_total", "none")],
-        )
-        found = self._view.search(query).matches if value.isalnum() else []
-        bearing = [
-            each for each in found if value in {number for _, number in numbers_of(jsontext.parse_object(each.body))}
-        ]
-        self._services.trace(self._access, Event("search-type", 200, found=shown(bearing)))
+        if not value.isalnum():
+            return None
+        wanted = ",".join(f"{system}|{value}" for system in sorted(INS_SYSTEMS))
+        asked = [("identifier", wanted), ("active:not", "false"), ("_count", "3"), ("_total", "none")]
+        found = self._view.search(parse(self._services.definitions, "Patient", asked)).matches
+        people = [(each, jsontext.parse_object(each.body)) for each in found]
+        bearing = [(each, person) for each, person in people if value in {last for _, last in numbers_of(person)}]
+        self._services.trace(self._access, Event("search-type", 200, found=shown(each for each, _ in bearing)))
         if len(bearing) != 1:
             return None
-        return Record(bearing[0].id, name_of(jsontext.parse_object(bearing[0].body)))
+        ((stored, person),) = bearing
+        return Record(stored.id, name_of(person))
 
     def sealed(self, record: Record) -> str:
         """The choice as a field of a form, for this person and a while only."""
