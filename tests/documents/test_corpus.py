@@ -17,8 +17,8 @@ NAMES = sorted(corpus())
 LEFT = {
     "divers": {"regionOfInterest", "id", "statusCode"},
     "entete-complet": {"authorization", "code"},
-    "vac": {"statusCode", "routeCode", "approachSiteCode", "doseQuantity"},
-    "vac-note": {"statusCode", "routeCode", "approachSiteCode", "doseQuantity"},
+    "vac": {"statusCode", "routeCode", "approachSiteCode", "doseQuantity", "lotNumberText"},
+    "vac-note": {"statusCode", "routeCode", "approachSiteCode", "doseQuantity", "lotNumberText"},
     "ldl-ses": {"effectiveTime", "text", "id"},
     "vsm": {"effectiveTime", "id"},
     "bio-sous-traitance": {"time"},

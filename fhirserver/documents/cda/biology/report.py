@@ -16,7 +16,7 @@ from fhirserver.documents.cda.biology.laboratory import (
     narrowed,
 )
 from fhirserver.documents.cda.biology.media import pdf_copy
-from fhirserver.documents.cda.biology.results import collected, contents, observation, organizer, sampled
+from fhirserver.documents.cda.biology.results import collected, contents, observation, organizer, sampled, untimely
 from fhirserver.documents.cda.biology.specimens import taken
 
 if TYPE_CHECKING:
@@ -161,6 +161,8 @@ def _processing(node: Node, ctx: Context, lab: Laboratory) -> list[Reference]:
         resource.update(level.effective)
     specimens = collected(node, ctx, lab)
     found = contents(node, ctx, lab, sampled(level, specimens))
+    if not (level.effective or {}).items() <= resource.items():
+        untimely(node, level, found.members, ctx)
     done = [{"reference": url} for code, url in level.performers if code is None]
     _enlist(resource, "performer", [each for each in done if ctx.resource(each)["resourceType"] in INTERPRETERS])
     validators = [{"reference": url} for code, url in level.performers if code == VALIDATED]

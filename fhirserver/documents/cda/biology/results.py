@@ -170,8 +170,18 @@ def _wrapped(node: Node, ctx: Context, found: Contents) -> None:
     lab = laboratory(node, ctx)
     level = narrowed(node, ctx, lab.level)
     inner = contents(node, ctx, lab, sampled(level, collected(node, ctx, lab)))
+    untimely(node, level, inner.members, ctx)
     for outer, more in zip(found, inner, strict=True):
         outer.extend(more)
+
+
+def untimely(node: Node, level: Level, members: list[Reference], ctx: Context) -> None:
+    """Name the time of a statement that becomes no resource as left, when all within have times of their own."""
+    when = node.one("effectiveTime")
+    if when is None or not level.effective:
+        return
+    if not any(level.effective.items() <= ctx.resource(each).items() for each in members):
+        ctx.leave(when, "unread")
 
 
 def _begun(node: Node, ctx: Context, level: Level) -> tuple[Resource, Reference]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fhirserver.documents.cda import values
+from fhirserver.documents.cda.biology.comments import timed
 from fhirserver.documents.cda.clinical import links
 
 if TYPE_CHECKING:
@@ -44,13 +45,12 @@ def _step(node: Node, number: int, ctx: Context) -> Resource:
     made = _dosage(node, timing(node), ctx)
     inner = links.related(node, ctx)
     if inner.notes:
-        made["patientInstruction"] = "\n".join(each["text"] for each in inner.notes)
+        made["patientInstruction"] = "\n".join(map(timed, inner.notes))
     order = values.integer(node.parent.one("sequenceNumber")) if node.parent is not None else None
     made["sequence"] = number if order is None else order
-    if consumable := node.one("consumable"):
+    consumable = node.one("consumable")
+    if consumable is not None and consumable.at("manufacturedProduct/manufacturedMaterial/code") is None:
         consumable.told()
-    if code := node.one("code"):
-        code.told()
     return made
 
 

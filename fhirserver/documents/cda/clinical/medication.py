@@ -115,7 +115,7 @@ def _parts(kind: str, node: Node) -> bool:
 
 def _common(resource: Resource, node: Node, found: links.Related, ctx: Context, source: str | None) -> None:
     """Notes, reasons, who told it."""
-    if notes := links.note(found.notes):
+    if notes := links.note([*resource.get("note", ()), *found.notes]):
         resource["note"] = notes
     links.reasons(resource, found, ctx)
     if severity := found.concept("severity"):
@@ -131,7 +131,9 @@ def _dispense(resource: Resource, found: links.Related, repeats: Node | None, ct
     if (count := _repeats(repeats)) is not None:
         request["numberOfRepeatsAllowed"] = count
     for _, each in found.statements:
-        if each.name == "supply":
+        if each.name == "supply" and _is_delivery(each):
+            ctx.entry(each)
+        elif each.name == "supply":
             _supply(each, resource, request, ctx)
         elif each.name == "act":
             each.get("moodCode")
@@ -140,6 +142,11 @@ def _dispense(resource: Resource, found: links.Related, repeats: Node | None, ct
                 resource["substitution"] = {"allowedCodeableConcept": code}
     if request:
         resource["dispenseRequest"] = request
+
+
+def _is_delivery(node: Node) -> bool:
+    """Whether a supply hung on a prescription tells what was delivered, not what is to be."""
+    return node.attributes.get("moodCode") == "EVN" and node.one("product") is not None
 
 
 def _supply(node: Node, resource: Resource, request: Resource, ctx: Context) -> None:
@@ -153,14 +160,15 @@ def _supply(node: Node, resource: Resource, request: Resource, ctx: Context) -> 
     for each in node.all("id"):
         if identifier := values.identifier(each):
             resource.setdefault("identifier", []).append(identifier)
-    if quantity := values.quantity(node.one("quantity")):
-        request["quantity"] = quantity
-    if (count := _repeats(node.one("repeatNumber"))) is not None:
-        request["numberOfRepeatsAllowed"] = count
-    if period := values.period(node.one("effectiveTime")):
-        request["validityPeriod"] = period
-    if length := values.duration(node.at("expectedUseTime/width")):
-        request["expectedSupplyDuration"] = length
+    for member, read, element in (
+        ("quantity", values.quantity, node.one("quantity")),
+        ("numberOfRepeatsAllowed", _repeats, node.one("repeatNumber")),
+        ("validityPeriod", values.period, node.one("effectiveTime")),
+        ("expectedSupplyDuration", values.duration, node.at("expectedUseTime/width")),
+    ):
+        found = read(element) if member not in request else None
+        if found is not None:
+            request[member] = found
     inner = links.related(node, ctx)
     if inner.notes:
         resource["note"] = links.note([*resource.get("note", ()), *inner.notes])

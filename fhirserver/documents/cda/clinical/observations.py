@@ -82,8 +82,11 @@ def _goal(node: Node, ctx: Context) -> list[Reference]:
     }
     reference = links.begin(resource, node, ctx)
     target: Resource = {}
-    for name, value in values.value(node.one("value")).items():
-        if name in TARGETS:
+    aim = node.one("value")
+    for name, value in values.value(aim).items():
+        if name not in TARGETS and aim is not None:
+            ctx.leave(aim, "value")
+        else:
             target = {"measure": resource["description"], TARGETS[name]: value}
     if due := (values.period(node.one("effectiveTime")) or {}).get("end"):
         target["dueDate"] = due[:10]

@@ -61,15 +61,17 @@ def concern(node: Node, ctx: Context) -> list[Reference]:
     """A concern: what it is about takes over whether it is still one, and its comments."""
     node.templates  # noqa: B018 read
     code = node.one("code")
-    if code is not None:
+    if code is not None and not code.kids:
         code.told()
     said = links.status(node, CONCERN, "")
-    period = values.period(node.one("effectiveTime"))
+    when = node.one("effectiveTime")
+    period = values.period(when)
     found = links.related(node, ctx)
     references = [reference for _, reference in found.others]
     about = [each for each in references if ctx.resource(each)["resourceType"] in ("Condition", "AllergyIntolerance")]
     if not about:
         found.unsaid(ctx)
+    _untold(when, period, about, ctx)
     for reference in about:
         resource = ctx.resource(reference)
         kind = resource["resourceType"]
@@ -91,6 +93,15 @@ def concern(node: Node, ctx: Context) -> list[Reference]:
             if (identifier := values.identifier(each)) and identifier not in resource.get("identifier", ()):
                 resource.setdefault("identifier", []).append(identifier)
     return references
+
+
+def _untold(when: Node | None, period: Resource | None, about: list[Reference], ctx: Context) -> None:
+    """Name the end of a concern as left when nothing takes it: an allergy, or what tells its own end."""
+    high = when.one("high") if when is not None else None
+    resources = [ctx.resource(each) for each in about]
+    ends = [each for each in resources if each["resourceType"] == "Condition" and "abatementDateTime" not in each]
+    if high is not None and period and "end" in period and not ends:
+        ctx.leave(high, "unread")
 
 
 def _bounded(resource: Resource, kind: str, period: Resource | None) -> None:
@@ -222,7 +233,7 @@ def _kind(resource: Resource, node: Node) -> None:
     kind = code.attributes.get("code") if code is not None else None
     if code is None or kind not in KINDS:
         return
-    code.told()
+    values.coding(code)
     type, category = KINDS[kind]
     if type:
         resource["type"] = type

@@ -361,7 +361,7 @@ def _relative(resource: Resource, person: Node) -> None:
 def _had(node: Node, ctx: Context) -> Resource:
     node.templates  # noqa: B018 read
     code = node.one("code")
-    if code is not None:
+    if code is not None and not code.kids:
         code.told()
     links.status(node, {"completed": ""}, "")
     found: Resource = {"code": values.required(node.one("value"))}

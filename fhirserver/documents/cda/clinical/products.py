@@ -24,17 +24,17 @@ class Product(NamedTuple):
     ingredients: list[Resource]
 
 
-def product(node: Node | None, ctx: Context) -> Product | None:
-    """The product in a `consumable` or `product`."""
+def product(node: Node | None, ctx: Context, *, lot: bool = True, made: bool = True) -> Product | None:
+    """The product in a `consumable` or `product`; its lot, and what it is made of, only where they have a place."""
     if node is None:
         return None
     node.templates  # noqa: B018 read
-    made = node.one("manufacturedProduct")
-    if made is None:
+    whole = node.one("manufacturedProduct")
+    if whole is None:
         return None
-    made.templates  # noqa: B018 read
-    material = made.one("manufacturedMaterial") or made.one("manufacturedLabeledDrug")
-    maker = made.one("manufacturerOrganization")
+    whole.templates  # noqa: B018 read
+    material = whole.one("manufacturedMaterial") or whole.one("manufacturedLabeledDrug")
+    maker = whole.one("manufacturerOrganization")
     manufacturer = actors.organization(maker, ctx) if maker is not None else None
     if material is None:
         return Product(None, None, None, manufacturer, None, [])
@@ -45,10 +45,10 @@ def product(node: Node | None, ctx: Context) -> Product | None:
         code = {**(code or {}), "text": (code or {}).get("text", name)}
         if code["text"] != name:
             code["text"] = f"{name} ({code['text']})"
-    lot = values.said(material.one("lotNumberText"))
-    expires = values.date(material.one("expirationTime") or material.one("pharm:expirationTime"))
-    form = values.concept(material.one("pharm:formCode") or material.one("formCode"))
-    return Product(code, lot, expires, manufacturer, form, _ingredients(material))
+    number = values.said(material.one("lotNumberText")) if lot else None
+    expires = values.date(material.one("expirationTime") or material.one("pharm:expirationTime")) if lot else None
+    form = values.concept(material.one("pharm:formCode") or material.one("formCode")) if made else None
+    return Product(code, number, expires, manufacturer, form, _ingredients(material) if made else [])
 
 
 def _ingredients(material: Node) -> list[Resource]:

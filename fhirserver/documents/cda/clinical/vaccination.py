@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.documents.cda import values
+from fhirserver.documents.cda.biology.comments import timed
 from fhirserver.documents.cda.clinical import links
 from fhirserver.documents.cda.clinical.products import product
 
@@ -54,7 +55,7 @@ def immunization(node: Node, ctx: Context) -> list[Reference]:
 
 
 def _vaccine(resource: Resource, node: Node, ctx: Context) -> None:
-    made = product(node.one("consumable"), ctx)
+    made = product(node.one("consumable"), ctx, made=False)
     resource["vaccineCode"] = (made.code if made else None) or values.absent_element(None)
     if made is None:
         return
@@ -128,7 +129,7 @@ def _reaction(effect: Reference, cause: Reference, ctx: Context) -> Resource:
 
 
 def _recommendation(node: Node, ctx: Context) -> list[Reference]:
-    made = product(node.one("consumable"), ctx)
+    made = product(node.one("consumable"), ctx, lot=False, made=False)
     time = node.one("effectiveTime")
     period = values.period(time) or {}
     recommended: Resource = {
@@ -152,7 +153,7 @@ def _recommendation(node: Node, ctx: Context) -> list[Reference]:
     if words := links.narrated(node):
         found.notes.insert(0, {"text": words})
     if found.notes:
-        recommended["description"] = "\n\n".join(each["text"] for each in found.notes)
+        recommended["description"] = "\n\n".join(map(timed, found.notes))
     if series := _series(node.one("code")):
         recommended["series"] = series
     resource["recommendation"] = [recommended]
