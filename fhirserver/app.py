@@ -15,7 +15,7 @@ from fhirserver.audit import AuditEvents, Chains
 from fhirserver.auth import DEVELOPMENT_ISSUER, KeyRing, TokenVerifier
 from fhirserver.auth.grants import Grants
 from fhirserver.clock import parse_clock
-from fhirserver.rest import catalogue, cors, edge, guard, health, openapi
+from fhirserver.rest import accounts, catalogue, cors, edge, guard, health, openapi
 from fhirserver.rest.guides import Guides
 from fhirserver.rest.inforce import InForce
 from fhirserver.rest.oauth import introspect, launch, register, revoke, token, userinfo, wellknown
@@ -96,7 +96,7 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(edge.blueprint())
     app.register_blueprint(health.blueprint())
     app.register_blueprint(portal.blueprint())
-    for each in (catalogue, introspect, launch, register, revoke, token, userinfo, wellknown):
+    for each in (accounts, catalogue, introspect, launch, register, revoke, token, userinfo, wellknown):
         app.register_blueprint(each.blueprint())
     openapi.register(app, services)
     health.measure(app)

@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "token": "print a development token",
     "key": "the keys that sign tokens: list, rotate",
     "settings": "print all settings with their meaning",
+    "account": "operators' accounts, and provisional codes for patients",
     "audit": "check the chain of traces",
     "backup": "write the database into a folder",
     "restore": "bring a backup back into an empty database",

@@ -74,7 +74,7 @@ def qr() -> Response:
     try:
         row = enrolments.find(token)
         uri = factors.totp_uri(enrolments.seed(token), str(row["purpose"].get("login", "")))
-    except (Refused, ValueError):
+    except Refused:
         return Response(status=404)
     drawn = io.BytesIO()
     segno.make(uri, micro=False).save(drawn, kind="svg", scale=4, border=4, xmldecl=False, dark="#000", light="#fff")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tests.mail.server import Box
     from tests.portal.browser import Page
 
-PASSWORD = "quatre mots sans rapport"
+PASSWORD = "lampe tortue orage violon"
 INS_DEMO = "urn:oid:1.2.250.1.213.1.4.11"
 _numbers = itertools.count(1)
 

@@ -77,7 +77,7 @@ class Accounts:
 
     def add(self, kind: str, login: str, password: str, **more: Any) -> Account:
         """A new account. Raises Conflict when there is one of that identifier."""
-        account = Account(secrets.token_urlsafe(16), kind, folded(login), password, datetime.now(UTC), **more)
+        account = Account(secrets.token_urlsafe(16), kind, folded(login), password, _now(), **more)
         if not self._names.add(account.login, {"account": account.id}):
             raise Conflict("There is an account of that identifier.")
         self._rows.put(account.id, _row(account))
@@ -108,6 +108,12 @@ class Accounts:
     @property
     def _names(self) -> Register:
         return self._store.register(NAMES)
+
+
+def _now() -> datetime:
+    """Now, in the milliseconds that the database keeps."""
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
 def _row(account: Account) -> dict[str, Any]:

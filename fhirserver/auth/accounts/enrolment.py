@@ -74,7 +74,10 @@ class Enrolments:
 
     def seed(self, token: str | None) -> str:
         """The seed of the app that is set up. Raises Refused."""
-        return self._secrets.unseal(self.find(token).get("seed") or "")
+        sealed = self.find(token).get("seed")
+        if not sealed:
+            raise Refused("over")
+        return self._secrets.unseal(sealed)
 
     def prove(self, token: str | None, typed: str) -> tuple[Row, dict[str, Any]]:
         """What was kept, and the fields of the account that the factor is; once. Raises Refused (`over`, `wrong`)."""

@@ -1,0 +1,158 @@
+"""`fhirserver account`: operators' accounts, and provisional codes for patients."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fhirserver import settings as settings_
+from fhirserver.cli import Problem
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from fhirserver.auth.accounts.room import AccountRoom
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    add = actions.add_parser("add", help="make an operator's account, with an authenticator app", allow_abbrev=False)
+    add.add_argument("--operator", metavar="LOGIN", required=True, help="the identifier to log in with")
+    add.add_argument("--password-file", metavar="FILE", type=Path, help="default: it is asked for")
+    remove = actions.add_parser("remove", help="take an account away, and end its sessions", allow_abbrev=False)
+    remove.add_argument("--login", metavar="LOGIN", required=True)
+    invite = actions.add_parser("invite", help="make a provisional code for a patient", allow_abbrev=False)
+    invite.add_argument("--patient", metavar="ID", required=True, help="whose space it is")
+    invite.add_argument("--related", metavar="ID", help="of a minor: the RelatedPerson who gets the code")
+    invite.add_argument("--mail", action="store_true", help="send it to the address of the record; default: print it")
+    card = actions.add_parser("card", help="keep the serial number of a patient's Vitale card", allow_abbrev=False)
+    card.add_argument("--patient", metavar="ID", required=True)
+    card.add_argument("--serial", metavar="NUMBER", required=True)
+    for action in (add, remove, invite, card):
+        action.add_argument("--mongo", metavar="URI", help="the database; default: FHIRSERVER_MONGO")
+        action.add_argument(
+            "--data",
+            "--embedded",
+            dest="embedded",
+            metavar="DIR",
+            help="folder of an embedded database whose server is stopped",
+        )
+        action.add_argument("--key-file", metavar="FILE", help="the server's own key, with --mongo")
+    for action in (invite, card):
+        action.add_argument("--base", metavar="URL", help="FHIR base of a running server, instead of its database")
+        action.add_argument("--token", metavar="T", help="an operator's bearer token, with --base")
+
+
+def run(options: argparse.Namespace) -> int:
+    from fhirserver.errors import FhirError
+    from fhirserver.mail import Undelivered
+
+    try:
+        return _run(options)
+    except (FhirError, Undelivered) as error:
+        raise Problem(str(error)) from None
+
+
+def _run(options: argparse.Namespace) -> int:
+    if getattr(options, "base", None):
+        return _over_http(options)
+    with _room(options) as (room, sessions):
+        if options.action == "add":
+            return _add(options, room)
+        if options.action == "remove":
+            account = room.accounts.named(options.login)
+            if account is None:
+                raise Problem("there is no account of that identifier.")
+            room.accounts.remove(account)
+            print(f"removed, {sessions.close_all(account.id)} sessions ended")
+            return 0
+        if options.action == "card":
+            room.invitations.know_card(options.patient, options.serial)
+            return 0
+        code, made = room.invitations.invite(options.patient, by="command line", related=options.related)
+        if options.mail:
+            room.invitations.mail(code, made)
+        print(f"sent, until {made.ends:%Y-%m-%d}" if options.mail else f"{code} until {made.ends:%Y-%m-%d}")
+    return 0
+
+
+def _add(options: argparse.Namespace, room: AccountRoom) -> int:
+    from fhirserver.auth.accounts import factors
+    from fhirserver.auth.accounts.passwords import refusal
+
+    if options.password_file:
+        password = options.password_file.read_text(encoding="utf-8").rstrip("\n")
+    else:
+        password = getpass.getpass("Password: ")
+    if text := refusal(password, (options.operator,)):
+        raise Problem(text)
+    seed = factors.totp_seed()
+    codes, digests = factors.recovery_codes(room.secrets)
+    room.accounts.add(
+        "operator", options.operator, room.passwords.hash(password), totp=room.secrets.seal(seed), recovery=digests
+    )
+    print(f"authenticator app: {factors.totp_uri(seed, options.operator)}")
+    print("recovery codes:", *codes)
+    return 0
+
+
+def _over_http(options: argparse.Namespace) -> int:
+    asked: dict[str, Any] = {"patient": options.patient}
+    if options.action == "card":
+        asked["serial"] = options.serial
+    elif options.related:
+        asked["related"] = options.related
+    if options.action == "invite":
+        asked["send"] = "mail" if options.mail else "letter"
+    told = _post(options, asked)
+    if options.action == "invite":
+        print(f"{told.get('code', 'sent,')} until {told['ends'][:10]}")
+    return 0
+
+
+def _post(options: argparse.Namespace, asked: dict[str, Any]) -> dict[str, Any]:
+    import urllib.error
+    import urllib.request
+
+    from fhirserver import jsontext
+
+    kind = "invitations" if options.action == "invite" else "cards"
+    url = f"{options.base.rstrip('/').removesuffix('/fhir')}/accounts/api/{kind}"
+    headers = {"Authorization": f"Bearer {options.token or ''}", "Content-Type": "application/json"}
+    request = urllib.request.Request(url, jsontext.dump(asked), headers, method="POST")  # noqa: S310 - the user's own
+    try:
+        with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
+            return jsontext.parse_object(response.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            print(error.read().decode("utf-8", "replace"), file=sys.stderr)
+        raise Problem(f"the server answers {error.code}.") from None
+    except (OSError, ValueError) as error:
+        raise Problem(f"the server cannot be reached: {error}.") from None
+
+
+@contextmanager
+def _room(options: argparse.Namespace) -> Iterator[tuple[AccountRoom, Any]]:
+    from fhirserver.auth.accounts.room import AccountRoom
+    from fhirserver.auth.keys import KEY_FILE, KeyFileError
+    from fhirserver.auth.ring import KeyRing
+    from fhirserver.auth.sessions import Sessions
+    from fhirserver.cli.opening import opened
+    from fhirserver.clock import parse_clock
+    from fhirserver.serving.supervisor import base_of
+    from fhirserver.spec import Definitions
+
+    try:
+        mongo = "" if options.embedded else options.mongo
+        settings = settings_.load(mongo=mongo, embedded=options.embedded, key_file=options.key_file)
+        folder = Path(settings.embedded or "data")
+        keys = KeyRing.beside(Path(settings.key_file) if settings.key_file else folder / KEY_FILE)
+    except (settings_.SettingsError, KeyFileError) as error:
+        raise Problem(str(error)) from None
+    root, clock = base_of(settings).removesuffix("/fhir"), parse_clock(settings.clock)
+    with opened(settings) as store:
+        yield AccountRoom(store, Definitions.core(), settings, keys.root.derive, clock, root), Sessions(store)
