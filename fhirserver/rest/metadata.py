@@ -12,6 +12,7 @@ from fhirserver.rest.operations.table import OPERATIONS
 from fhirserver.rest.parameters import DEFINITIONS
 from fhirserver.rest.patch import FORMATS
 from fhirserver.rest.search_compartment import COMPARTMENTS
+from fhirserver.rest.smart import security
 from fhirserver.search import includes
 from fhirserver.search.parameters import Catalogue
 from fhirserver.search.parse import WITHOUT_TERMS
@@ -42,9 +43,7 @@ def _statement(services: Services) -> dict[str, Any]:
         "rest": [
             {
                 "mode": "server",
-                "security": {
-                    "description": "Bearer token; every answer holds only what the law and the patient allow."
-                },
+                "security": security(services),
                 "resource": _resources(services.definitions, services.settings.conditional_delete),
                 "interaction": [{"code": code} for code in SYSTEM_INTERACTIONS],
                 "operation": [

@@ -93,7 +93,7 @@ class Person:
         form = {"csrf": self.session.csrf, "decision": decision, "portee": list(ticked), **fields}
         return answer(self.browser.post("/oauth/decision?" + urlencode(params), data=form))
 
-    def code(self, *ticked: str, decision: str = "", **changes: str | None) -> str:
+    def code(self, *ticked: str, decision: str | None = None, **changes: str | None) -> str:
         """A code for the request: all is granted unless something is ticked."""
         answer = self.decide(asked(**changes), *ticked, decision=decision or ("accorder" if ticked else "tout"))
         found = told(answer)
