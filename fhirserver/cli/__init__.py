@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "key": "the keys that sign tokens: list, rotate",
     "settings": "print all settings with their meaning",
     "account": "operators' accounts, and provisional codes for patients",
+    "client": "register, reference and suspend apps and systems",
     "audit": "check the chain of traces",
     "backup": "write the database into a folder",
     "restore": "bring a backup back into an empty database",

@@ -12,11 +12,11 @@ from flask import Blueprint, Response, request
 from fhirserver.access import Access, require
 from fhirserver.audit import Event
 from fhirserver.auth.clients.catalogue import categories
-from fhirserver.auth.clients.metadata import InvalidMetadata
+from fhirserver.auth.clients.desk import Desk
 from fhirserver.errors import BadRequest, FhirError, Forbidden
 from fhirserver.rest.edge import services
 from fhirserver.rest.oauth.certificate import certificate
-from fhirserver.rest.oauth.register import answer, body, information
+from fhirserver.rest.oauth.register import answer, body
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 PATH: Final = "/catalogue/api"
 _SHOWN: Final = ("client_name", "client_uri", "policy_uri", "tos_uri", "logo_uri", "initiate_login_uri")
-_FIELDS: Final = frozenset({"client_id", "metadata", "catalogue", "organization", "resource_server"})
 
 
 def blueprint() -> Blueprint:
@@ -55,50 +54,27 @@ def apps(access: Access) -> tuple[int, Any]:
 
 def clients(access: Access) -> tuple[int, Any]:
     """The clients of a `status`, a hundred at a time: `after` is the last id of those before."""
-    _require_operator(access)
-    found = services().catalogue.listed(request.args.get("status"), request.args.get("after", ""))
-    return 200, {"clients": [kept(each) for each in found]}
+    return 200, {"clients": _desk(access).listed(request.args.get("status"), request.args.get("after", ""))}
 
 
 def show(access: Access, client_id: str) -> tuple[int, Any]:
     """One client, with what was decided of it."""
-    _require_operator(access)
-    return 200, kept(services().catalogue.client(client_id))
+    return 200, _desk(access).show(client_id)
 
 
 def add(access: Access) -> tuple[int, Any]:
     """201 with a new client, and its secrets that are told once. `client_id` is made up when it is not given."""
-    _require_operator(access)
-    given, found = _given(), services()
-    registered = found.registration.register(
-        given.get("metadata") or {}, by=access.requester.id, client_id=given.get("client_id")
-    )
-    client = _described(registered.client, given)
-    return 201, kept(client) | {
-        name: value
-        for name, value in information(found, registered._replace(client=client)).items()
-        if name in ("registration_access_token", "registration_client_uri", "client_secret")
-    }
+    return 201, _desk(access).add(body(), access.requester.id)
 
 
 def describe(access: Access, client_id: str) -> tuple[int, Any]:
     """Puts other words of the catalogue, another establishment or another duty in the place of those before."""
-    _require_operator(access)
-    given = _given()
-    if {"metadata", "client_id"} & given.keys():
-        raise BadRequest("What a client says of itself is changed by itself (RFC 7592).")
-    return 200, kept(_described(services().catalogue.client(client_id), given))
+    return 200, _desk(access).describe(client_id, body())
 
 
 def decide(access: Access, client_id: str) -> tuple[int, Any]:
     """References, suspends or withdraws a client, with a `reason`."""
-    _require_operator(access)
-    given = body()
-    status, reason = given.get("status"), given.get("reason", "")
-    if not isinstance(status, str) or not isinstance(reason, str) or given.keys() - {"status", "reason"}:
-        raise BadRequest('Send {"status": …, "reason": …}, both text.')
-    catalogue = services().catalogue
-    return 200, kept(catalogue.decide(catalogue.client(client_id), status, access.requester.id, reason))
+    return 200, _desk(access).decide(client_id, body(), access.requester.id)
 
 
 def published(client: Client) -> dict[str, Any]:
@@ -107,48 +83,12 @@ def published(client: Client) -> dict[str, Any]:
     return {"client_id": client.id, **told, "scope": client.metadata.get("scope", ""), **client.catalogue}
 
 
-def kept(client: Client) -> dict[str, Any]:
-    """What operators read of a client: all but its secrets."""
-    return {
-        "client_id": client.id,
-        "status": client.status,
-        "metadata": dict(client.metadata),
-        "catalogue": dict(client.catalogue),
-        "organization": client.organization,
-        "resource_server": client.resource_server,
-        "origins": list(client.origins),
-        "history": [{**each._asdict(), "at": each.at.isoformat()} for each in client.history],
-    }
-
-
-def _described(client: Client, given: dict[str, Any]) -> Client:
-    catalogue = services().catalogue
-    if "catalogue" in given:
-        client = catalogue.describe(client, given["catalogue"])
-    if {"organization", "resource_server"} & given.keys():
-        organization = given.get("organization", client.organization)
-        duty = given.get("resource_server", client.resource_server)
-        if not isinstance(organization, str | None) or not isinstance(duty, bool):
-            raise BadRequest("organization is text or null, resource_server true or false.")
-        client = catalogue.appoint(client, organization, resource_server=duty)
-    return client
-
-
-def _given() -> dict[str, Any]:
-    given = body()
-    for name in given.keys() - _FIELDS:
-        raise BadRequest(f"{name[:80]!r} is none of {', '.join(sorted(_FIELDS))}.")
-    for name in ("metadata", "catalogue"):
-        if not isinstance(given.get(name, {}), dict):
-            raise BadRequest(f"{name} is an object.")
-    return given
-
-
-def _require_operator(access: Access) -> None:
-    """Raises Forbidden; the scopes of a narrow token must let it write Endpoints."""
+def _desk(access: Access) -> Desk:
+    """Raises Forbidden for all but operators; the scopes of a narrow token must let it write Endpoints."""
     if access.requester.kind != "operator":
         raise Forbidden("The register of clients is kept by operators.")
     require(access.requester, "Endpoint", "u")
+    return Desk(services().registration, services().catalogue)
 
 
 def _traced(view: Callable[..., tuple[int, Any]]) -> Callable[..., Response]:
@@ -163,9 +103,6 @@ def _traced(view: Callable[..., tuple[int, Any]]) -> Callable[..., Response]:
         interaction = "catalogue" if request.method == "GET" else "register"
         try:
             status, value = view(access, **path)
-        except InvalidMetadata as error:
-            found.trace(access, Event(interaction, 400))
-            raise BadRequest(error.text) from None
         except FhirError as error:
             found.trace(access, Event(interaction, error.status))
             raise

@@ -12,6 +12,7 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 
 from fhirserver.auth.clients.assertion import ASSERTION_TYPE
+from fhirserver.cli import main
 from tests.auth.registrations import ENTRY, assertion, backend
 from tests.records import patient
 from tests.serving import Answer, serve
@@ -160,3 +161,17 @@ def test_a_suspended_client_is_refused_by_every_worker_at_once_and_comes_back(ru
     assert (refused.status, refused.json["error"]) == (401, "invalid_client")
     lab.decide("referenced")
     assert statuses(running, token) == {200}
+
+
+def test_the_command_line_keeps_the_register_of_a_running_server(
+    running: Served, lab: Lab, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at_server = ["--base", running.base, "--token", lab.operator]
+    assert main(["client", "show", lab.id, *at_server]) == 0
+    assert json.loads(capsys.readouterr().out)["organization"] == FINESS
+    assert main(["client", "list", *at_server]) == 0
+    assert lab.id in capsys.readouterr().out
+    assert main(["client", "suspend", lab.id, *at_server]) == 1
+    assert "says why" in capsys.readouterr().err
+    assert main(["client", "list", "--base", running.base, "--token", "none"]) == 1
+    assert "401" in capsys.readouterr().err
