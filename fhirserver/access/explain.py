@@ -84,7 +84,7 @@ def _parts(
 ) -> Iterator[Part]:
     """What was derived from a document is judged with it, a Binary by it alone."""
     document = envelope.get("doc")
-    if document is not None and resource_type == "Binary":
+    if document is not None and resource_type in rules.WHOLE:
         yield from _judged(access, rules.DOCUMENT, document, policies)
         return
     yield from _judged(access, resource_type, envelope, policies)

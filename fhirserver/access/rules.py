@@ -56,6 +56,8 @@ DOCUMENT: Final = "DocumentReference"
 COPY: Final = "doc"
 """Where a resource that was derived from a document bears what access rules read of the document."""
 DERIVED: Final = Exists(COPY)
+WHOLE: Final = frozenset({"Binary", "Bundle"})
+"""Types of which one that was derived from a document is the document itself: judged as that alone."""
 ORIGIN: Final = "was.id"
 """Where a resource that came with a record merged into this one says which record that was."""
 UNDERIVED: Final = frozenset({DOCUMENT, "Patient", "Consent", "CareTeam", "AuditEvent", *tables.shared()})
@@ -322,13 +324,13 @@ def seen(case: Case) -> Predicate:
 
 
 def documented(resource_type: str, given: Predicate, document: Predicate) -> Predicate:
-    """What was derived from a document is seen only where the document is; a Binary of a document is seen just there.
+    """What was derived from a document is seen only where the document is; what is the document itself (`WHOLE`), just there.
 
     `document` is what is seen of DocumentReferences, over the copy that the derived resource bears.
     """
     if resource_type in UNDERIVED:
         return given
-    if resource_type == "Binary":
+    if resource_type in WHOLE:
         return any_of((all_of((given, negate(DERIVED))), all_of((DERIVED, document))))
     return all_of((given, any_of((negate(DERIVED), document))))
 

@@ -5,7 +5,7 @@ Pure: a Bundle whose references between entries are their full URLs, to its part
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from fhirserver.documents.cda import publication
@@ -26,7 +26,7 @@ class Part(NamedTuple):
 
 
 class Document(NamedTuple):
-    """A document Bundle, taken apart; `patient` is the Patient that the Composition is about, if it is among the parts."""
+    """A document Bundle, taken apart; `patient`: the Patient that the Composition is about, if among the parts."""
 
     bundle: Resource
     composition: Part
@@ -46,7 +46,7 @@ class Document(NamedTuple):
         return found
 
 
-def is_document(resource: Resource) -> bool:
+def is_document(resource: Mapping[str, Any]) -> bool:
     """Whether it is a Bundle of type document."""
     return resource.get("resourceType") == "Bundle" and resource.get("type") == "document"
 

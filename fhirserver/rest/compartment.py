@@ -5,15 +5,17 @@ A deposit names its patient by INS in `subject.identifier` and needs no right to
 
 from __future__ import annotations
 
+import uuid
 from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver import jsontext
 from fhirserver.access import Access
+from fhirserver.documents.fhir import is_document
 from fhirserver.errors import Conflict, Unprocessable
 from fhirserver.search import parse
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from fhirserver.rest.exchange import Exchange
     from fhirserver.rest.inforce import InForce
@@ -26,6 +28,7 @@ FEEDERS: Final = frozenset({"practitioner", "system", "operator"})
 """Who deposits by INS: to anybody else the answer would tell whether a record exists."""
 MOST_ENTRIES: Final = 10_000
 """Search entries of one resource, which are one document of the database, indexed one by one."""
+_NAMESPACE: Final = uuid.UUID("6f1a3f0e-2f0b-5b62-9d43-6a3d1f2f9c11")
 _SUBJECTS: Final = ("subject", "patient")
 
 
@@ -64,12 +67,26 @@ def changed(
 def in_record(indexer: InForce, resource: dict[str, Any], patient: str | None) -> Index:
     """The search entries of a resource that is in the record of `patient`, or in none, as it is stored: a deposit may
     have named its patient by INS."""
+    if patient is not None and is_document(resource):
+        return in_bundle(indexer.index, resource, patient)
     index = indexer.index(resource)
     if index.pat is not None or patient is None:
         return index
     known = as_about(resource, patient)
     index = indexer.index(known) if known is not None else index
     return index if index.pat is not None else index._replace(pat=patient)
+
+
+def composition_of(bundle: str) -> str:
+    """The id of the Composition that the document Bundle of an id was stored with."""
+    return str(uuid.uuid5(_NAMESPACE, bundle))
+
+
+def in_bundle(index: Callable[[dict[str, Any]], Index], bundle: dict[str, Any], patient: str) -> Index:
+    """The search entries of a document Bundle in a record: its Composition is the one stored with it."""
+    first, *others = bundle["entry"]
+    composition = {**first["resource"], "id": composition_of(bundle["id"])}
+    return index({**bundle, "entry": [{**first, "resource": composition}, *others]})._replace(pat=patient, patx=())
 
 
 def as_about(resource: dict[str, Any], patient: str) -> dict[str, Any] | None:

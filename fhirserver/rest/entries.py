@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import parse_qsl
 
+from fhirserver.documents.fhir import is_document
 from fhirserver.errors import BadRequest, FhirError, NotFound
 from fhirserver.rest import conditional, negotiate, references, writing
 from fhirserver.rest.answer import http_date
@@ -261,7 +262,9 @@ def _refuse_links(patch: dict[str, Any], known: Mapping[str, str]) -> None:
 def _link(
     exchange: Exchange, place: int, resource: dict[str, Any], known: Mapping[str, str], sought: dict[str, Sought]
 ) -> None:
-    """Writes ids in place of full URLs, and placeholders in place of conditional references."""
+    """Writes ids in place of full URLs, and placeholders in place of conditional references; none into a document."""
+    if is_document(resource):
+        return
     definitions = exchange.services.definitions
     if known:
         references.resolve(definitions, resource, known)

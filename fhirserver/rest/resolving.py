@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, NamedTuple
 
+from fhirserver.documents.fhir import is_document
 from fhirserver.errors import BadRequest, PreconditionFailed
 from fhirserver.rest import conditional, references
 from fhirserver.rest.documents import provided
@@ -160,7 +161,7 @@ def _deleted(target: Target) -> set[str]:
 
 def _linked(exchange: Exchange, target: Target, moved: dict[str, str]) -> Target:
     entry = target.entry
-    if entry.resource is None:
+    if entry.resource is None or is_document(entry.resource):
         return target
     resource = copy.deepcopy(entry.resource)
     references.resolve(exchange.services.definitions, resource, moved)

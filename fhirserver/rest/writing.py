@@ -25,7 +25,7 @@ from fhirserver.predicate import TRUE, matches
 from fhirserver.rest import compartment, defining, references
 from fhirserver.rest.answer import Answer, version_headers
 from fhirserver.rest.documents import cda_unique, identity
-from fhirserver.rest.documents.belonging import document_of, require_free
+from fhirserver.rest.documents.belonging import document_of, require_free, require_unsealed
 from fhirserver.rest.documents.changes import require_metadata
 from fhirserver.search.scoped import scoped
 from fhirserver.store import new_id as new_id
@@ -156,13 +156,20 @@ def commit(
 
 
 def create(
-    exchange: Exchange, tx: Transaction, resource: dict[str, Any], id: str, *, document: str | None = None
+    exchange: Exchange,
+    tx: Transaction,
+    resource: dict[str, Any],
+    id: str,
+    *,
+    document: str | None = None,
+    index: Index | None = None,
 ) -> Stored:
     """Stores a first version under an id that the server has just made. Raises Forbidden or Unprocessable.
 
-    `document` (`DocumentReference/x`): what it was derived from; then its references are the server's own.
+    `document` (`DocumentReference/x`): what it was derived from; then its references are the server's own. `index`: its
+    search entries, where they are others than the resource says.
     """
-    return _create(exchange, tx, resource, id, chosen=False, document=document)
+    return _create(exchange, tx, resource, id, chosen=False, document=document, index=index)
 
 
 def create_shared(exchange: Exchange, tx: Transaction, resource: dict[str, Any], id: str) -> Stored:
@@ -192,6 +199,7 @@ def update(exchange: Exchange, tx: Transaction, resource: dict[str, Any], id: st
     index = compartment.changed(exchange, tx, resource, pre, before.pat)
     _require_unmerged(tx, type, {before.pat, index.pat}, index.patx)
     identifiers = tx.identifiers(author_references(resource))
+    require_unsealed(before, pre)
     _require_known_actors(exchange, tx, resource)
     _require_reach(exchange, type, "u", before.acl, (pre, before.pat), (resource, index.pat))
     entering = _entering(exchange, before, pre, index)
@@ -237,6 +245,7 @@ def delete(exchange: Exchange, tx: Transaction, type: str, id: str, expected: in
     pre = jsontext.parse_object(before.body)
     _require_reach(exchange, type, "d", before.acl, (pre, before.pat))
     require_free(exchange, pre)
+    require_unsealed(before, pre)
     if type == "Patient":
         _require_apart(tx, id)
     decision = judge_write(exchange.access, "delete", type, pre, None, tx.policy(before.pat), acl=before.acl)
@@ -257,12 +266,19 @@ def answer(exchange: Exchange, stored: Stored, status: int, findings: list[Issue
 
 
 def _create(
-    exchange: Exchange, tx: Transaction, resource: dict[str, Any], id: str, *, chosen: bool, document: str | None = None
+    exchange: Exchange,
+    tx: Transaction,
+    resource: dict[str, Any],
+    id: str,
+    *,
+    chosen: bool,
+    document: str | None = None,
+    index: Index | None = None,
 ) -> Stored:
     type = resource["resourceType"]
     require(exchange.access.requester, type, "c")
     resource = {**resource, "id": id}
-    index = compartment.indexed(exchange, tx, resource)
+    index = index or compartment.indexed(exchange, tx, resource)
     _require_unmerged(tx, type, {index.pat}, index.patx)
     _require_reach(exchange, type, "c", {"by": sorted(exchange.access.requester.own)}, (resource, index.pat))
     identifiers = tx.identifiers(author_references(resource))

@@ -2,7 +2,7 @@
 
 from fhirserver.store.definitions import Added
 from fhirserver.store.embedded import Embedded
-from fhirserver.store.envelope import Page, Stored, new_id
+from fhirserver.store.envelope import Page, Stored, first_version, new_id
 from fhirserver.store.errors import StoreError
 from fhirserver.store.files import File, Files
 from fhirserver.store.jobs import Job, Lease, Lost
@@ -26,5 +26,6 @@ __all__ = [
     "Stored",
     "Transaction",
     "View",
+    "first_version",
     "new_id",
 ]

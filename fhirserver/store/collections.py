@@ -98,7 +98,7 @@ class Collections:
         self.database, self.traces = database, traces
         self.milliseconds = int(seconds * 1000)
         self._types = frozenset(types)
-        self._compartment = frozenset(compartment) | {"Patient", "Binary"}
+        self._compartment = frozenset(compartment) | {"Patient", "Binary", "Bundle"}
         self._made: set[str] = set()
         self._embedded: bool | None = None
         self._landmarks: dict[str, tuple[datetime, ...]] = {}

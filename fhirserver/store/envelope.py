@@ -93,6 +93,11 @@ def stamped(resource: Mapping[str, Any], id_: str, version: int, moment: datetim
     return head | {name: value for name, value in resource.items() if name not in head}
 
 
+def first_version(resource: Mapping[str, Any], id_: str, now: datetime) -> bytes:
+    """The JSON bytes of a resource that is stored now for the first time."""
+    return jsontext.dump(stamped(resource, id_, 1, following(now, None)))
+
+
 def encode(
     resource: dict[str, Any], version: int, moment: datetime, index: Indexed, acl: dict[str, Any]
 ) -> dict[str, Any]:

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 Resource = dict[str, Any]
 
+UNCHANGING: Final = frozenset({"Bundle"})
+"""Types that say what they said: a document is signed as a whole."""
 MOST: Final = 20_000
 """Resources that one merge moves: they are one transaction."""
 
@@ -165,10 +167,10 @@ class Moving:
 
     def _rewritten(self, type_: str, row: Row, resource: Resource, pat: str | None, bearing: Bearing) -> Row:
         """The envelope in another record: the next version, where the resource says something else."""
-        same = jsontext.dump(resource) == jsontext.dump(_body(row))
+        same = type_ in UNCHANGING or jsontext.dump(resource) == jsontext.dump(_body(row))
         version = row["v"] if same else row["v"] + 1
         moment = row["lu"] if same else following(self._access.now, row["lu"])
-        whole = resource if same else stamped(resource, row["_id"], version, moment)
+        whole = _body(row) if same else stamped(resource, row["_id"], version, moment)
         numbers = self._room.rules.identifiers(author_references(whole), self._session)
         now = instant(self._access.now)
         judged = self._room.acl(whole, self._access.requester, now, row["acl"], identifiers=numbers)

@@ -26,4 +26,7 @@ def test_the_commands_of_the_page_about_documents_hold(tmp_path: Path) -> None:
             *["201 Created"] * 3,
             "200",
             '"code":"60591-5"',
+            "201",
+            '"total":1',
+            "the same",
         ]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver import jsontext
 from fhirserver.access import Access
+from fhirserver.documents.fhir import is_document
 from fhirserver.errors import MethodNotAllowed, Unprocessable
 from fhirserver.rest.documents.changes import DOCUMENT
 
@@ -62,6 +63,12 @@ def local(exchange: Exchange, type: str, text: Any) -> str | None:
 def require_free(exchange: Exchange, before: Mapping[str, Any]) -> None:
     """Raises MethodNotAllowed for the Binary of a document."""
     if named(exchange, before) is not None:
+        raise MethodNotAllowed(_FIXED, headers={"Allow": "GET, HEAD"})
+
+
+def require_unsealed(stored: Stored, before: Mapping[str, Any]) -> None:
+    """Raises MethodNotAllowed for a document Bundle that is in a record, whoever asks: its parts stand beside it."""
+    if is_document(before) and stored.pat is not None:
         raise MethodNotAllowed(_FIXED, headers={"Allow": "GET, HEAD"})
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 REASON: Final = "unique ids of documents"
 URI: Final = "urn:ietf:rfc:3986"
-KEPT: Final = frozenset({"Binary", "Composition", "Provenance"})
+KEPT: Final = frozenset({"Binary", "Bundle", "Composition", "Provenance"})
 """What stays of a document that was replaced: itself. What was derived from it is derived anew from the other one."""
 _TAKEN: Final = (
     "Another document has this unique id: a corrected document bears an id of its own, and replaces this one."

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from fhirserver.documents.fhir import is_document
 from fhirserver.rest import compartment, writing
-from fhirserver.rest.documents import belonging, contents, replacing, sameness
+from fhirserver.rest.documents import belonging, bundled, contents, replacing, sameness
 from fhirserver.rest.documents.changes import DOCUMENT
 
 if TYPE_CHECKING:
@@ -14,11 +15,13 @@ if TYPE_CHECKING:
 
 
 def create(exchange: Exchange, tx: Transaction, resource: dict[str, Any], id: str) -> list[Stored]:
-    """Stores a resource, and with a document its Binaries; the resource first.
+    """Stores a resource, and with a document its Binaries, or of a document Bundle what is in it; the resource first.
 
     A document about a Patient who is not here stays as it was sent.
     Raises what `writing.create` does, and for a document Unprocessable and Conflict.
     """
+    if is_document(resource):
+        return bundled.create(exchange, tx, resource, id)
     if resource["resourceType"] != DOCUMENT or not belonging.has_record(tx, _patient(exchange, tx, resource)):
         return [writing.create(exchange, tx, resource, id)]
     document, binaries = contents.published(resource)
@@ -41,6 +44,8 @@ def create(exchange: Exchange, tx: Transaction, resource: dict[str, Any], id: st
 
 def found(exchange: Exchange, tx: Transaction, resource: dict[str, Any]) -> Stored | None:
     """The document when it is here already. Raises Conflict when the one here has other bytes."""
+    if is_document(resource):
+        return bundled.found(exchange, tx, resource)
     if sameness.unique_id(resource) is None:
         return None
     return sameness.found(exchange, tx, contents.published(resource).document)

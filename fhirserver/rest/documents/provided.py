@@ -81,12 +81,13 @@ def met(
 
 def same(exchange: Exchange, tx: Transaction, entry: Entry) -> Stored | None:
     """The document that an entry would create, when it is here already. Raises Conflict when it has other bytes."""
-    return deposit.found(exchange, tx, entry.resource or {}) if _brings(entry, DOCUMENT) else None
+    brings = _brings(entry, DOCUMENT) or _brings(entry, "Bundle")
+    return deposit.found(exchange, tx, entry.resource or {}) if brings else None
 
 
 def lock(tx: Transaction, entries: Iterable[Entry]) -> None:
     """Before anything is read."""
-    sameness.lock(tx, (each.resource or {} for each in entries if _brings(each, DOCUMENT)))
+    sameness.lock(tx, (each.resource or {} for each in entries if each.method == "POST"))
 
 
 def _brings(entry: Entry, type: str) -> bool:

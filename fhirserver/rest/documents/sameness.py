@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fhirserver import jsontext
+from fhirserver.documents.fhir import is_document
 from fhirserver.errors import Conflict
 from fhirserver.rest.documents.belonging import attachments
 from fhirserver.rest.documents.changes import DOCUMENT
@@ -31,7 +32,15 @@ def unique_id(document: Mapping[str, Any]) -> tuple[str, str] | None:
 
 def lock(tx: Transaction, resources: Iterable[Mapping[str, Any]]) -> None:
     """Of two transactions that bring the same document, one comes wholly after the other. Before anything is read."""
-    tx.lock(f"{DOCUMENT}#{'|'.join(known)}" for each in resources if (known := unique_id(each)) is not None)
+    tx.lock(f"{DOCUMENT}#{'|'.join(known)}" for each in resources if (known := unique_id(each) or bundled(each)))
+
+
+def bundled(bundle: Mapping[str, Any]) -> tuple[str, str] | None:
+    """System and value of the identifier of a document Bundle."""
+    found = bundle.get("identifier") if is_document(bundle) else None
+    if not isinstance(found, dict) or not isinstance(found.get("value"), str):
+        return None
+    return str(found.get("system", "")), found["value"]
 
 
 def found(exchange: Exchange, tx: Transaction, document: Mapping[str, Any]) -> Stored | None:

@@ -10,10 +10,14 @@ import orjson
 from fhirserver import jsontext
 from fhirserver.audit import Entity, Event
 from fhirserver.errors import BadRequest, Unprocessable
+from fhirserver.predicate import Eq
 from fhirserver.rest import references
-from fhirserver.rest.answer import Answer, of_value
+from fhirserver.rest.answer import Answer, of_value, version_headers
+from fhirserver.rest.compartment import composition_of
+from fhirserver.rest.documents.changes import DOCUMENT
 from fhirserver.rest.operations.stored import by_ids, instance
 from fhirserver.rest.parameters import received
+from fhirserver.search import Query, SortKey
 
 if TYPE_CHECKING:
     from fhirserver.rest.exchange import Exchange
@@ -25,13 +29,40 @@ URIS: Final = "urn:ietf:rfc:3986"
 
 
 def document(exchange: Exchange, type: str, id: str) -> Answer:
-    """A document Bundle, not stored: the Composition, and every resource here that it refers to.
+    """The document Bundle that the Composition came with, as it is stored; else one made of the Composition and every
+    resource here that it refers to, not stored. On a DocumentReference: of the Composition that belongs to it.
 
     Raises NotFound or Gone for the Composition; Unprocessable when one of those is not to be seen, as when it never
-    was: a document is whole or none.
+    was: a document is whole or none. What was deleted since is given as it was.
     """
     received(exchange, "Composition-document", ("id", "persist", "graph"))
     composition = instance(exchange, type, id)
+    if type == DOCUMENT:
+        composition = _composition(exchange, composition)
+    bundle = _whole(exchange, composition)
+    if bundle is not None:
+        event = Event("operation", 200, (Entity.of(bundle),), query=f"{type}/$document")
+        return Answer(200, bundle.body, version_headers(bundle), event)
+    return _made(exchange, type, composition)
+
+
+def _composition(exchange: Exchange, reference: Stored) -> Stored:
+    """The one that was derived from a document. Raises Unprocessable."""
+    where = (Eq("doc._id", reference.id),)
+    found = exchange.view.search(Query("Composition", where, None, (SortKey("_id", False),), 1, "none")).matches
+    if not found:
+        raise Unprocessable("This document has no Composition: read its attachment.url.", code="not-supported")
+    return found[0]
+
+
+def _whole(exchange: Exchange, composition: Stored) -> Stored | None:
+    """The document Bundle that a Composition was stored with."""
+    where = (Eq("t", f"composition|Composition/{composition.id}"),)
+    found = exchange.view.search(Query("Bundle", where, None, (SortKey("_id", False),), MOST, "none")).matches
+    return next((each for each in found if each.pat and composition_of(each.id) == composition.id), None)
+
+
+def _made(exchange: Exchange, type: str, composition: Stored) -> Answer:
     parts = [composition, *_referred(exchange, composition)]
     bundle: dict[str, Any] = {
         "resourceType": "Bundle",
@@ -62,6 +93,14 @@ def _referred(exchange: Exchange, composition: Stored) -> list[Stored]:
         ids = [id for each, id in wanted if each == type]
         found |= {(each.type, each.id): each for each in by_ids(exchange, type, ids)}
     for key, text in wanted.items():
+        if key not in found and (gone := _as_it_was(exchange, *key)) is not None:
+            found[key] = gone
         if key not in found:
             raise Unprocessable(f"The Composition refers to {text}, which is not here.", code="not-found")
     return [found[key] for key in wanted]
+
+
+def _as_it_was(exchange: Exchange, type: str, id: str) -> Stored | None:
+    """The last version of what was deleted, such as what was derived from a document that was replaced."""
+    end = exchange.view.read(type, id)
+    return exchange.view.vread(type, id, end.version - 1) if end is not None and end.deleted else None

@@ -85,6 +85,7 @@ OPERATIONS: Final = (
     _operation("meta-delete", "", meta_delete, "Take off profiles, tags and labels", methods=(), instance=("POST",)),
     _operation("lastn", "Observation", lastn, "The latest of each kind", instance=()),
     _operation("document", "Composition", document, "A document made of a Composition", methods=()),
+    _own("document", "DocumentReference", document, "A document as a FHIR document Bundle", instance=("GET", "POST")),
     Operation("summary", "Patient", summary, IPS, "A summary of a record (IPS)", (), ("GET",)),
     _own("render", "DocumentReference", render, "A document as a page to read", instance=("GET",)),
     _operation("everything", "Patient", everything, "A whole record, page by page", methods=()),
