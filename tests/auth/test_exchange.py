@@ -15,13 +15,13 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
+from examples.certificates import SUBJECT, authority, issued
 from examples.providers.provider import CLIENTS
 from examples.providers.serve import Server, running
 from fhirserver import jsontext
 from fhirserver.auth.clients.client import Client
 from fhirserver.auth.clients.metadata import TOKEN_EXCHANGE
 from tests.application import BASE, Application
-from tests.auth.certificates import SUBJECT, authority, issued
 from tests.auth.providers import access_token
 
 if TYPE_CHECKING:

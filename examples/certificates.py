@@ -1,4 +1,4 @@
-"""An authority of our own, and certificates that it signs: real keys, real signatures."""
+"""An authority for trying mutual TLS, and certificates that it signs, good for a day: real keys, real signatures."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ class Pair(NamedTuple):
         return {"Client-Cert": f":{base64.b64encode(self.der).decode()}:"}
 
     def stored(self, file: Path) -> Path:
-        """Certificate and key, in one file in PEM."""
+        """Certificate and key, in one file in PEM that only its owner reads."""
+        file.touch(mode=0o600)
         key = self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         file.write_bytes(self.certificate.public_bytes(Encoding.PEM) + key)
         return file
