@@ -22,6 +22,8 @@ CORE: Final = "https://hl7.fr/ig/fhir/core"
 V2_0203: Final = f"{CORE}/CodeSystem/fr-core-cs-v2-0203"
 INS_DEMO: Final = "urn:oid:1.2.250.1.213.1.4.11"
 """Identifiers that stand for nobody (INS-NIR, demonstration)."""
+TAG: Final = {"tag": [{"system": "urn:fhirserver", "code": "demo"}]}
+"""What tells the pages that somebody may enter as these people (`portal.demo`)."""
 HOSPITAL: Final = "750000001"
 PHYSICIAN: Final = "10000000018"
 FAMILY: Final = (
@@ -69,11 +71,14 @@ def _record(name: str) -> Iterator[dict[str, Any]]:
         yield _observation(subject, day, "29463-7", "Body weight", "vital-signs", weight, "kg")
         yield _observation(subject, day, "718-7", "Hemoglobin", "laboratory", haemoglobin, "g/dL")
     yield _letter(subject)
+    if name == "lea":
+        yield _parent(subject)
 
 
 def _hospital() -> dict[str, Any]:
     return {
         "resourceType": "Organization",
+        "meta": TAG,
         "identifier": [
             {
                 "type": {"coding": [{"system": V2_0203, "code": "FINEG"}]},
@@ -89,6 +94,7 @@ def _hospital() -> dict[str, Any]:
 def _physician() -> dict[str, Any]:
     return {
         "resourceType": "Practitioner",
+        "meta": TAG,
         "identifier": [
             {
                 "type": {"coding": [{"system": V2_0203, "code": "RPPS"}]},
@@ -104,6 +110,7 @@ def _physician() -> dict[str, Any]:
 def _person(_: str, gender: str, family: str, given: list[str], birth: str, ins: str) -> dict[str, Any]:
     return {
         "resourceType": "Patient",
+        "meta": TAG,
         "identifier": [
             {
                 "use": "official",
@@ -160,6 +167,18 @@ def _letter(subject: dict[str, str]) -> dict[str, Any]:
                 }
             }
         ],
+    }
+
+
+def _parent(subject: dict[str, str]) -> dict[str, Any]:
+    return {
+        "resourceType": "RelatedPerson",
+        "active": True,
+        "patient": subject,
+        "relationship": [
+            {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-RoleCode", "code": "MTH"}]},
+        ],
+        "name": [{"use": "official", "family": "EXEMPLE", "given": ["Claire", "Marie"]}],
     }
 
 

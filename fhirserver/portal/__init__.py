@@ -17,6 +17,7 @@ from fhirserver.portal import (
     browser,
     catalogue,
     consent,
+    demo,
     enrolling,
     entering,
     federation,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 _PAGES: Final[tuple[Callable[[Blueprint], None], ...]] = (
     assets.routes,
     home.routes,
+    demo.routes,
     consent.routes,
     login.routes,
     forgotten.routes,

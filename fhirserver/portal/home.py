@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fhirserver.portal import demo
 from fhirserver.portal.page import page
 
 if TYPE_CHECKING:
@@ -15,4 +16,4 @@ def routes(pages: Blueprint) -> None:
 
 
 def home() -> Response:
-    return page("home.html")
+    return page("home.html", roles=demo.roles())

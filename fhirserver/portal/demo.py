@@ -1,0 +1,100 @@
+"""Entering as one of the demo family, without an account: where the demo data were loaded, and never in production."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from flask import abort, request
+
+from fhirserver import jsontext
+from fhirserver.access import Access, Requester
+from fhirserver.auth.accounts.people import PURPOSE, name_of
+from fhirserver.auth.tokens import DEFAULT_SCOPES
+from fhirserver.portal import browser, tracing
+from fhirserver.portal.entering import ACR
+from fhirserver.rest.edge import services
+from fhirserver.search import parse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flask import Blueprint, Response
+
+TAG: Final = "urn:fhirserver|demo"
+"""What the demo data bear: `system|code` of a tag."""
+_AMR: Final = ("demo",)
+_RPPS: Final = "https://rpps.esante.gouv.fr"
+_FINESS: Final = "https://finess.esante.gouv.fr"
+_PHYSICIAN: Final = "G15_10"
+Resource = dict[str, Any]
+
+
+class Role(NamedTuple):
+    """Somebody to enter as; `said`: how, in French."""
+
+    requester: Requester
+    said: str
+
+
+def routes(pages: Blueprint) -> None:
+    pages.add_url_rule("/entrer", "enter_demo", enter, methods=["POST"])
+
+
+def enter() -> Response:
+    """A session as one of the roles; 404 where there are none."""
+    role = next((each for each in roles() if each.requester.id == request.form.get("qui")), None)
+    if role is None:
+        abort(404)
+    response = browser.redirect("/compte")
+    browser.open_session(response, role.requester, f"demo {role.requester.id}", _AMR, ACR)
+    tracing.done("login", role.requester)
+    return response
+
+
+def roles() -> list[Role]:
+    """Holder, parent, physician of the demo data; nobody in production."""
+    if services().settings.environment == "production":
+        return []
+    return [*_family(), *_physicians()]
+
+
+def _family() -> Iterator[Role]:
+    people = services().accounts.people
+    for patient in _tagged("Patient"):
+        id_, name = patient["id"], name_of(patient)
+        common: dict[str, Any] = {"patient": id_, "purpose": PURPOSE, "scopes": DEFAULT_SCOPES["patient"]}
+        if not people.is_minor(patient):
+            yield Role(Requester("patient", f"patient/{id_}", name=name, **common), f"{name}, dans son espace")
+        for related in people.relations(id_) if people.is_minor(patient) else ():
+            parent = name_of(related)
+            who = Requester("representative", f"RelatedPerson/{related['id']}", name=parent, **common)
+            yield Role(who, f"{parent}, parent de {name}")
+
+
+def _physicians() -> Iterator[Role]:
+    places = [found for each in _tagged("Organization") if (found := _number(each, _FINESS))]
+    for physician in _tagged("Practitioner"):
+        rpps, name = _number(physician, _RPPS), name_of(physician)
+        if rpps:
+            who = Requester(
+                "practitioner",
+                f"practitioner/{rpps}",
+                rpps=rpps,
+                profession=_PHYSICIAN,
+                organization=places[0] if places else None,
+                name=name,
+                scopes=DEFAULT_SCOPES["practitioner"],
+            )
+            yield Role(who, f"Docteur {name}, médecin")
+
+
+def _tagged(type_: str) -> list[Resource]:
+    found = services()
+    view = found.store.view(Access.system(tracing.REASON, found.clock()))
+    query = parse(found.published, type_, [("_tag", TAG)])
+    return [jsontext.parse_object(each.body) for each in view.search(query).matches]
+
+
+def _number(resource: Resource, system: str) -> str:
+    told = (each["value"] for each in resource.get("identifier") or () if each.get("system") == system)
+    return str(next(told, ""))
