@@ -312,8 +312,17 @@ def test_an_app_may_ask_for_a_fresh_login(server: Application) -> None:
         rows = server.services.store.register(sessions.REGISTER)
         rows.change(person.session.key, {"at": datetime.now(UTC) - timedelta(minutes=5)})
         answer = person.open(flow.asked(**changes))
-        assert answer.headers.get("location", "").startswith("/connexion?"), changes
-        assert person.sessions.find(person.secret) is None
+        location = answer.headers.get("location", "")
+        assert location.startswith("/connexion?"), changes
+        assert location.endswith("&neuf=1")
+        back = person.browser.get(location.removesuffix("&neuf=1")).headers["location"]
+        assert person.browser.get(back).status_code == 303
+        person.browser.set_cookie("session", flow.Person(server, flow.patient_of()).secret)
+        assert person.browser.get(back).status_code == 200
+    nobody = server.app.test_client()
+    location = nobody.get("/oauth/authorize", query_string=flow.asked(prompt="login")).headers["location"]
+    person.browser.set_cookie("session", flow.Person(server, flow.patient_of()).secret)
+    assert person.browser.get(person.browser.get(location).headers["location"]).status_code == 200
     silent = flow.answer(server.app.test_client().get("/oauth/authorize", query_string=flow.asked(prompt="none")))
     assert flow.told(silent)["error"] == "login_required"
 

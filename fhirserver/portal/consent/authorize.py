@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from fhirserver.auth.sessions import Session
 
 DECISION: Final = "/oauth/decision"
+SINCE: Final = "login_since"
+"""Parameter of our own, in seconds since 1970: the app wants a login later than that."""
 STRONG: Final = "eidas2"
 """An app is let in by two factors only."""
 _UNKNOWN: Final = (
@@ -128,26 +130,32 @@ def _decided(server: AuthorizationServer, grant: CodeGrant) -> Response:
 def _strong_session(asked: Request) -> Session | None:
     """The session, when it is one of two factors and as fresh as the app wants it. Raises OAuth2Error where nobody
     may be asked."""
-    session = browser.current_session()
-    prompts = (asked.get("prompt") or "").split()
-    fresh = session is not None and (
-        (age := asked.get("max_age")) is None or datetime.now(UTC) - session.at <= timedelta(seconds=int(age[:9]))
-    )
+    session, prompts = browser.current_session(), (asked.get("prompt") or "").split()
     again = {"login", "select_account"} & set(prompts)
-    if session is not None and session.acr >= STRONG and fresh and not again:
+    if session is not None and session.acr >= STRONG and not again and session.at >= _oldest(asked):
         return session
     if "none" in prompts:
         raise OAuth2Error("Nobody is logged in.", error="login_required")
     return None
 
 
+def _oldest(asked: Request) -> datetime:
+    """The moment before which a login does not count."""
+    age, since = asked.get("max_age"), asked.get(SINCE) or ""
+    moments = [datetime.fromtimestamp(int(since), UTC)] if since.isdecimal() and len(since) < 12 else []
+    if age is not None:
+        moments.append(datetime.now(UTC) - timedelta(seconds=int(age[:9])))
+    return max(moments, default=datetime.min.replace(tzinfo=UTC))
+
+
 def _to_login(asked: Request) -> Response:
-    """To the login and back; who was logged in is logged out first, so that he does log in again."""
-    left = [(name, value) for name, value in asked.payload.data.items() if name != "prompt"]
-    if asked.get("max_age") == "0":
-        left = [(name, value) for name, value in left if name != "max_age"]
+    """To the login and back; who is logged in, but not well enough, logs in again."""
+    left = {name: value for name, value in asked.payload.data.items() if name not in ("prompt", "max_age")}
+    left[SINCE] = str(int(datetime.now(UTC).timestamp()))
     response = browser.to_login(f"{AUTHORIZE}?{urlencode(left)}", asked.get("redirect_uri") or "")
-    return browser.close_session(response) if browser.current_session() is not None else response
+    if browser.current_session() is not None:
+        response.headers["Location"] += "&neuf=1"
+    return response
 
 
 def _understood(server: AuthorizationServer, grant: CodeGrant, session: Session) -> Asked:
