@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 MAX_DEPTH: Final = 100
 """Levels of elements, those of the narrative among them."""
+MAX_ATTRIBUTES: Final = 64
+"""Attributes of one element: lxml hands them out in a time that grows with the square of their number."""
 MAX_BYTES: Final = 64 * 1024 * 1024
 
 _DECLARATION: Final = re.compile(
@@ -32,12 +34,13 @@ _DIV: Final = re.compile(
 _UTF8: Final = frozenset({b"utf-8", b"utf8", b"us-ascii", b"ascii"})
 _UTF16: Final = frozenset({b"utf-16", b"utf16"})
 _too_deep: Final = etree.XPath("/" + "/".join("*" * (MAX_DEPTH + 1)))
+_too_wide: Final = etree.XPath(f"descendant-or-self::*[@*[{MAX_ATTRIBUTES + 1}]]")
 
 
 class Source:
     """A well-formed document. `root` is its element; comments and processing instructions are left out of the tree.
 
-    Raises InvalidXml for anything else, and for a DTD, an encoding but UTF-8 and UTF-16, or too many levels.
+    Raises InvalidXml for anything else, and for a DTD, an encoding but UTF-8 and UTF-16, too many levels or attributes.
     """
 
     def __init__(self, body: bytes) -> None:
@@ -50,6 +53,8 @@ class Source:
             raise InvalidXml(f"Not well-formed XML: {_reason(error)}") from None
         for found in select(_too_deep, self.root):
             raise InvalidXml(f"Nested more than {MAX_DEPTH} levels deep (line {found.sourceline}).")
+        for found in select(_too_wide, self.root):
+            raise InvalidXml(f"An element with more than {MAX_ATTRIBUTES} attributes (line {found.sourceline}).")
         self._divs: Iterator[str] | None = None
 
     def next_div(self) -> str:

@@ -132,6 +132,12 @@ def _timed(number: int) -> float:
     return best
 
 
+def test_an_element_of_many_attributes_is_refused_before_it_is_read() -> None:
+    many = " ".join(f'a{number}="1"' for number in range(50_000)).encode()
+    with pytest.raises(InvalidXml, match="64 attributes"):
+        convert(corpus()["l1-texte"].replace(b"<title>", b"<title " + many + b">", 1))
+
+
 def test_an_actor_of_a_thousand_names_is_not_believed() -> None:
     extra = [author(replace(DOCTOR, family=f"NOM{number}"), None, WHEN) for number in range(60)]
     conversion = convert(written(Document(9003, ("34133-9", "Synthèse"), "Essai", pdf("x"), header=extra)))
