@@ -62,7 +62,7 @@ class Software:
         return self.call("POST", path, urlencode(fields).encode(), Content_Type="application/x-www-form-urlencoded")
 
     def read(self, path: str, token: str, **headers: str) -> Answer:
-        return self.call("GET", path, Authorization=f"Bearer {token}", Accept="application/fhir+json", **headers)
+        return self.call("GET", path, None, Authorization=f"Bearer {token}", Accept="application/fhir+json", **headers)
 
 
 class _Stay(HTTPRedirectHandler):

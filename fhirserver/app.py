@@ -51,7 +51,7 @@ def create_services(settings: Settings) -> Services:
     )
     in_force.bind(store)
     issuer = settings.issuer or DEVELOPMENT_ISSUER
-    return Services(
+    services = Services(
         settings=settings,
         base=base,
         instance=os.environ.get(INSTANCE, uuid.uuid4().hex),
@@ -80,6 +80,8 @@ def create_services(settings: Settings) -> Services:
         clock=parse_clock(settings.clock),
         derive=cache(keys.root.derive),
     )
+    _ = services.authorization_server  # reads the files that settings name: one that is wrong shows at the start
+    return services
 
 
 def create_app(services: Services) -> Flask:

@@ -38,8 +38,14 @@ def providers(settings: Settings) -> dict[str, Provider]:
 def install(
     server: AuthorizationServer, settings: Settings, psc: Provider | None, linked: Callable[[str], str | None]
 ) -> None:
-    """Lets clients prove who they are by TLS certificates, and exchange the provider's tokens. Raises SettingsError."""
-    mtls.register(server, mtls.authorities(settings.client_cert_authorities))
+    """Lets clients prove who they are by TLS certificates, where a proxy tells these, and exchange tokens of `psc`.
+
+    Raises SettingsError.
+    """
+    authorities = mtls.authorities(settings.client_cert_authorities)
+    if not settings.client_cert_header:
+        return
+    mtls.register(server, authorities)
     if psc is not None:
         audiences = (server.issuer, server.audience, f"{server.issuer}/oauth/token")
         server.register_grant(exchange(SubjectTokens(psc, settings.psc_subject_tokens, audiences), linked))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from fhirserver.auth.clients.metadata import CERTIFICATES
 from fhirserver.auth.ring import ALGORITHM
 from fhirserver.auth.server.scopes import SPECIAL
 
@@ -54,6 +55,7 @@ def metadata(server: AuthorizationServer, base: str) -> dict[str, Any]:
         "response_modes_supported": ["query"],
         "grant_types_supported": list(server.grant_types),
         "token_endpoint_auth_methods_supported": list(server.auth_methods),
+        "tls_client_certificate_bound_access_tokens": any(each in CERTIFICATES for each in server.auth_methods),
         **({"token_endpoint_auth_signing_alg_values_supported": list(SIGNING)} if signed else {}),
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,
