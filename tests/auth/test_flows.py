@@ -16,6 +16,7 @@ from fhirserver.access import Requester
 from fhirserver.auth import grants, sessions, tokens
 from fhirserver.auth.clients.client import Clients
 from fhirserver.auth.sessions import Sessions
+from fhirserver.rest.tracing.keeping import Keeping
 from tests.application import BASE
 from tests.auth import flow
 
@@ -292,6 +293,13 @@ def test_the_screen_says_who_asks_what_and_for_whose_record(server: Application,
 def test_a_refusal_goes_back_to_the_app(person: flow.Person) -> None:
     told = flow.told(person.decide(flow.asked(), decision="refuser"))
     assert (told["error"], told["state"], told["iss"]) == ("access_denied", flow.STATE, "http://127.0.0.1:8080")
+
+
+def test_the_person_is_told_of_what_was_granted(server: Application, person: flow.Person) -> None:
+    person.code()
+    Keeping(server.services).deliver(datetime.now(UTC))
+    entries = server.operator().get("Communication?patient=p").json["entry"]
+    assert "autorisé l’application « Carnet de santé »" in str(entries)
 
 
 def test_a_decision_without_the_token_of_its_form_is_refused(person: flow.Person) -> None:

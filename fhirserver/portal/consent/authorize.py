@@ -237,7 +237,8 @@ def _granted(asked: Asked, ticked: tuple[str, ...]) -> Response:
         who = replace(who, patient=record.id if record is not None and about else None)
     who = replace(who, scopes=(*asked.implied, *ticked))
     consent = Consent(who, Login.of(asked.session), _context(asked, record), asked.records.fhir_user())
-    return _sent(asked.server.decided(asked.grant, consent), record)
+    party = asked.grant.request.client
+    return _sent(asked.server.decided(asked.grant, consent), record, party.client.name if party is not None else "")
 
 
 def _context(asked: Asked, record: Record | None) -> dict[str, Any]:
@@ -256,11 +257,13 @@ def _denied(asked: Asked) -> Response:
     return browser.redirect(answer.location or "/")
 
 
-def _sent(answer: Answer, record: Record | None) -> Response:
+def _sent(answer: Answer, record: Record | None, app: str) -> Response:
     found = services()
     if answer.subject is not None:
-        patients = (record.id,) if record is not None else ()
-        found.trace(Access.of(answer.subject, found.clock()), Event("grant", 200, patients=patients))
+        access, patients = Access.of(answer.subject, found.clock()), (record.id,) if record is not None else ()
+        found.trace(access, Event("grant", 200, patients=patients))
+        if record is not None:
+            found.notices.granted(access, record.id, app)
     return browser.redirect(answer.location or "/")
 
 
