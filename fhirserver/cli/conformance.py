@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver import jsontext
-from fhirserver.cli import Problem
+from fhirserver.cli import Problem, token
 from fhirserver.errors import FhirError
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Callable, Sequence
 
     from fhirserver.conformance import Script, ScriptResult
@@ -40,14 +40,21 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     run_.add_argument("--report", choices=sorted(REPORT), help="what to write beside the summary")
     run_.add_argument("--output", type=Path, metavar="FILE", help="where the report goes (default: report.html, …)")
     run_.add_argument("--parallel", type=int, default=4, help="scripts at a time (default 4)")
+    prepare = actions.add_parser("prepare", help="make the people that the suites need", allow_abbrev=False)
+    prepare.add_argument("--base", required=True, metavar="URL", help="FHIR base of a development server")
+    prepare.add_argument(
+        "--data", "--embedded", dest="data", required=True, metavar="DIR", help="its folder, with its key"
+    )
+    prepare.add_argument("--output", type=Path, default=Path("roles.json"), metavar="FILE", help="default roles.json")
+    prepare.add_argument("--lifetime", type=int, default=7200, metavar="SECONDS", help="of the tokens, default 7200")
     actions.add_parser("list", help="list the suites that ship", allow_abbrev=False)
 
 
 def run(options: argparse.Namespace) -> int:
-    return _list() if options.action == "list" else _run(options)
+    return _ACTIONS[options.action](options)
 
 
-def _list() -> int:
+def _list(_: argparse.Namespace) -> int:
     from fhirserver.conformance import collect
     from fhirserver.conformance.shipped import folder
     from fhirserver.spec import Definitions
@@ -58,6 +65,27 @@ def _list() -> int:
     for suite, scripts in found.items():
         tests = sum(len(each.resource.get("test", ())) for each in scripts)
         print(f"{suite:24}{len(scripts):4} scripts {tests:4} tests")
+    return 0
+
+
+def _prepare(options: argparse.Namespace) -> int:
+    from fhirserver.conformance import preparing
+
+    def mint(role: preparing.Role) -> str:
+        words = ["--data", options.data, f"--{role.kind}", *([role.value] if role.value else [])]
+        words += ["--profession", role.profession] if role.profession else []
+        words += ["--organization", role.organization] if role.organization else []
+        parser = argparse.ArgumentParser(allow_abbrev=False)
+        token.arguments(parser)
+        return token.minted(parser.parse_args([*words, "--lifetime", str(options.lifetime)]))
+
+    try:
+        told = preparing.prepare(options.base.rstrip("/"), mint)
+    except (preparing.PreparingError, preparing.WireError) as error:
+        raise Problem(str(error)) from None
+    options.output.touch(mode=0o600)
+    options.output.write_bytes(jsontext.pretty(told))
+    print(f"{len(told['tokens'])} roles: {options.output}")
     return 0
 
 
@@ -177,3 +205,6 @@ def _validating(definitions: Definitions) -> Callable[[dict[str, Any], str], Seq
         return [f"{', '.join(each.expression)}: {each.text}" for each in found if each.is_error]
 
     return errors
+
+
+_ACTIONS: Final = {"run": _run, "list": _list, "prepare": _prepare}

@@ -41,6 +41,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    print(minted(options))
+    return 0
+
+
+def minted(options: argparse.Namespace) -> str:
+    """The token that the options describe. Raises Problem."""
     from fhirserver.auth import DEVELOPMENT_ISSUER, KeyRing, development_claims
     from fhirserver.auth.keys import KEY_FILE, KeyFileError
 
@@ -56,8 +62,7 @@ def run(options: argparse.Namespace) -> int:
     issuer = options.issuer or settings.issuer or DEVELOPMENT_ISSUER
     audience = settings.audience or issuer
     claims = development_claims(_requester(options), issuer=issuer, audience=audience, lifetime=options.lifetime)
-    print(keys.sign(claims))
-    return 0
+    return keys.sign(claims)
 
 
 def _requester(options: argparse.Namespace) -> Requester:
