@@ -17,7 +17,6 @@ from jsonschema import Draft202012Validator
 from fhirserver.access.scopes import parse
 from fhirserver.auth.clients import keysets
 from fhirserver.auth.fetching import LOOPBACK, refusal
-from fhirserver.auth.server.scopes import SPECIAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,6 +25,19 @@ TOKEN_EXCHANGE: Final = "urn:ietf:params:oauth:grant-type:token-exchange"  # noq
 GRANT_TYPES: Final = ("authorization_code", "refresh_token", "client_credentials", TOKEN_EXCHANGE)
 SECRETS: Final = ("client_secret_basic", "client_secret_post")
 CERTIFICATES: Final = ("tls_client_auth", "self_signed_tls_client_auth")
+PLAIN_SCOPES: Final = frozenset(
+    {
+        "openid",
+        "fhirUser",
+        "profile",
+        "launch",
+        "launch/patient",
+        "launch/encounter",
+        "offline_access",
+        "online_access",
+    }
+)
+"""Scopes that are not about resources (SMART App Launch 2.2; OpenID Connect Core)."""
 MOST_LOGO: Final = 100_000
 """Characters of a logo as `data:`."""
 
@@ -146,7 +158,7 @@ def origins(metadata: Mapping[str, Any]) -> tuple[str, ...]:
 
 def scope_problem(scope: str) -> str | None:
     """Why a scope cannot be registered, None when it can."""
-    if scope in SPECIAL or parse(scope) is not None:
+    if scope in PLAIN_SCOPES or parse(scope) is not None:
         return None
     return f"the scope {scope[:80]!r} is not known here"
 
