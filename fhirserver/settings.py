@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 PREFIX: Final = "FHIRSERVER_"
 PACKAGES: Final = "packages"
 """Folder of added packages, in the folder of the embedded database."""
+LEAST_TRACE_DAYS: Final = 183
+"""Six months (CNIL, deliberation 2021-122 on logging)."""
 CHOICES: Final = {
     "profiles": ("french", "core"),
     "environment": ("development", "production"),
@@ -140,6 +142,11 @@ class Settings:
     session_hours: int = _setting(8, "hours after which a browser session ends, used or not")
     password_memory: int = _setting(47_104, "memory of the hash of a password (argon2id), in KiB")
     password_passes: int = _setting(1, "passes of the hash of a password over its memory")
+    anchor_seconds: int = _setting(
+        300, "seconds after which the chains of traces are anchored in one another; 0: never, then cut ends do not show"
+    )
+    anchor_file: str = _setting("", "file that each anchor is added to, for `fhirserver audit verify --anchors`")
+    trace_days: int = _setting(3653, "days for which traces are kept: as long as a closed record; 0: for good")
     sync_on_commit: bool = _setting(True, "embedded database: flush each commit to disk")
 
     @property
@@ -217,6 +224,7 @@ def _checked(values: dict[str, Any]) -> Settings:
     if settings.terminology_server and not _is_http(settings.terminology_server):
         raise SettingsError(f"terminology_server: {settings.terminology_server!r} is not an http or https URL.")
     _check_mail(settings)
+    _check_traces(settings)
     _check_accounts(settings)
     _check_federation(settings)
     if not 60 <= settings.token_seconds <= 900:
@@ -224,6 +232,11 @@ def _checked(values: dict[str, Any]) -> Settings:
     if settings.environment == "production" and settings.clock:
         raise SettingsError("clock: a test clock is refused in production.")
     return settings
+
+
+def _check_traces(settings: Settings) -> None:
+    if 0 < settings.trace_days < LEAST_TRACE_DAYS:
+        raise SettingsError(f"trace_days: traces are kept for {LEAST_TRACE_DAYS} days at least, or for good (0).")
 
 
 def _check_mail(settings: Settings) -> None:

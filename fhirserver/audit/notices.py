@@ -18,6 +18,7 @@ from fhirserver import jsontext
 from fhirserver.access import NOTICE, Access, keys, tables
 from fhirserver.access.acl import HIDDEN_FROM_REPRESENTATIVES, MASKED
 from fhirserver.access.rules import FEEDING
+from fhirserver.audit import news
 from fhirserver.store import new_id as new_id
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from fhirserver.access import Requester
     from fhirserver.audit.record import Event, Shown
     from fhirserver.spec import Definitions
-    from fhirserver.store import Store, Transaction
+    from fhirserver.store import Store, Stored, Transaction
 
 _KEPT: Final = 100_000
 _AT_ONCE: Final = 50
@@ -58,10 +59,10 @@ class _Due(NamedTuple):
 
 
 class Notices:
-    """Tells of accesses, for one process. `zone` is that of the times in the texts."""
+    """Tells of accesses, for one process. `zone`: that of the times in the texts; `mails`: whether e-mails are sent."""
 
-    def __init__(self, store: Store, definitions: Definitions, zone: ZoneInfo) -> None:
-        self._store, self._definitions, self._zone = store, definitions, zone
+    def __init__(self, store: Store, definitions: Definitions, zone: ZoneInfo, *, mails: bool = False) -> None:
+        self._store, self._definitions, self._zone, self._mails = store, definitions, zone, mails
         self._known: set[str] = set()
         self._lock = threading.Lock()
 
@@ -82,6 +83,42 @@ class Notices:
         for start in range(0, len(due), _AT_ONCE):
             self._told(access, due[start : start + _AT_ONCE])
 
+    def queue(self, tx: Transaction, access: Access, done: Iterable[Stored]) -> None:
+        """What the person is to be told of these writes, once they are there (`audit.news`)."""
+        rows = news.of_writes(access, done)
+        fresh = tx.claim(row["claim"] for row in rows if "claim" in row)
+        rows = [self._signed(row, access) for row in rows if "claim" not in row or row["claim"] in fresh]
+        if rows:
+            tx.post(rows)
+
+    def granted(self, access: Access, patient: str, app: str) -> None:
+        """Has the person told that an application was let into the record, by whom `access` is. Raises Unavailable."""
+        self._store.outbox.post([self._signed(news.row("granted", patient, access, app=app), access)])
+
+    def revoked(self, access: Access, patient: str, app: str) -> None:
+        """Has the person told that an application was shut out of the record again. Raises Unavailable."""
+        self._store.outbox.post([self._signed(news.row("revoked", patient, access, app=app), access)])
+
+    def write(self, row: dict[str, Any]) -> bool:
+        """Stores the Communication of news, once; False of a record whose Patient is not here. Raises Unavailable."""
+        when = _date(row["at"].astimezone(self._zone))
+        text, id = news.said(row, when, row.get("who")), new_id()
+
+        def work(tx: Transaction) -> bool:
+            found = tx.view.read("Patient", row["patient"])
+            if found is None or found.deleted:
+                return False
+            if tx.claim([f"news|{row['_id']}"]):
+                due = _Due(row["patient"], (), row["secret"])
+                tx.create(_communication({}, due, Access.system("notice", row["at"]), text), id, fresh=True)
+            return True
+
+        return self._store.transact(Access.system("notice", row["at"]), work)
+
+    def _signed(self, row: dict[str, Any], access: Access) -> dict[str, Any]:
+        who = access.requester
+        return row | ({"who": self._who(who)} if who.kind in ("practitioner", "system") else {})
+
     def _told(self, access: Access, due: Sequence[_Due]) -> None:
         named = [(each, new_id()) for each in due]
 
@@ -101,6 +138,8 @@ class Notices:
         text = self._text(access)
         notice = _communication(jsontext.parse_object(found.body), due, access, text)
         tx.create(notice, id, fresh=True)
+        if self._mails:
+            tx.post([news.row(news.ACCESS, due.patient, access, secret=due.secret)])
 
     def _text(self, access: Access) -> str:
         who = access.requester

@@ -11,12 +11,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fhirserver.audit.chain import START, digest
+from fhirserver.settings import LEAST_TRACE_DAYS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-LEAST_KEPT: Final = timedelta(days=183)
-"""Traces are kept six months at least (CNIL, deliberation 2021-122 on logging)."""
+LEAST_KEPT: Final = timedelta(days=LEAST_TRACE_DAYS)
 
 
 class Fault(NamedTuple):

@@ -104,7 +104,8 @@ class Services:
 
     @cached_property
     def notices(self) -> Notices:
-        return Notices(self.store, self.definitions, ZoneInfo(self.settings.timezone))
+        zone = ZoneInfo(self.settings.timezone)
+        return Notices(self.store, self.definitions, zone, mails=bool(self.settings.smtp_host))
 
     @property
     def issuer(self) -> str:

@@ -26,7 +26,7 @@ from fhirserver.rest import compartment, defining, references
 from fhirserver.rest.answer import Answer, version_headers
 from fhirserver.rest.documents import cda_unique, identity
 from fhirserver.rest.documents.belonging import document_of, require_free, require_unsealed
-from fhirserver.rest.documents.changes import require_metadata
+from fhirserver.rest.documents.changes import DOCUMENT, require_metadata
 from fhirserver.search.scoped import scoped
 from fhirserver.store import new_id as new_id
 
@@ -113,6 +113,14 @@ def validated(exchange: Exchange, resource: dict[str, Any], *, profiles_bind: bo
     return issues
 
 
+def validated_update(exchange: Exchange, resource: dict[str, Any], there: Callable[[], object]) -> list[Issue]:
+    """As `validated`, of a resource that may be here already: a document was held to its profile when it came.
+
+    `there` tells whether it is, as far as the requester sees it.
+    """
+    return validated(exchange, resource, profiles_bind=resource["resourceType"] != DOCUMENT or not there())
+
+
 def commit(
     exchange: Exchange,
     interaction: str,
@@ -136,7 +144,8 @@ def commit(
         defining.changed(exchange, tx, done)
         reads = tuple(read())
         exchange.services.notices.tell(access, reads)
-        touched = [Entity.of(stored) for stored in done]
+        exchange.services.notices.queue(tx, by or access, done)
+        touched = [Entity.of(stored) for stored in (*done, *tx.besides)]
         touched += [entity for each in reads for entity in each.entities]
         event = Event(
             interaction,
@@ -218,7 +227,7 @@ def update(exchange: Exchange, tx: Transaction, resource: dict[str, Any], id: st
     _require_targets(exchange, tx, resource)
     stored = tx.update(resource, expected, index=index, identifiers=identifiers)
     if cda_unique.is_set_aside(pre, resource):
-        cda_unique.withdrawn(exchange, tx, id)
+        tx.besides += cda_unique.withdrawn(exchange, tx, id)
     return stored
 
 

@@ -73,12 +73,14 @@ def worker() -> Gate:
     die_with_parent(signal.SIGKILL)
     from fhirserver.app import create_app, create_services
     from fhirserver.rest.jobs.background import Background
+    from fhirserver.rest.tracing.keeping import Keeping
     from fhirserver.serving.gate import Gate
 
     settings = settings_.load()
     services = create_services(settings)
     app = create_app(services)
     Background(app, services).start()
+    Keeping(services).start()
     return Gate(
         app,
         working=settings.threads,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import threading
@@ -15,11 +16,13 @@ from pymongo.write_concern import WriteConcern
 from fhirserver.store import claims, connection, reindexing, traces
 from fhirserver.store.collections import Collections
 from fhirserver.store.definitions import Registry, Writing
-from fhirserver.store.errors import StoreError, is_transient, translated, unclear
+from fhirserver.store.errors import StoreError, busy, is_transient, translated, unclear
 from fhirserver.store.files import Files
 from fhirserver.store.insight import Insight
 from fhirserver.store.jobs import Jobs
 from fhirserver.store.merges import Merges
+from fhirserver.store.outbox import Outbox
+from fhirserver.store.planner import is_embedded
 from fhirserver.store.quarantine import Quarantine
 from fhirserver.store.registers import Register
 from fhirserver.store.traces import COLLECTION as TRACES
@@ -67,7 +70,16 @@ class _Process:
         self.room = Room(collections, store.make_rules(self.database), store.index, store.acl)
         self.files = Files(self.database)
         self.jobs = Jobs(self.database, store.lease)
+        self.outbox = Outbox(self.database)
         self.registers: dict[str, Register] = {}
+        self._turn = threading.RLock()
+        self._one_by_one: bool | None = None
+
+    def turn(self) -> threading.RLock | None:
+        """What large transactions take turns by, where the database wants it."""
+        if self._one_by_one is None:
+            self._one_by_one = is_embedded(self.database)
+        return self._turn if self._one_by_one else None
 
 
 class Store:
@@ -125,12 +137,28 @@ class Store:
         with translated():
             return claims.known(self._bound().database[claims.COLLECTION], frozenset(keys))
 
-    def prepare(self, types: Iterable[str]) -> None:
-        """Makes the collections of what a transaction is about to store: one that makes them itself begins anew."""
-        collections = self._bound().room.collections
+    @contextlib.contextmanager
+    def large(self, types: Iterable[str]) -> Iterator[None]:
+        """Within this a transaction stores many resources, of these types: their collections are there beforehand, for
+        a transaction that makes them itself begins anew.
+
+        On the embedded database large transactions of a process come one after another: several that fill the same page
+        of an index keep each other waiting for many seconds. Raises Unavailable after `patience` seconds.
+        """
+        process = self._bound()
         with translated():
             for type_ in sorted(set(types)):
-                collections.make(type_)
+                process.room.collections.make(type_)
+            turn = process.turn()
+        if turn is None:
+            yield
+            return
+        if not turn.acquire(timeout=self.patience):
+            raise busy()
+        try:
+            yield
+        finally:
+            turn.release()
 
     def transact(self, access: Access, work: Callable[[Transaction], T]) -> T:
         """Runs `work` in one transaction and returns what it returns, once a majority holds the writes.
@@ -161,6 +189,11 @@ class Store:
     def jobs(self) -> Jobs:
         """Work that outlives requests (`store.jobs`)."""
         return self._bound().jobs
+
+    @property
+    def outbox(self) -> Outbox:
+        """What is to be told later (`store.outbox`)."""
+        return self._bound().outbox
 
     @property
     def quarantine(self) -> Quarantine:

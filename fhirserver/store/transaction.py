@@ -14,7 +14,7 @@ from pymongo.errors import BulkWriteError, OperationFailure
 
 from fhirserver.access import DOCUMENT
 from fhirserver.errors import Conflict, NotFound, PreconditionFailed
-from fhirserver.store import bodies, claims, jobs, locks, merges, spaces
+from fhirserver.store import bodies, claims, jobs, locks, merges, outbox, spaces
 from fhirserver.store.definitions import Registry
 from fhirserver.store.departments import concerned
 from fhirserver.store.derived import Derived
@@ -33,7 +33,7 @@ from fhirserver.store.envelope import (
 from fhirserver.store.errors import WRITE_CONFLICT
 from fhirserver.store.merges import Merges
 from fhirserver.store.moving import Moved, Moving
-from fhirserver.store.policies import PATIENT_RULES, WATCHED
+from fhirserver.store.policies import ACTORS, PATIENT_RULES, WATCHED
 from fhirserver.store.quarantine import Quarantine
 from fhirserver.store.traces import COLLECTION as TRACES
 from fhirserver.store.view import Judge, View
@@ -104,6 +104,8 @@ class Transaction:
         self._actors: dict[str, tuple[str, ...]] = {}
         self._derived = Derived(room.collections.database, session)
         self.mark: Mark | None = None
+        self.besides: list[Stored] = []
+        """What was written in consequence of another write, for the trace."""
         self.view = _TransactionView(self, room.collections, room.rules, access, session)
 
     def trusted(self, access: Access) -> View:
@@ -139,7 +141,7 @@ class Transaction:
         """National keys of the local actors, such as `Practitioner/abc`, that are here and have some."""
         asked = frozenset(references)
         if unknown := asked - self._actors.keys():
-            if self._inserts.keys() & WATCHED:
+            if self._inserts.keys() & ACTORS:
                 self.flush()
             found = self._room.rules.identifiers(unknown, self._session)
             self._actors.update({each: found.get(each, ()) for each in unknown})
@@ -205,6 +207,7 @@ class Transaction:
         self._remember(type_, envelope)
         if type_ == DOCUMENT:
             self._follow(id_, before, envelope)
+            self._derived.written(envelope)
         return stored
 
     def delete(self, type_: str, id_: str, expected: int | None = None) -> Stored:
@@ -222,6 +225,7 @@ class Transaction:
         _exactly_one(result.deleted_count)
         self._seen.pop((type_, id_), None)
         if type_ == DOCUMENT:
+            self._derived.forget(id_)
             end["made"] = {"types": self._derived.types(id_, before)}
             self._follow(id_, before, None)
         self.mark = self.mark or Mark(type_, id_, end["v"], self._token)
@@ -286,6 +290,10 @@ class Transaction:
     def _moving(self) -> Moving:
         return Moving(self._room, self._access, self._session, self._derived, self._token)
 
+    def post(self, rows: Iterable[Row]) -> None:
+        """What is to be told later (`store.outbox`), once these writes are there."""
+        self._queue(outbox.COLLECTION, [dict(row) for row in rows])
+
     def rebuild(self, patients: Iterable[str]) -> None:
         """Makes the policies of patients anew."""
         self._patients.update(patients)
@@ -306,11 +314,12 @@ class Transaction:
 
     def settle(self) -> None:
         """Sends what waits, and brings the policies up to date with it: reads that follow are judged by them."""
+        self._derived.finish(self._inserts.get(DOCUMENT, ()))
         self.flush()
-        self._derived.finish()
         patients, references = frozenset(self._patients), frozenset(self._references)
-        if patients or references or self._derived.patients:
-            self._room.rules.refresh(self._session, patients, references, self._derived.patients)
+        derived = {each: types for each, types in self._derived.patients.items() if not self._tells(each, types)}
+        if patients or references or derived:
+            self._room.rules.refresh(self._session, patients, references, derived)
             self._policies.clear()
         self._patients, self._references, self._derived.patients = set(), set(), {}
 
@@ -353,10 +362,17 @@ class Transaction:
         self.mark = self.mark or Mark(type_, id_, version, self._token)
         return envelope, decode(type_, envelope, unpacked(envelope))
 
+    def _tells(self, patient: str, types: set[str]) -> bool:
+        """Whether it is known already that the policy tells of what is derived of these types."""
+        policy = self._policies.get(patient)
+        return policy is not None and policy.derived.issuperset(types)
+
     def _insert(self, type_: str, envelope: Row) -> None:
         self._queue(bodies.COLLECTION, bodies.split(type_, envelope))
         self._queue(type_, [envelope])
         self._remember(type_, envelope)
+        if type_ == DOCUMENT:
+            self._derived.written(envelope)
 
     def _last(self, type_: str, id_: str) -> Row | None:
         """The tombstone of a deleted resource; raises Conflict when there is a current version."""
@@ -410,6 +426,7 @@ class Transaction:
         if type_ in WATCHED:
             self._references.add(f"{type_}/{envelope['_id']}")
             self._references.update(concerned(envelope["t"]) if type_ == "Organization" else ())
+        if type_ in ACTORS:
             self._actors.clear()
 
     def _remember(self, type_: str, envelope: Row) -> None:

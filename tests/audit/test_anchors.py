@@ -180,7 +180,7 @@ def test_what_is_old_is_thrown_away_and_the_rest_still_verified(store: Store, tr
     write(store, gone, 3, old)
     anchors = Anchors(store, gone, "worker-1")
     anchors.anchor(old)
-    mixed = threading.Thread(target=lambda: [_one(store, kept, at) for at in (old, old, NOW, NOW)])
+    mixed = threading.Thread(target=lambda: write_at(store, kept, old, old, NOW, NOW))
     mixed.start()
     mixed.join()
     Anchors(store, chains, "worker-2").anchor(NOW)
@@ -203,6 +203,7 @@ def test_a_purge_that_was_interrupted_is_no_fault_and_goes_on(store: Store, trac
     assert faults(store) == []
 
 
-def _one(store: Store, chains: Chains, at: datetime) -> None:
-    with chains.place() as place:
-        store.trace(place.link({"at": at, "what": "read", "who": {"id": "x"}}))
+def write_at(store: Store, chains: Chains, *times: datetime) -> None:
+    for at in times:
+        with chains.place() as place:
+            store.trace(place.link({"at": at, "what": "read", "who": {"id": "x"}}))

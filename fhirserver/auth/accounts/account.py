@@ -88,8 +88,14 @@ class Accounts:
         return None if row is None else _account(row)
 
     def named(self, login: str) -> Account | None:
+        """The account of an identifier; as much is looked up where there is none."""
         row = self._names.find(folded(login), datetime.now(UTC))
-        return None if row is None else self.find(row["account"])
+        return self.find(row["account"] if row else "")
+
+    def of_patient(self, patient: str) -> list[Account]:
+        """The accounts that reach a person's record: his own, and those of representatives."""
+        wanted: dict[str, Any] = {"records.patient": patient}
+        return [_account(row) for row in self._rows.listed(datetime.now(UTC), **wanted)]
 
     def change(self, account: Account, **changes: Any) -> Account | None:
         """The account with other values; None when somebody changed it since it was read."""
@@ -103,7 +109,7 @@ class Accounts:
 
     @property
     def _rows(self) -> Register:
-        return self._store.register(REGISTER)
+        return self._store.register(REGISTER, ("records.patient",))
 
     @property
     def _names(self) -> Register:

@@ -1,0 +1,1 @@
+"""What a worker does for traces and notices beside answering: anchors, news, export, retention."""
