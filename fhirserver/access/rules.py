@@ -324,7 +324,7 @@ def seen(case: Case) -> Predicate:
 
 
 def documented(resource_type: str, given: Predicate, document: Predicate) -> Predicate:
-    """What was derived from a document is seen only where the document is; what is the document itself (`WHOLE`), just there.
+    """What was derived from a document is seen only where that is; what is the document itself (`WHOLE`), just there.
 
     `document` is what is seen of DocumentReferences, over the copy that the derived resource bears.
     """

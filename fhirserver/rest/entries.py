@@ -244,7 +244,8 @@ def _with_resource(
     fixed = head.method == "PUT" and head.condition is None
     resource = writing.received(content, head.type, head.id if fixed else None)
     _link(exchange, head.place, resource, links, sought)
-    return head._replace(resource=resource, findings=tuple(writing.validated(exchange, resource)))
+    there = (lambda: exchange.view.read(head.type, head.id)) if fixed else bool
+    return head._replace(resource=resource, findings=tuple(writing.validated_update(exchange, resource, there)))
 
 
 def _refuse_links(patch: dict[str, Any], known: Mapping[str, str]) -> None:

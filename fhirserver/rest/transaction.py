@@ -43,6 +43,7 @@ def transaction(exchange: Exchange, bundle: dict[str, Any]) -> Answer:
 
     Raises Unavailable or TooLarge, with nothing stored, when it takes more than one Bundle may (`Bounds`).
     """
+    provided.conforming(exchange, bundle)
     known = checked(exchange, bundle)
     provided.tied(exchange, bundle, known.entries)
     done: dict[int, Done] = {}
@@ -64,7 +65,8 @@ def transaction(exchange: Exchange, bundle: dict[str, Any]) -> Answer:
     def read() -> list[Event]:
         return [each.read.event for each in done.values() if each.read is not None and each.read.event is not None]
 
-    writing.commit(exchange, "transaction", 200, work, read=read)
+    with exchange.services.store.large(each.type for each in known.entries if each.method in ("POST", "PUT")):
+        writing.commit(exchange, "transaction", 200, work, read=read)
     answers = [_response(exchange, entry, done[entry.place]) for entry in known.entries]
     response = {"resourceType": "Bundle", "type": "transaction-response"}
     return of_value(200, response | ({"entry": answers} if answers else {}))

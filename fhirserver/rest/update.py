@@ -21,7 +21,7 @@ def update(exchange: Exchange, type: str, id: str) -> Answer:
     expected = _expected(exchange)
     resource = writing.received(exchange.body(), type, id)
     writing.refuse_conditional_references(exchange, resource)
-    findings = writing.validated(exchange, resource)
+    findings = writing.validated_update(exchange, resource, lambda: exchange.view.read(type, id))
     stored = writing.commit(exchange, "update", 200, lambda tx: [writing.update(exchange, tx, resource, id, expected)])[
         0
     ]
@@ -34,7 +34,7 @@ def update_where(exchange: Exchange, type: str) -> Answer:
     expected = _expected(exchange)
     resource = writing.received(exchange.body(), type)
     writing.refuse_conditional_references(exchange, resource)
-    findings = writing.validated(exchange, resource)
+    findings = writing.validated_update(exchange, resource, lambda: exchange.view.search(condition.query).matches)
     id = writing.new_id()
 
     def work(tx: Transaction) -> list[Stored]:

@@ -1,8 +1,8 @@
 """Files: bytes that are no resource's body, such as attachments and exports, in the layout of GridFS.
 
 The collections are `fs.files` and `fs.chunks` (https://github.com/mongodb/specifications/blob/master/source/gridfs),
-so that MongoDB's own tools read them, and `fs.open`: what is being written or deleted, by which `sweep` finds what a
-process that died left behind. A file never changes. It carries no access rules: whoever reads one must already hold
+so that MongoDB's own tools read them, and `fs.open`: what is being written or deleted, or waits for its owner to be
+stored, by which `sweep` and `sweep_ownerless` find what a process that died left behind. A file never changes. It carries no access rules: whoever reads one must already hold
 what a guarded read has let through and that names the file (a resource, a job), and its id tells nothing.
 """
 
@@ -20,7 +20,7 @@ from fhirserver.errors import FhirError, NotFound
 from fhirserver.store.errors import translated, unclear
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from pymongo.database import Database
 
@@ -59,11 +59,13 @@ class Files:
         media: str = "application/octet-stream",
         owner: str | None = None,
         facts: Mapping[str, Any] | None = None,
+        *,
+        until_owned: bool = False,
     ) -> File:
         """Stores the parts as one file, as they come. What raises while they come leaves nothing of it.
 
         `facts` are kept with it, as they are when the last part has come. It is not part of a transaction: who refers
-        to it in one that fails deletes it.
+        to it in one that fails deletes it. `until_owned`: its owner is yet to be stored; then `settle` is called.
         """
         id_ = uuid.uuid4().hex
         with translated():
@@ -71,7 +73,7 @@ class Files:
             self._open.insert_one({"_id": id_, "at": datetime.now(UTC)})
         try:
             with translated():
-                return self._written(id_, parts, media, owner, facts or {})
+                return self._written(id_, parts, media, owner, facts or {}, owner if until_owned else None)
         except BaseException:
             self._abandon(id_)
             raise
@@ -105,13 +107,40 @@ class Files:
     def sweep(self, before: datetime) -> int:
         """Deletes what was begun before a moment and neither ended nor given up: its writer died. How many."""
         with translated():
-            left = self._open.find({"at": {"$lt": before}}).to_list()
+            left = self._open.find({"at": {"$lt": before}, "owner": {"$exists": False}}).to_list()
             for row in left:
                 self._remove(row["_id"])
         return len(left)
 
+    def settle(self, id_: str) -> None:
+        """The owner of a file was stored."""
+        with translated():
+            self._open.delete_one({"_id": id_})
+
+    def sweep_ownerless(self, before: datetime, owned: Callable[[str, str], bool]) -> int:
+        """Deletes files that have waited since before a moment for an owner who was never stored. How many.
+
+        `owned` tells, of an owner and the id of a file, whether he was.
+        """
+        with translated():
+            waiting = self._open.find({"owner": {"$exists": True}, "at": {"$lt": before}}).to_list()
+        left = [row["_id"] for row in waiting if not owned(row["owner"], row["_id"])]
+        with translated():
+            for row in waiting:
+                if row["_id"] in left:
+                    self._remove(row["_id"])
+                else:
+                    self._open.delete_one({"_id": row["_id"]})
+        return len(left)
+
     def _written(
-        self, id_: str, parts: Iterable[bytes], media: str, owner: str | None, facts: Mapping[str, Any]
+        self,
+        id_: str,
+        parts: Iterable[bytes],
+        media: str,
+        owner: str | None,
+        facts: Mapping[str, Any],
+        waits_for: str | None,
     ) -> File:
         sha1, sha256 = hashlib.sha1(usedforsecurity=False), hashlib.sha256()
         length = number = 0
@@ -133,7 +162,12 @@ class Files:
             "metadata": metadata,
         }
         self._files.insert_one(row)
-        if self._open.delete_one({"_id": id_}).deleted_count != 1:  # taken for dead, and swept
+        if waits_for is None:
+            there = self._open.delete_one({"_id": id_}).deleted_count
+        else:
+            waiting = {"$set": {"at": datetime.now(UTC), "owner": waits_for}}
+            there = self._open.update_one({"_id": id_}, waiting).matched_count
+        if there != 1:  # taken for dead, and swept
             raise unclear()
         return _file(row)
 

@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from fhirserver.access import Access
+from tests.profiles.samples import simplified
 from tests.records import document, observation, patient
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.application import Answer, Application, Caller
 
 ARCHIVED = "https://interop.esante.gouv.fr/ig/fhir/pdsm/StructureDefinition/pdsm-ext-is-archived"
@@ -121,3 +125,31 @@ def test_metadata_says_so(application: Application) -> None:
     (documents,) = (each for each in resources if each["type"] == "DocumentReference")
     assert {"code": "delete"} not in documents["interaction"]
     assert documents["conditionalDelete"] == "not-supported"
+
+
+def test_a_put_of_the_metadata_is_as_good_as_a_patch(applications: Callable[..., Any]) -> None:
+    """A document was held to its profile in the form in which it came, with its bytes inside."""
+    with applications("french") as server:
+        operator, sender = server.operator(), server.system(HOSPITAL)
+        whose = operator.create(patient(name=[{"family": "MARTIN", "given": ["Lou"], "use": "official"}]))
+        id = sender.create({**simplified(), "subject": {"reference": f"Patient/{whose}"}})
+        stored = sender.get(f"DocumentReference/{id}").json
+        assert sender.put(f"DocumentReference/{id}", stored | {"status": "superseded"}).status == 200
+        entry = {"request": {"method": "PUT", "url": f"DocumentReference/{id}"}, "resource": stored}
+        assert sender.transact(entry).status == 200
+        changed = stored | {"status": "entered-in-error"}
+        assert sender.put(f"DocumentReference?_id={id}", changed).status == 200
+        assert sender.put(f"DocumentReference/{id}", stored | {"description": "x"}).status == 405
+        assert sender.put(f"DocumentReference/{id}", stored | {"status": "no"}).status == 422
+
+
+def test_the_trace_names_what_was_withdrawn_with_a_document(application: Application, hospital: Caller) -> None:
+    whose, made = application.operator().create(patient()), "made-of-it"
+    letter = hospital.create(document(whose))
+    store, server = application.services.store, Access.system("test")
+    whole = observation(whose)
+    store.transact(server, lambda tx: tx.create(whole, made, document=f"DocumentReference/{letter}"))
+    assert patched(hospital, f"DocumentReference/{letter}", replaced("/status", "superseded")).status == 200
+    assert hospital.get(f"Observation/{made}").status in (404, 410)
+    (last,) = [each for each in store.traces(server) if made in str(each.get("entities")) and each["what"] == "patch"]
+    assert letter in str(last["entities"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -255,3 +256,27 @@ def test_the_metadata_of_what_came_by_a_french_profile_change(
         assert (changed.status, changed.json["status"]) == (200, "entered-in-error")
         wrong = [{"op": "replace", "path": "/status", "value": "gone"}]
         assert caller.call("PATCH", f"DocumentReference/{answer.id}", wrong, headers).status == 422
+
+
+@pytest.mark.parametrize("profiles", ["core", "french"])
+def test_a_bundle_that_claims_to_provide_documents_is_held_to_that_profile(
+    applications: Callable[..., Any], profiles: str
+) -> None:
+    with applications(profiles) as server:
+        operator, sender = server.operator(), server.system("750000001")
+        id = operator.create(patient(name=[{"family": "MARTIN", "given": ["Lou"], "use": "official"}]))
+        whole = json.loads(json.dumps(samples.provide_bundle()).replace("Patient/1", f"Patient/{id}"))
+        whole["entry"] = whole["entry"][:3]
+        for each in whole["entry"][1]["resource"]["content"]:
+            for name in ("hash", "size"):
+                each["attachment"].pop(name, None)
+        refused = sender.post("", whole)
+        assert (refused.status, "hash" in str(refused.json)) == (422, True)
+        data = base64.b64decode(whole["entry"][2]["resource"]["data"])
+        said = {"hash": base64.b64encode(hashlib.sha1(data).digest()).decode(), "size": len(data)}
+        whole["entry"][1]["resource"]["content"][0]["attachment"] |= said
+        stored = sender.post("", whole)
+        assert stored.status == 200, stored.json
+        folder = whole["entry"][0] | {"fullUrl": "urn:uuid:7a1b2c3d-0000-4000-8000-000000000009"}
+        refused = sender.post("", whole | {"entry": [*whole["entry"], folder]})
+        assert refused.status == 422

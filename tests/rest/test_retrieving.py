@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import io
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from pymongo import MongoClient
 
 from fhirserver.rest.documents import uploading
+from fhirserver.rest.jobs import background
 from tests.records import document, patient
 
 if TYPE_CHECKING:
@@ -184,3 +186,18 @@ def test_what_comes_too_slowly_is_refused(application: Application, monkeypatch:
     before = application.counts()
     assert sent(application.system(HOSPITAL), LARGE, PDF).status == 408
     assert application.counts() == before
+
+
+def test_a_file_without_its_binary_goes_and_no_other(
+    application: Application, hospital: Caller, large: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a process leaves it that dies between the bytes and the resource, or between that and the note of it."""
+    files = application.services.store.files
+    lost = files.write([LARGE], owner="Binary/never-stored", until_owned=True)
+    unnoted = files.write([LARGE], owner=large, until_owned=True)
+    application.purge()
+    assert files.find(lost.id) is not None
+    monkeypatch.setattr(background, "ORPHANED", -timedelta(hours=1))
+    application.purge()
+    assert (files.find(lost.id), files.find(unnoted.id) is None) == (None, False)
+    assert hospital.get(large).content == LARGE

@@ -87,6 +87,25 @@ def test_what_a_dead_writer_left_is_swept(store: Store) -> None:
     assert _documents(store) == 0
 
 
+def test_a_file_whose_owner_was_never_stored_is_swept_and_no_other(store: Store) -> None:
+    kept, settled, lost = (
+        store.files.write([b"x"], owner=f"Binary/{name}", until_owned=True) for name in ("kept", "settled", "lost")
+    )
+    store.files.settle(settled.id)
+    asked = []
+
+    def owned(owner: str, file: str) -> bool:
+        asked.append((owner, file))
+        return owner == "Binary/kept"
+
+    assert store.files.sweep(TOMORROW) == 0
+    assert store.files.sweep_ownerless(datetime.now(UTC) - timedelta(hours=1), owned) == 0
+    assert store.files.sweep_ownerless(TOMORROW, owned) == 1
+    assert sorted(asked) == [("Binary/kept", kept.id), ("Binary/lost", lost.id)]
+    assert [store.files.find(each.id) is None for each in (kept, settled, lost)] == [False, False, True]
+    assert store.files.sweep_ownerless(TOMORROW, owned) == 0
+
+
 def test_a_deleted_file_is_gone_for_its_readers_too(store: Store) -> None:
     file = store.files.write([b"x" * (CHUNK + 1)], owner="job")
     reading = store.files.read(file.id)

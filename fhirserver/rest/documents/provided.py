@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver import jsontext
 from fhirserver.errors import Unprocessable
+from fhirserver.rest import writing
 from fhirserver.rest.documents import contents, deposit, sameness
 from fhirserver.rest.documents.belonging import BINARY, attachments, local
 from fhirserver.rest.documents.changes import DOCUMENT
@@ -28,6 +29,15 @@ PROVIDE: Final = (
     "https://profiles.ihe.net/ITI/MHD/StructureDefinition/IHE.MHD.Comprehensive.ProvideBundle",
     "https://interop.esante.gouv.fr/ig/fhir/pdsm/StructureDefinition/pdsm-comprehensive-provide-document-bundle",
 )
+
+
+def conforming(exchange: Exchange, bundle: dict[str, Any]) -> None:
+    """A Bundle that claims to provide documents is held to that profile as a whole, as it was sent.
+
+    Raises Unprocessable with all that is wrong with it.
+    """
+    if _claims(bundle):
+        writing.validated(exchange, bundle)
 
 
 def tied(exchange: Exchange, bundle: Mapping[str, Any], entries: Sequence[Entry]) -> None:
@@ -103,11 +113,15 @@ def _tie(document: Entry, place: int, attachment: dict[str, Any], binary: Entry)
 
 def _require_set(bundle: Mapping[str, Any], entries: Sequence[Entry]) -> None:
     """A Bundle that claims to provide documents brings one submission set."""
-    meta = bundle.get("meta")
-    claimed = meta.get("profile", ()) if isinstance(meta, dict) else ()
-    if any(str(each).partition("|")[0] in PROVIDE for each in claimed) and sum(map(_is_set, entries)) != 1:
+    if _claims(bundle) and sum(map(_is_set, entries)) != 1:
         text = "A Bundle that provides documents brings one List with the code submissionset."
         raise Unprocessable(text, expression="Bundle.entry")
+
+
+def _claims(bundle: Mapping[str, Any]) -> bool:
+    meta = bundle.get("meta")
+    claimed = meta.get("profile", ()) if isinstance(meta, dict) else ()
+    return any(str(each).partition("|")[0] in PROVIDE for each in (claimed if isinstance(claimed, list) else ()))
 
 
 def _is_set(entry: Entry) -> bool:

@@ -49,7 +49,7 @@ def hold(exchange: Exchange, data: bytes, mode: str, conversion: Conversion, err
     header, requester, now = conversion.document, exchange.access.requester, exchange.access.now
     id = hashlib.sha256(header.unique_id.encode() + b"\0" + data).hexdigest()[:32]
     store = exchange.services.store
-    file = store.files.write([data], "text/xml", f"quarantine/{id}")
+    file = store.files.write([data], "text/xml", f"quarantine/{id}", until_owned=True)
     row = {
         "file": file.id,
         "by": sorted(_owners(exchange) or requester.own),
@@ -75,6 +75,7 @@ def hold(exchange: Exchange, data: bytes, mode: str, conversion: Conversion, err
     except BaseException:
         store.files.delete(file.id)
         raise
+    store.files.settle(file.id)
     for other in store.files.owned(f"quarantine/{id}"):
         if other.id != file.id and other.created <= file.created:
             store.files.delete(other.id)

@@ -77,12 +77,14 @@ def _taken(exchange: Exchange, resource: dict[str, Any]) -> Answer:
 
 def _streamed(exchange: Exchange, resource: dict[str, Any], parts: Iterator[bytes]) -> Answer:
     id, files = writing.new_id(), exchange.services.store.files
-    file = files.write(parts, resource["contentType"], f"{BINARY}/{id}")
+    file = files.write(parts, resource["contentType"], f"{BINARY}/{id}", until_owned=True)
     try:
-        return _stored(exchange, resource, id)
+        answer = _stored(exchange, resource, id)
     except BaseException:
         files.delete(file.id)
         raise
+    files.settle(file.id)
+    return answer
 
 
 def _stored(exchange: Exchange, resource: dict[str, Any], id: str) -> Answer:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from fhirserver import jsontext
+from fhirserver.access import Access
 from fhirserver.errors import FhirError, Unavailable
 from fhirserver.outcome import Issue, outcome
 from fhirserver.rest.inner import FAULT
@@ -41,6 +42,8 @@ KINDS: Final[Mapping[str, Work]] = {
 EVERY: Final = 1.0
 """Seconds between two looks for work."""
 PURGE: Final = 60.0
+ORPHANED: Final = timedelta(hours=1)
+"""Age of a file whose owner was never stored."""
 ABANDONED: Final = timedelta(days=1)
 """Age of a file that nobody has finished writing."""
 LATE: Final = timedelta(minutes=10)
@@ -86,6 +89,15 @@ class Background:
         for source, target in store.merged_since(self._services.clock() - LATE):
             followed(self._services, source, target)
         store.files.sweep(datetime.now(UTC) - ABANDONED)
+        store.files.sweep_ownerless(datetime.now(UTC) - ORPHANED, self._owned)
+
+    def _owned(self, owner: str, file: str) -> bool:
+        """Whether what a file was written for is there: a resource, or a document that waits."""
+        type, _, id = owner.partition("/")
+        if type == "quarantine":
+            row = self._services.store.quarantine.find(id, None)
+            return row is not None and row["file"] == file
+        return self._services.store.view(Access.system("files without owner")).read(type, id) is not None
 
     def _say(self) -> None:
         """Apart from the jobs: one of them may take long."""
