@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from fhirserver.access import Requester
+from fhirserver.auth.clients.catalogue import ENDPOINT
+from fhirserver.errors import Conflict
 from tests.auth.registrations import APP, ENTRY, backend, stored
 
 if TYPE_CHECKING:
@@ -205,3 +208,32 @@ def test_what_is_done_in_the_register_is_traced(application: Application) -> Non
     traced = [(each["what"], each["status"]) for each in [*application.services.store.traces(access)][before:]]
     assert ("register", 200) in traced
     assert ("catalogue", 403) in traced
+
+
+def test_an_endpoint_says_nothing_that_no_operator_has_looked_at(application: Application) -> None:
+    catalogue = application.services.catalogue
+    client = stored(application, APP, "submitted", catalogue=ENTRY)
+    client = catalogue.decide(client, "referenced", "operator")
+    application.services.registration.change(client, APP | {"client_id": client.id, "client_name": "Tout autre"})
+    catalogue.publish(client.id)
+    endpoint = application.patient("p").get(f"Endpoint/{client.id}").json
+    assert (endpoint["status"], endpoint["name"]) == ("test", APP["client_name"])
+    catalogue.decide(catalogue.client(client.id), "referenced", "operator")
+    endpoint = application.patient("p").get(f"Endpoint/{client.id}").json
+    assert (endpoint["status"], endpoint["name"]) == ("active", "Tout autre")
+
+
+def test_decisions_at_once_leave_register_and_endpoint_in_step(application: Application) -> None:
+    catalogue = application.services.catalogue
+    client = catalogue.decide(stored(application, APP, "submitted", catalogue=ENTRY), "referenced", "operator")
+
+    def toggle(status: str) -> None:
+        try:
+            catalogue.decide(catalogue.client(client.id), status, "operator", "Essai")
+        except Conflict:
+            return
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(toggle, ["suspended", "referenced"] * 6))
+    endpoint = application.operator().get(f"Endpoint/{client.id}").json
+    assert endpoint["status"] == ENDPOINT[catalogue.client(client.id).status]

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from fhirserver.auth.clients.metadata import InvalidMetadata, Terms, checked, origins, redirect_problem
+from fhirserver.auth.clients.metadata import PLAIN_SCOPES, InvalidMetadata, Terms, checked, origins, redirect_problem
+from fhirserver.auth.server.scopes import SPECIAL
 from tests.auth.registrations import APP, backend, ec_key, public, rsa_key
 
 PNG = "data:image/png;base64,iVBORw0KGgo="
@@ -137,3 +138,7 @@ def test_the_origins_of_a_public_app_are_those_of_its_redirect_uris() -> None:
     assert origins(public_app) == ("https://a.example", "http://localhost:3000")
     confidential = backend(redirect_uris=["https://b.example/cb"], allowed_origins=["https://c.example:8443"])
     assert origins(checked(confidential, Terms())) == ("https://c.example:8443",)
+
+
+def test_the_scopes_that_may_be_registered_are_those_that_may_be_granted() -> None:
+    assert set(SPECIAL) == PLAIN_SCOPES

@@ -29,7 +29,7 @@ OPERATOR = Requester("operator", "operator", scopes=tokens.DEFAULT_SCOPES["opera
 def app(application: Application) -> Client:
     metadata = APP | {"logo_uri": PNG, "client_uri": "https://app.example", "policy_uri": "https://app.example/rgpd"}
     client = stored(application, metadata, catalogue=ENTRY)
-    application.services.catalogue.publish(client)
+    application.services.catalogue.publish(client.id)
     return client
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from jsonschema import Draft202012Validator
 
+from fhirserver import jsontext
 from fhirserver.access import Access
 from fhirserver.auth.clients.client import ALWAYS, STATUSES, Client, Clients, Decision
 from fhirserver.auth.clients.metadata import LINE
@@ -137,15 +138,24 @@ class Catalogue:
         changed = client._replace(status=status, until=ALWAYS, history=(*client.history, decision))
         return self._replaced(changed)
 
-    def publish(self, client: Client) -> None:
-        """Brings the client's Endpoint in step with the register; one that was never referenced has none."""
+    def publish(self, client_id: str) -> None:
+        """Brings the client's Endpoint in step with the register; one that was never referenced has none.
+
+        It says what an operator has looked at: of a client that is not referenced, only the status changes.
+        """
 
         def work(tx: Transaction) -> None:
-            before = tx.view.read("Endpoint", client.id)
-            if before is not None and not before.deleted:
-                tx.update(self.endpoint(client))
-            elif client.status == "referenced":
-                tx.create(self.endpoint(client), client.id)
+            tx.lock([f"client|{client_id}"])
+            client, before = self.client(client_id), tx.view.read("Endpoint", client_id)
+            if before is None or before.deleted:
+                if client.status == "referenced":
+                    tx.create(self.endpoint(client), client_id)
+                return
+            known = jsontext.parse_object(before.body)
+            wanted = self.endpoint(client) if client.status == "referenced" else known
+            wanted = {**wanted, "status": ENDPOINT[client.status]}
+            if {**known, "meta": None} != {**wanted, "meta": None}:
+                tx.update({**wanted, "meta": self.endpoint(client)["meta"]})
 
         self._store.transact(Access.system("catalogue"), work)
 
@@ -169,7 +179,7 @@ class Catalogue:
 
     def _replaced(self, client: Client) -> Client:
         changed = self._clients.replace(client)
-        self.publish(changed)
+        self.publish(changed.id)
         return changed
 
 

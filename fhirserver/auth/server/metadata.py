@@ -19,7 +19,7 @@ ENDPOINTS: Final = {
     "introspection_endpoint": "/oauth/introspect",
     "revocation_endpoint": "/oauth/revoke",
     "registration_endpoint": "/oauth/register",
-    "management_endpoint": "/compte",
+    "management_endpoint": "/compte/applications",
     "jwks_uri": "/oauth/jwks",
 }
 SIGNING: Final = ("ES384", "RS384")

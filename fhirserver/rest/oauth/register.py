@@ -59,7 +59,7 @@ def change(client_id: str) -> Response:
     """The client as it is after the change."""
     found = services()
     registered = found.registration.change(found.registration.managed(client_id, _token()), body())
-    found.catalogue.publish(registered.client)
+    found.catalogue.publish(client_id)
     _trace(client_id, 200)
     return answer(200, information(found, registered))
 
@@ -67,8 +67,8 @@ def change(client_id: str) -> Response:
 def withdraw(client_id: str) -> Response:
     """204: the client is no more, and its tokens are refused."""
     found = services()
-    client = found.registration.withdraw(found.registration.managed(client_id, _token()))
-    found.catalogue.publish(client)
+    found.registration.withdraw(found.registration.managed(client_id, _token()))
+    found.catalogue.publish(client_id)
     _trace(client_id, 204)
     return private(Response(status=204))
 
