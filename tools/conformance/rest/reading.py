@@ -156,7 +156,7 @@ _NEGOTIATING: Final = script(
     case(
         "XML by _format",
         "R4-formats",
-        ask("", url="Observation/${id}?_format=xml", accept="*/*"),
+        ask("", url="Observation/${id}?_format=xml", headers={"Accept": "*/*"}),
         status(200),
         check("FHIR XML", contentType="xml"),
     ),
