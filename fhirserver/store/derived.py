@@ -15,7 +15,7 @@ from fhirserver.errors import NotFound, Unprocessable
 from fhirserver.store.collections import HISTORY
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from pymongo.client_session import ClientSession
     from pymongo.database import Database
@@ -59,8 +59,16 @@ class Derived:
         self._made.setdefault(id_, set()).add(type_)
         return self._documents[id_]
 
+    def written(self, envelope: Row) -> None:
+        """Takes note of a document that this transaction stores: what is made of it need not read it."""
+        self._documents[envelope["_id"]] = _copy(envelope)
+
+    def forget(self, id_: str) -> None:
+        """The document is no longer as it was known here."""
+        self._documents.pop(id_, None)
+
     def knows(self, document: str) -> bool:
-        """Whether the document has been read already."""
+        """Whether the document has been read already, or written."""
         return document.removeprefix(f"{DOCUMENT}/") in self._documents
 
     def listed(self, document: str) -> list[tuple[str, str]]:
@@ -98,9 +106,9 @@ class Derived:
 
         To be called when everything else that the transaction wrote so far was sent.
         """
-        self._documents.pop(id_, None)
+        self.forget(id_)
         gone: Row = {"_id": id_}
-        copy = gone if envelope is None else {name: envelope[name] for name in _COPIED if name in envelope}
+        copy = gone if envelope is None else _copy(envelope)
         patient = copy.get("pat")
         changes = [({"doc._id": id_, "pat": patient}, copy)]
         if patient is None or patient != row.get("pat"):
@@ -110,8 +118,17 @@ class Derived:
                 for where, what in changes:
                     self._database[name].update_many(where, {"$set": {"doc": what}}, session=self._session)
 
-    def finish(self) -> None:
-        """Marks the documents of which something was made."""
+    def finish(self, waiting: Iterable[Row]) -> None:
+        """Marks the documents of which something was made; `waiting` are the envelopes of those not sent yet."""
+        unsent = {row["_id"]: row for row in waiting}
         for id_, types in sorted(self._made.items()):
+            if id_ in unsent:
+                row = unsent[id_]
+                row["made"] = {"n": row.get("made", {}).get("n", 0) + 1, "types": self.types(id_, row)}
+                continue
             change = {"$inc": {"made.n": 1}, "$addToSet": {"made.types": {"$each": sorted(types)}}}
             self._database[DOCUMENT].update_one({"_id": id_}, change, session=self._session)
+
+
+def _copy(envelope: Row) -> Row:
+    return {name: envelope[name] for name in _COPIED if name in envelope}

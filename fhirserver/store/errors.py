@@ -74,6 +74,11 @@ def unclear() -> Unavailable:
     return _away("The database went away while it stored this. It may have been stored: look before you repeat it.")
 
 
+def busy() -> Unavailable:
+    """Others are at it for so long that the client is asked to come again."""
+    return _away("Too many large writes at once.")
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Within it, errors of the driver are raised as errors of the house."""

@@ -55,7 +55,8 @@ WATCHED: Final = frozenset({
 })  # fmt: skip
 """Types of which a write calls for `refresh` with their reference: policies may depend on what they say."""
 
-_ACTORS: Final = frozenset({"Practitioner", "PractitionerRole", "Organization"})
+ACTORS: Final = frozenset({"Practitioner", "PractitionerRole", "Organization"})
+"""Types of which `identifiers` tells the national keys."""
 _POLICIES_KEPT: Final = 20_000
 """Policies, one of many Consents counting as so many."""
 _PARTS_KEPT: Final = 10_000
@@ -298,7 +299,7 @@ class Policies:
         self, references: Iterable[str], session: ClientSession | None
     ) -> tuple[dict[str, tuple[str, ...]], dict[str, list[str]]]:
         """Keys by reference, and for roles the references that these come from."""
-        found = self._by_reference((each for each in references if each.partition("/")[0] in _ACTORS), session)
+        found = self._by_reference((each for each in references if each.partition("/")[0] in ACTORS), session)
         hops: dict[str, list[str]] = {}
         for name, resource in found.items():
             if resource["resourceType"] == "PractitionerRole":

@@ -18,6 +18,8 @@ from tests import records
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from fhirserver.store import Transaction
+
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 OPERATOR = Access.system("tests", NOW)
 DOCUMENT = "DocumentReference/d"
@@ -187,6 +189,39 @@ def test_what_moves_to_another_patient_is_lost_to_what_was_made_of_it(house: Hou
     assert house.who() == ""
     house.put(records.document("q", id="d", description="again"))
     assert house.who() == ""
+
+
+def test_the_document_may_be_stored_in_the_same_transaction(house: House) -> None:
+    def work(tx: Transaction) -> None:
+        tx.create(records.document("p", id="e"), "e")
+        tx.create(records.observation("p", id="n"), "n", document="DocumentReference/e")
+
+    house.store.transact(Access.of(LAB, NOW), work)
+    seen = house.store.view(Access.of(ALICE, NOW)).read
+    assert seen("Observation", "n") is not None
+    house.put(records.document("p", id="e", labels=("MASQUE_PS",)))  # finds by its mark what was made of it
+    assert seen("Observation", "n") is None
+
+
+def test_a_document_masked_before_something_is_made_of_it_in_the_same_transaction(house: House) -> None:
+    def work(tx: Transaction) -> None:
+        tx.create(records.document("p", id="e"), "e")
+        tx.update(records.document("p", id="e", labels=("MASQUE_PS",)))
+        tx.create(records.observation("p", id="n"), "n", document="DocumentReference/e")
+
+    house.store.transact(OPERATOR, work)
+    assert house.store.view(OPERATOR).read("Observation", "n") is not None
+    assert house.store.view(Access.of(ALICE, NOW)).read("Observation", "n") is None
+
+
+def test_nothing_is_made_of_a_document_deleted_in_the_same_transaction(house: House) -> None:
+    def work(tx: Transaction) -> None:
+        tx.create(records.document("p", id="e"), "e")
+        tx.delete("DocumentReference", "e")
+        tx.create(records.observation("p", id="n"), "n", document="DocumentReference/e")
+
+    with pytest.raises(NotFound):
+        house.store.transact(OPERATOR, work)
 
 
 def test_what_cannot_be_derived_is_refused(house: House) -> None:

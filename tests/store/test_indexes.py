@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from pymongo import MongoClient
 
+from fhirserver.errors import Unavailable
 from fhirserver.search import Indexer
 from fhirserver.spec import Definitions
 from fhirserver.store import Store
@@ -83,3 +85,40 @@ def test_the_first_policy_after_an_upgrade_that_brings_an_index(
     stored(open_real(), PATIENT | {"active": False})
     (key,) = database["policy"].find({"_id": "p"}).to_list()[0]["actors"]
     assert {row["_id"] for row in database["policy"].find({"actors": key})} == {"p", "q"}
+
+
+@pytest.mark.parametrize(("announced", "runs"), [(True, 1), (False, 2)])
+def test_a_large_transaction_finds_its_collections_and_runs_once(
+    open_real: Callable[[], Store], *, announced: bool, runs: int
+) -> None:
+    store = open_real()
+    begun = []
+
+    def work(tx: Transaction) -> None:
+        begun.append(tx)
+        tx.create(OBSERVATION, "o")
+
+    with store.large(["Observation", "Patient"] if announced else []):
+        store.transact(access(), work)
+    assert len(begun) == runs
+
+
+def test_large_transactions_of_a_process_come_one_after_another(open_real: Callable[[], Store]) -> None:
+    store = open_real()
+    store.patience = 0.05
+    refused: list[Unavailable] = []
+
+    def other() -> None:
+        try:
+            with store.large([]):
+                raise AssertionError
+        except Unavailable as error:
+            refused.append(error)
+
+    with store.large([]), store.large([]):  # who has it has it
+        thread = Thread(target=other)
+        thread.start()
+        thread.join()
+    assert refused[0].headers["Retry-After"]
+    with store.large(["Observation"]):
+        stored(store, OBSERVATION)

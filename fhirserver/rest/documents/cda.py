@@ -7,10 +7,12 @@ what is refused leaves nothing behind.
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from werkzeug.http import parse_options_header
 
+from fhirserver.access import author_references
 from fhirserver.documents.cda import PATIENT, Conversion, convert, is_cda
 from fhirserver.errors import BadRequest, Forbidden, Unprocessable, UnsupportedMediaType
 from fhirserver.outcome import Issue
@@ -132,7 +134,8 @@ def store(
             tx.quarantine.settle(held, "released", {"document": done[0].id, "changed": exchange.access.now})
         return done
 
-    done = writing.commit(exchange, "operation", lambda: status, work, by=by)
+    with exchange.services.store.large(each.resource["resourceType"] for each in plan.conversion.entries):
+        done = writing.commit(exchange, "operation", lambda: status, work, by=by)
     return done[0], status
 
 
@@ -147,6 +150,7 @@ def _written(exchange: Exchange, tx: Transaction, plan: Plan, patient: str | Non
     if cda_unique.is_replaced(exchange, tx, resource, whose):
         resource["status"] = "superseded"
         others = [each for each in others if cda_unique.remains(each[1])]
+    tx.identifiers(chain.from_iterable(author_references(each) for _, each in (first, *others)))  # all at once
     stored = [writing.create(exchange, tx, resource, place.partition("/")[2])]
     for other, derived in others:
         stored.append(writing.create(exchange, tx, derived, other.partition("/")[2], document=place))
