@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -13,8 +14,10 @@ from examples.providers.provider import CLIENTS
 from examples.providers.serve import Server, running
 from fhirserver.auth.accounts import throttle
 from fhirserver.auth.accounts.account import Reach
+from fhirserver.auth.clients.client import Client
 from fhirserver.auth.sessions import REGISTER, Session
 from fhirserver.portal import sealed
+from fhirserver.portal.federation import opening
 from tests.auth.providers import BendingFranceConnect, BendingPsc, visited
 from tests.portal.browser import Browser, Page
 from tests.portal.people import Person, log_in, mailed, named, person
@@ -141,6 +144,21 @@ def test_emergencies_come_with_the_claims(here: Application) -> None:
         gone(browser, "psc", name, follow=False)
         who = session(here, browser).subject
         assert (who.purpose, who.reason) == (purpose, reason)
+
+
+def test_a_login_for_an_emergency_opens_apps_for_a_while_only(here: Application) -> None:
+    metadata = {"client_name": "App", "redirect_uris": ["https://app.example/cb"], "scope": "user/Patient.rs"}
+    here.services.authorization_server.clients.save(Client("app", "referenced", metadata))
+    asked = {"client_id": "app", "response_type": "code", "redirect_uri": "https://app.example/cb", "state": "s"}
+    asked |= {"scope": "user/Patient.rs", "aud": here.services.base, "code_challenge_method": "S256"}
+    path = f"/oauth/authorize?{urlencode({**asked, 'code_challenge': 'x' * 43})}"
+    for name, expected in (("urgentiste", 303), ("infirmier", 200)):
+        browser = Browser(here)
+        gone(browser, "psc", name, follow=False)
+        assert browser.get(path, follow=False).status == 200
+        earlier = datetime.now(UTC) - timedelta(seconds=here.services.settings.emergency_seconds + 1)
+        here.services.store.register(REGISTER).change(session(here, browser).key, {"at": earlier})
+        assert browser.get(path, follow=False).status == expected
 
 
 def test_the_practitioner_of_the_directory_is_who_the_session_stands_for(here: Application) -> None:
@@ -291,6 +309,22 @@ def test_a_link_needs_a_form_of_ours_and_a_recent_login(here: Application, mailb
     here.services.store.register(REGISTER).change(session(here, browser).key, {"at": earlier})
     answer = browser.send(page, "/compte/franceconnect/lier", follow=False)
     assert answer.headers["location"].startswith("/connexion")
+
+
+def test_of_sixteen_who_bring_one_answer_one_enters(here: Application) -> None:
+    first = Browser(here)
+    away = first.get("/federation/psc", follow=False)
+    answer = urlencode(visited(away.headers["location"], "infirmier"))
+    cookie = first.cookie(opening.COOKIE) or ""
+
+    def come(_: int) -> bool:
+        browser = Browser(here)
+        browser.client.set_cookie(opening.COOKIE, cookie)
+        browser.get(f"/federation/psc/retour?{answer}", follow=False)
+        return browser.cookie("session") is not None
+
+    with ThreadPoolExecutor(16) as crowd:
+        assert sum(crowd.map(come, range(16))) == 1
 
 
 def test_a_link_ends_when_its_holder_ends_it(here: Application, mailbox: Box) -> None:

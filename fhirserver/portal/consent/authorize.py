@@ -14,7 +14,7 @@ from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749 import AccessDeniedError, InvalidRequestError, InvalidScopeError
 from flask import Response, request
 
-from fhirserver.access import Access
+from fhirserver.access import Access, tables
 from fhirserver.access.scopes import parse
 from fhirserver.audit import Event
 from fhirserver.auth.server import AuthorizationServer, Consent, Login, Request, scopes
@@ -132,7 +132,12 @@ def _strong_session(asked: Request) -> Session | None:
     may be asked."""
     session, prompts = browser.current_session(), (asked.get("prompt") or "").split()
     again = {"login", "select_account"} & set(prompts)
-    if session is not None and session.acr >= STRONG and not again and session.at >= _oldest(asked):
+    if (
+        session is not None
+        and session.acr >= STRONG
+        and not again
+        and session.at >= max(_oldest(asked), _since(session))
+    ):
         return session
     if "none" in prompts:
         raise OAuth2Error("Nobody is logged in.", error="login_required")
@@ -146,6 +151,13 @@ def _oldest(asked: Request) -> datetime:
     if age is not None:
         moments.append(datetime.now(UTC) - timedelta(seconds=int(age[:9])))
     return max(moments, default=datetime.min.replace(tzinfo=UTC))
+
+
+def _since(session: Session) -> datetime:
+    """The moment before which a login for an emergency gives no access any more."""
+    if tables.purpose(session.subject.purpose).family != "emergency":
+        return session.at
+    return datetime.now(UTC) - timedelta(seconds=services().settings.emergency_seconds)
 
 
 def _to_login(asked: Request) -> Response:
