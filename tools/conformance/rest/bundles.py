@@ -145,8 +145,10 @@ _TRANSACTING: Final = script(
                 observation("dangling", hasMember=[{"reference": f"Observation?identifier={SYSTEM}|${{run}}-nobody"}]),
             ),
         ),
-        "-twice": bundle(
-            "transaction", ("PUT", "Observation/${id}", {**WHOLE, "id": "${id}"}), ("DELETE", "Observation/${id}")
+        "-twice": Wrong(
+            bundle(
+                "transaction", ("PUT", "Observation/${id}", {**WHOLE, "id": "${id}"}), ("DELETE", "Observation/${id}")
+            )
         ),
         "-unless": bundle(
             "transaction", ("POST", "Observation", WHOLE, {"ifNoneExist": f"identifier={SYSTEM}|${{run}}-whole"})
