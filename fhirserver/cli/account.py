@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fhirserver.auth.accounts.room import AccountRoom
+    from fhirserver.auth.grants import Grants
+    from fhirserver.auth.sessions import Sessions
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
 def _run(options: argparse.Namespace) -> int:
     if getattr(options, "base", None):
         return _over_http(options)
-    with _room(options) as (room, sessions):
+    with _room(options) as (room, sessions, grants):
         if options.action == "add":
             return _add(options, room)
         if options.action == "remove":
@@ -68,6 +70,8 @@ def _run(options: argparse.Namespace) -> int:
             if account is None:
                 raise Problem("there is no account of that identifier.")
             room.accounts.remove(account)
+            for each in grants.of(account.id):
+                grants.revoke(each.id)
             print(f"removed, {sessions.close_all(account.id)} sessions ended")
             return 0
         if options.action == "card":
@@ -136,8 +140,9 @@ def _post(options: argparse.Namespace, asked: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def _room(options: argparse.Namespace) -> Iterator[tuple[AccountRoom, Any]]:
+def _room(options: argparse.Namespace) -> Iterator[tuple[AccountRoom, Sessions, Grants]]:
     from fhirserver.auth.accounts.room import AccountRoom
+    from fhirserver.auth.grants import Grants
     from fhirserver.auth.keys import KEY_FILE, KeyFileError
     from fhirserver.auth.ring import KeyRing
     from fhirserver.auth.sessions import Sessions
@@ -155,4 +160,8 @@ def _room(options: argparse.Namespace) -> Iterator[tuple[AccountRoom, Any]]:
         raise Problem(str(error)) from None
     root, clock = base_of(settings).removesuffix("/fhir"), parse_clock(settings.clock)
     with opened(settings) as store:
-        yield AccountRoom(store, Definitions.core(), settings, keys.root.derive, clock, root), Sessions(store)
+        yield (
+            AccountRoom(store, Definitions.core(), settings, keys.root.derive, clock, root),
+            Sessions(store),
+            Grants(store),
+        )

@@ -84,6 +84,7 @@ def open_session(
     sessions = services().sessions
     sessions.close(cookie(SESSION))
     secret = sessions.open(subject, account, amr, acr, device or device_name())
+    g.portal_session = sessions.find(secret)
     return set_cookie(response, SESSION, secret)
 
 

@@ -72,7 +72,7 @@ def _renewed(account: Account, new: str) -> None:
 
 
 def _refused(refused: Refused) -> Response:
-    account = services().accounts.accounts.find(refused.account) if refused.account else None
+    account = services().accounts.accounts.find(refused.account)
     tracing.refused("password-reset", account, 429 if refused.why == "wait" else 401)
     if refused.why == "over":
         return page("forgotten.html", 401, errors={"": _OVER})

@@ -165,4 +165,4 @@ def _refused(refused: Refused) -> Response:
 
 
 def _account(refused: Refused) -> Account | None:
-    return services().accounts.accounts.find(refused.account) if refused.account else None
+    return services().accounts.accounts.find(refused.account)

@@ -88,10 +88,8 @@ def refusal(password: str, own: Iterable[str] = ()) -> str | None:
     if len(plain) > LONGEST:
         return f"Le mot de passe doit avoir au plus {LONGEST} caractères."
     folded = _folded(plain)
-    for each in own:
-        for word in {_folded(each), *_folded(each.partition("@")[0]).split()}:
-            if len(word) >= 4 and len(folded.replace(word, "")) < SHORTEST / 2:
-                return "Le mot de passe ne doit pas être fait de votre nom, de votre identifiant ou de vos dates."
+    if len(_without(folded, (part for each in own for part in _parts(each)))) < min(len(folded), SHORTEST / 2):
+        return "Le mot de passe ne doit pas être fait de votre nom, de votre identifiant ou de vos dates."
     if len(set(folded)) < _FEW or _is_common(folded):
         return "Ce mot de passe est trop facile à deviner : choisissez par exemple quatre mots sans rapport entre eux."
     return None
@@ -101,10 +99,20 @@ def _is_common(folded: str) -> bool:
     letters = "".join(each for each in folded if each.isalpha())
     if any(folded in row * 3 or folded in row[::-1] * 3 for row in _ROWS):
         return True
-    rest = letters
-    for word in _COMMON:
-        rest = rest.replace(word, "")
+    rest = _without(letters, _COMMON)
     return (len(rest) < 3 and letters != rest) or any(letters in row or letters in row[::-1] for row in _ROWS)
+
+
+def _without(text: str, words: Iterable[str]) -> str:
+    for word in sorted(words, key=len, reverse=True):
+        text = text.replace(word, "")
+    return text
+
+
+def _parts(text: str) -> set[str]:
+    """A name or an address, and its words, as far as they are long enough to tell of."""
+    folded = _folded(text)
+    return {each for each in (folded, folded.partition("@")[0], *folded.split()) if len(each) >= 4}
 
 
 def _plain(password: str) -> str:
