@@ -2,8 +2,9 @@
 
 The collections are `fs.files` and `fs.chunks` (https://github.com/mongodb/specifications/blob/master/source/gridfs),
 so that MongoDB's own tools read them, and `fs.open`: what is being written or deleted, or waits for its owner to be
-stored, by which `sweep` and `sweep_ownerless` find what a process that died left behind. A file never changes. It carries no access rules: whoever reads one must already hold
-what a guarded read has let through and that names the file (a resource, a job), and its id tells nothing.
+stored, by which `sweep` and `sweep_ownerless` find what a process that died left behind. A file never changes. It
+carries no access rules: whoever reads one must already hold what a guarded read has let through and that names the
+file (a resource, a job), and its id tells nothing.
 """
 
 from __future__ import annotations
