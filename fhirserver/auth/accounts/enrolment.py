@@ -59,7 +59,7 @@ class Enrolments:
         if method == "totp":
             change = {"seed": self._secrets.seal(factors.totp_seed()), "address": "", "code": ""}
         else:
-            if wait := self._throttle.spend(throttle.MESSAGES, row["who"], address):
+            if wait := self._throttle.spend(throttle.MESSAGES, row["who"]):
                 raise Refused("wait", wait)
             code = secretly.digits()
             change = {"seed": "", "address": address, "code": self._secrets.digest("enrolment", code)}
