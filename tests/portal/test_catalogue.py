@@ -13,8 +13,10 @@ from fhirserver.auth import tokens
 from fhirserver.auth.server import Request
 from fhirserver.auth.server.issuing import Login, Standing
 from fhirserver.auth.sessions import Sessions
+from fhirserver.rest.tracing.keeping import Keeping
 from tests.auth.registrations import APP, ENTRY, stored
 from tests.portal.browser import Browser
+from tests.records import patient
 
 if TYPE_CHECKING:
     from fhirserver.auth.clients.client import Client
@@ -43,10 +45,12 @@ def browser(application: Application, subject: Requester | None, acr: str = "eid
     return found
 
 
-def let_in(application: Application, client: Client, account: str = "account-patient/p") -> tuple[str, Caller]:
+def let_in(
+    application: Application, client: Client, account: str = "account-patient/p", who: Requester = HOLDER
+) -> tuple[str, Caller]:
     """A grant of somebody's, and who calls with its token."""
     server = application.services.authorization_server
-    subject = replace(HOLDER, scopes=("patient/Observation.rs", "offline_access"))
+    subject = replace(who, scopes=("patient/Observation.rs", "offline_access"))
     grant = server.grants.make(client.id, account, subject, datetime.now(UTC) + timedelta(days=1))
     request = Request("POST", [])
     request.client = server.query_client(client.id)
@@ -193,3 +197,16 @@ def test_a_review_of_what_was_changed_meanwhile_is_refused(application: Applicat
     answer = operator.send(page, f"{base}/decision", status="suspended", reason="Incident")
     assert answer.status == 422
     assert "entre-temps" in answer.text
+
+
+def test_the_holder_is_told_when_an_app_is_shut_out(application: Application, app: Client) -> None:
+    id_ = application.operator().create(patient())
+    grant, _ = let_in(application, app, "account-told", replace(HOLDER, id=f"patient/{id_}", patient=id_))
+    me = browser(application, HOLDER, account="account-told")
+    me.send(me.get("/compte/applications"), "/compte/applications/retrait", grant=grant)
+    _, caller = let_in(application, app, "account-told", replace(HOLDER, id=f"patient/{id_}", patient=id_))
+    application.app.test_client().post("/oauth/revoke", data={"token": caller.token, "client_id": app.id})
+    Keeping(application.services).deliver()
+    told = application.patient(id_).get("Communication").json
+    texts = [each["resource"]["payload"][0]["contentString"] for each in told.get("entry", ())]
+    assert len([each for each in texts if app.name in each]) == 2

@@ -13,6 +13,7 @@ from fhirserver.portal.catalogue.listing import LASTING
 from fhirserver.portal.consent import wording
 from fhirserver.portal.page import page
 from fhirserver.rest.edge import services
+from fhirserver.rest.oauth.revoke import tell
 
 if TYPE_CHECKING:
     from flask import Blueprint
@@ -47,6 +48,7 @@ def revoke() -> Response:
     grant = next((each for each in found.grants.of(session.account) if each.id == asked), None)
     if grant is not None and found.grants.revoke(grant.id):
         tracing.done("revoke", session.subject)
+        tell(session.subject, grant.subject.patient, grant.client)
     return browser.redirect(f"{PATH}?retrait=1")
 
 
