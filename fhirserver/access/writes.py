@@ -26,7 +26,7 @@ Resource = dict[str, Any]
 
 WORDS: Final = {
     "operator": "The operator of the server, or its own work.",
-    "audit": "Traces are written by the server alone.",
+    "audit": "Events are recorded by systems and by the server, and nobody changes them.",
     "notice": "What tells the person of an access is written by the server alone.",
     "scope": "The token's scopes do not cover it.",
     "prohibited": "For this purpose nobody may write here.",
@@ -124,13 +124,15 @@ def judge_write(
     keys of the local actors in `post`. The caller has read `pre` through the requester's view.
     """
     write = Write(access, interaction, resource_type, pre, post, policy, acl, identifiers or {})
-    if resource_type == "AuditEvent" and (write.kind != "operator" or pre is not None):
+    if resource_type == "AuditEvent" and (write.kind not in ("operator", "system") or pre is not None):
         return Decision(False, "audit")
     letter = "c" if pre is None else _LETTERS[interaction]
     if not scopes.permits(access.requester, resource_type, letter):
         return Decision(False, "scope")
     if write.kind == "operator":
         return Decision(True, "operator")
+    if resource_type == "AuditEvent":
+        return Decision(True, "audit")
     if tables.purpose(access.requester.purpose).family == "prohibited":
         return Decision(False, "prohibited")
     if _is_notice(post) and not _is_notice(pre):

@@ -30,6 +30,7 @@ def delete(exchange: Exchange, type: str, id: str) -> Answer:
 def delete_where(exchange: Exchange, type: str) -> Answer:
     """Deletes what matches the criteria: 204 also for nothing; several only where the settings say so (else 412)."""
     require_deletable(type)
+    writing.require_changeable(type)
     condition = conditional.of_params(exchange, type, exchange.params)
     writing.refuse_headers(exchange, "If-None-Exist", "If-None-Match", "If-Unmodified-Since")
     expected = negotiate.if_match(exchange.request.headers.get("If-Match"))

@@ -4,14 +4,35 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.application import applications, embedded_uri
+from fhirserver.rest import guard
+from tests.application import applications as served
+from tests.application import embedded_uri
 from tests.leaks.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
-__all__ = ["applications", "embedded_uri"]
+__all__ = ["embedded_uri", "served"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_request_id() -> Iterator[None]:
+    """Answers are compared whole: the id of the request is the same in all."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(guard, "request_id", lambda: "0" * 32)
+        yield
+
+
+@pytest.fixture(scope="session")
+def applications(served: Callable[..., Any]) -> Callable[..., Any]:
+    """Servers whose traces are not shown as AuditEvents: what each requester did is another thing than what he may see
+    (`tests/rest/tracing`), and bears ids that no two servers have in common."""
+
+    def make(*profiles: str, **settings: Any) -> Any:
+        return served(*profiles, store={"traced": None, **settings.pop("store", {})}, **settings)
+
+    return make
 
 
 @pytest.fixture(scope="module")
