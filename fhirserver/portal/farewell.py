@@ -1,10 +1,11 @@
-"""Logging out at the provider too (OpenID Connect RP-Initiated Logout): a link on the page after logging out here."""
+"""Logging out at the provider too (OpenID Connect RP-Initiated Logout): a form on the page after logging out here.
+
+A form, not a link, so that no URL holds the id token."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlencode
 
 from fhirserver.auth.federation.provider import Unavailable
 from fhirserver.portal import browser
@@ -25,23 +26,26 @@ def remember(response: Response, provider: str, id_token: str) -> Response:
 
 
 def page_or_home() -> Response:
-    """After logging out: a page with the link, if the session came from a provider; the start page, else."""
+    """After logging out: a page with the form, if the session came from a provider; the start page, else."""
     kept = _KEPT.find(take=True)
-    url = _url(kept["provider"], kept["id_token"]) if kept else None
+    url = _place(kept["provider"]) if kept else None
     if kept is None or url is None:
         return browser.set_cookie(browser.redirect("/"), _KEPT.name, "")
-    response = page("federation/farewell.html", url=url, title=TITLES[kept["provider"]])
+    name = kept["provider"]
+    fields = {
+        "id_token_hint": kept["id_token"],
+        "client_id": services().providers[name].registration.client_id,
+        "post_logout_redirect_uri": services().base.removesuffix("/fhir") + "/",
+        "state": "fin",
+    }
+    response = page("federation/farewell.html", form_action=[url], url=url, fields=fields, title=TITLES[name])
     return browser.set_cookie(response, _KEPT.name, "")
 
 
-def _url(name: str, id_token: str) -> str | None:
+def _place(name: str) -> str | None:
+    """Where the provider logs people out."""
     provider = services().providers.get(name)
-    if provider is None:
-        return None
     try:
-        place = provider.metadata().logout
+        return provider.metadata().logout if provider is not None else None
     except Unavailable:
         return None
-    asked = {"id_token_hint": id_token, "post_logout_redirect_uri": services().base.removesuffix("/fhir") + "/"}
-    state = {"state": "fin", "client_id": provider.registration.client_id}
-    return None if place is None else f"{place}{'&' if '?' in place else '?'}{urlencode({**asked, **state})}"

@@ -225,8 +225,10 @@ def test_logging_out_offers_to_log_out_there_too(here: Application, providers: S
     gone(browser, "psc", "infirmier")
     page = browser.send(browser.get("/"), "/deconnexion")
     assert browser.cookie("session") is None
-    assert f"{providers.psc.issuer}/logout?id_token_hint=" in page.html
-    assert "post_logout_redirect_uri" in page.html
+    fields = page.form(f"{providers.psc.issuer}/logout").fields
+    assert fields["post_logout_redirect_uri"] == here.services.base.removesuffix("fhir")
+    assert fields["id_token_hint"].count(".") == 2
+    assert f"form-action 'self' {providers.base}" in page.headers["content-security-policy"]
 
 
 def test_an_identity_that_nobody_linked_enters_nowhere(here: Application) -> None:
