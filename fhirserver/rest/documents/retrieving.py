@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from fhirserver.rest.exchange import Exchange
+    from fhirserver.rest.services import Services
     from fhirserver.store import File, Stored
 
 OWN_PAGE: Final = "application/pdf"
@@ -41,7 +42,7 @@ def retrieved(exchange: Exchange, interaction: str, stored: Stored) -> Answer | 
     """
     value = jsontext.parse_object(stored.body)
     media = str(value.get("contentType", "application/octet-stream"))
-    file = _file(exchange, value, stored)
+    file = _file(exchange.services, value, stored)
     event = Event(interaction, 200, (Entity.of(stored),))
     if not wants_bytes(exchange, media):
         return None if file is None else _resource(exchange, stored, value, file, event)
@@ -56,6 +57,17 @@ def retrieved(exchange: Exchange, interaction: str, stored: Stored) -> Answer | 
     headers["Content-Length"] = str(end - start)
     parts = exchange.services.store.files.read(file.id, start, end) if file else [data[start:end]]
     return Answer(status, None, headers, event._replace(status=status), parts)
+
+
+def written(services: Services, stored: Stored) -> tuple[int, Iterable[bytes]]:
+    """A resource as JSON, and its length; of a Binary whose bytes lie in a file with these, as they are read."""
+    value = jsontext.parse_object(stored.body) if stored.type == BINARY else {}
+    file = _file(services, value, stored) if value else None
+    if file is None:
+        return len(stored.body), (stored.body,)
+    before, _, after = jsontext.dump(value | {"data": _MARK}).partition(_MARK.encode())
+    length = len(before) + 4 * -(-file.length // 3) + len(after)
+    return length, _filled(before, services.store.files.read(file.id), after)
 
 
 def shown_headers(media: str) -> dict[str, str]:
@@ -85,10 +97,10 @@ def wants_bytes(exchange: Exchange, media: str) -> bool:
     return whole > fhir
 
 
-def _file(exchange: Exchange, value: dict[str, Any], stored: Stored) -> File | None:
+def _file(services: Services, value: dict[str, Any], stored: Stored) -> File | None:
     if "data" in value:
         return None
-    found = exchange.services.store.files.owned(f"{BINARY}/{stored.id}")
+    found = services.store.files.owned(f"{BINARY}/{stored.id}")
     return found[-1] if found else None
 
 

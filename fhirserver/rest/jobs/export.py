@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 from zoneinfo import ZoneInfo
 
 from fhirserver.access.keys import local
+from fhirserver.access.rules import WHOLE
 from fhirserver.audit import Event
 from fhirserver.errors import BadRequest
 from fhirserver.rest.jobs import asking
@@ -86,7 +87,7 @@ def _types(exchange: Exchange, level: str, named: list[str]) -> list[str]:
     definitions = exchange.services.definitions
     offered = set(definitions.resource_types)
     if level:
-        offered = set(definitions.compartment("Patient")) | {"Patient"}
+        offered = set(definitions.compartment("Patient")) | {"Patient", *WHOLE}
     for each in named:
         if each not in definitions.resource_types:
             raise BadRequest(f"_type={each} is no resource type of FHIR R4.")

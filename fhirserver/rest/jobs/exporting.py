@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any, Final
 from fhirserver import jsontext
 from fhirserver.access import Access
 from fhirserver.access.keys import local
+from fhirserver.access.rules import WHOLE
 from fhirserver.predicate import Cmp, Eq, Exists, In, Predicate, all_of, any_of
 from fhirserver.rest import subsets
+from fhirserver.rest.documents.retrieving import written
 from fhirserver.rest.jobs.asking import requester_of
 from fhirserver.rest.jobs.export import filter_query
 from fhirserver.search import Query, SortKey
@@ -112,9 +114,11 @@ class _Export:
         subset = subsets.wanted(None, elements)
         for page in pages:
             for stored in subsets.cut(self._services.definitions, page, subset):
-                yield stored.body + b"\n"
-                size += len(stored.body)
-                facts["lines"].append([stored.id, len(stored.body) + 1, stored.pat])
+                length, parts = (len(stored.body), (stored.body,)) if subset else written(self._services, stored)
+                yield from parts
+                yield b"\n"
+                size += length
+                facts["lines"].append([stored.id, length + 1, stored.pat])
             facts["count"] += len(page)
             if facts["count"] >= MOST_RESOURCES or size >= MOST_BYTES:
                 return
@@ -143,6 +147,8 @@ class _Export:
         if type == "Patient":
             where = (Eq("_id", patient), *query.where)
             query = replace(query, where=where, patients=frozenset({patient}))
+        elif type in WHOLE:
+            query = replace(query, where=(Eq("pat", patient), *query.where), patients=frozenset({patient}))
         else:
             query = replace(query, joins=(Member(patient), *query.joins))
         page, last = self._searched(query)

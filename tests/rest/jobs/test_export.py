@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from fhirserver.access import Access
 from fhirserver.rest.jobs import background, exporting
 from fhirserver.store import Lost
 from tests.leaks.world import ALICE, HOSPITAL, NOW, World
-from tests.records import observation, patient, reference
+from tests.records import document, observation, patient, reference
 from tests.rest.jobs.bulk import ASYNC, exported, kicked_off, lines, places
 
 if TYPE_CHECKING:
@@ -302,3 +303,22 @@ def test_kick_off_and_each_file_are_traced(world: World) -> None:
     begun, fetched = [[each for each in traces if part in each.get("query", "")][-1] for part in ("$export?", "$job-f")]
     assert (begun["status"], begun["who"]["rpps"]) == (202, ALICE)
     assert (fetched["status"], fetched["pats"]) == (200, ["patient-p", "patient-s"])
+
+
+def test_the_documents_of_a_record_come_with_their_bytes(applications: Callable[..., Any]) -> None:
+    large = bytes(range(256)) * 1500
+    with applications() as server:
+        operator, lab = server.operator(), server.system("750000001")
+        mine, other = operator.create(patient()), operator.create(patient())
+        media = {"Content-Type": "application/dicom"}
+        for whose, data in ((mine, large), (mine, b"small"), (other, large[1:])):
+            binary = lab.call("POST", "Binary", data, media).id
+            content = [{"attachment": {"contentType": "application/dicom", "url": f"Binary/{binary}"}}]
+            lab.create(document(whose, content=content))
+        body = [{"name": "patient", "valueReference": reference(f"Patient/{mine}")}]
+        given = {"resourceType": "Parameters", "parameter": body}
+        for caller, asked in ((operator, given), (server.patient(mine), None)):
+            manifest = exported(server, caller, "Patient/$export?_type=Binary,DocumentReference", asked)
+            found = [each for each in lines(caller, manifest) if each["resourceType"] == "Binary"]
+            assert sorted(len(base64.b64decode(each["data"])) for each in found) == [5, len(large)]
+            assert large in [base64.b64decode(each["data"]) for each in found]
