@@ -14,7 +14,7 @@ from tools.cda.header import DOCTOR, WHEN, Document, author, pdf, written
 from tools.cda.mutations import prefixed
 from tools.cda.rich import encoded
 from tools.cda.statements import problem
-from tools.cda.xml import LOINC, code, entry, section
+from tools.cda.xml import LOINC, code, el, entry, section
 
 LEVEL1 = corpus()["l1-compte-rendu"]
 BODY = LEVEL1[LEVEL1.index(b"<ClinicalDocument") :]
@@ -136,6 +136,39 @@ def test_an_element_of_many_attributes_is_refused_before_it_is_read() -> None:
     many = " ".join(f'a{number}="1"' for number in range(50_000)).encode()
     with pytest.raises(InvalidXml, match="64 attributes"):
         convert(corpus()["l1-texte"].replace(b"<title>", b"<title " + many + b">", 1))
+
+
+def test_a_document_of_millions_of_elements_is_refused_before_it_is_read() -> None:
+    began = time.perf_counter()
+    with pytest.raises(InvalidXml, match="400000 tags"):
+        convert(corpus()["l1-texte"].replace(b"<title>", b"<a/>" * 2_000_000 + b"<title>", 1))
+    assert time.perf_counter() - began < 2
+
+
+def test_a_long_narrative_that_many_entries_refer_to_is_not_multiplied() -> None:
+    words, many = "x" * 100_000, 400
+    narrative = [el("paragraph", el("content", words, ID="long"))]
+    said = [
+        entry(el("observation", el("code", el("originalText", el("reference", value="#long")), code=str(number))))
+        for number in range(many)
+    ]
+    made = section((), code("code", "8716-3", LOINC, "x"), "x", narrative, *said)
+    conversion = convert(written(Document(9003, ("34133-9", "Synthèse"), "Longue", [made])))
+    texts = [each["code"].get("text") for each in conversion.all("Observation")]
+    assert len(texts) == many
+    assert texts[0] == words
+    assert sum(len(text or "") for text in texts) <= 8 * 1024 * 1024
+    assert any(each.xpath.endswith("originalText/reference") for each in conversion.left)
+
+
+def test_those_who_answer_for_everything_within_are_not_multiplied() -> None:
+    many = b"".join(
+        b'<performer><assignedEntity><id root="1.2.3" extension="%d"/></assignedEntity></performer>' % number
+        for number in range(50)
+    )
+    conversion = convert(corpus()["bio-hemogramme"].replace(b"<statusCode", many + b"<statusCode", 1))
+    assert max(len(each.get("performer", ())) for each in conversion.all("Observation")) < 30
+    assert any(each.xpath.endswith("/performer[50]") for each in conversion.left)
 
 
 def test_an_actor_of_a_thousand_names_is_not_believed() -> None:

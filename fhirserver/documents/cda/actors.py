@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.documents.cda import values
+from fhirserver.documents.cda.context import MANY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -254,12 +255,12 @@ def scope(node: Node, ctx: Context) -> dict[str, Any]:
         for each in listed:
             each.templates  # noqa: B018 read
         if authors:
-            found["authors"] = tuple(authors)
+            found["authors"] = tuple(authors[:MANY])
         if time := _written(listed, ctx):
             found["time"] = time
     informants = [reference for each in node.all("informant") if (reference := participant(each, ctx)) is not None]
     if informants:
-        found["informants"] = tuple(informants)
+        found["informants"] = tuple(informants[:MANY])
     return found
 
 

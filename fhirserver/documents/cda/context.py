@@ -21,7 +21,8 @@ Reference = dict[str, Any]
 NOT_SAID: Final = frozenset({"DEF", "EVN.CRT", "GOL.CRT", "INT.CRT", "RQO.CRT", "OPT", "EXPEC", "SLOT", "PERM"})
 """Moods of what neither was nor is wanted: definitions, criteria, options."""
 MANY: Final = 20
-"""Names (addresses, identifiers …) of one actor, beyond which a document is not believed."""
+"""Names (addresses, identifiers …) of one actor, beyond which a document is not believed; actors who answer for all
+that is said within an element."""
 _NAMESPACE: Final = uuid.UUID("5a3cf1a5-8f52-5f2c-9c84-0d5a4b0f6a10")
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.documents.cda import actors, encounter, patient, values
+from fhirserver.documents.cda.context import MANY
 from fhirserver.documents.cda.conversion import Header
 from fhirserver.documents.cda.participations import Participation, participation
 
@@ -66,9 +67,9 @@ def read(root: Node, unique_id: str, ctx: Context) -> Parts:
         }
     )
     ctx.scope = ctx.scope._replace(
-        authors=tuple(each.who for each in authors),
+        authors=tuple(each.who for each in authors[:MANY]),
         time=authors[0].time if authors else parts.header.created,
-        informants=tuple(each.who for each in parts.of("INF")),
+        informants=tuple(each.who for each in parts.of("INF")[:MANY]),
         encounter=parts.encounter,
     )
     return parts

@@ -69,12 +69,6 @@ RULES: Final[dict[str, Rule]] = {
         "{rule}: a document does not replace itself; a new version has an id of its own.",
         "{rule} : un document ne se remplace pas lui-même ; une nouvelle version a son propre id.",
     ),
-    "uid": Rule(
-        "error",
-        "value",
-        "{found} is neither an OID nor a UUID.",
-        "{found} n'est ni un OID ni un UUID.",
-    ),
     "base64": Rule(
         "error", "value", "The content is not base64: {reason}.", "Le contenu n'est pas du base64 : {reason}."
     ),

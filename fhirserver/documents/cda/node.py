@@ -56,6 +56,10 @@ FIXED: Final[Mapping[str, frozenset[str]]] = {
 """Values by which an attribute only repeats what the element's place in CDA R2 says."""
 
 
+QUOTABLE: Final = 8 * 1024 * 1024
+"""Characters of the narrative that entries repeat by referring to it."""
+
+
 class Unread(NamedTuple):
     """What nobody read: an element with all it holds, or one of its attributes or its text."""
 
@@ -71,11 +75,21 @@ class Unread(NamedTuple):
 class Tree:
     """A document: its root, and the elements that references (`#id`) name."""
 
-    __slots__ = ("ids", "root")
+    __slots__ = ("_quoted", "ids", "quotable", "root")
 
     def __init__(self, element: etree._Element) -> None:
         self.ids: dict[str, Node] = {}
+        self.quotable = QUOTABLE
+        self._quoted: dict[str, str] = {}
         self.root = _grow(element, None, self, _Names())
+
+    def quoted(self, node: Node) -> str | None:
+        """The words of an element of the narrative for who refers to it; None when more than `QUOTABLE` would be."""
+        words = self._quoted.get(node.xpath)
+        if words is None:
+            words = self._quoted[node.xpath] = " ".join("".join(node._pieces()).split())
+        self.quotable -= len(words)
+        return words if self.quotable >= 0 else None
 
 
 class Node:

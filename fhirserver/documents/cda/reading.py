@@ -30,6 +30,8 @@ _LATIN: Final = {
 }
 """Encodings of one byte a character that French software declares."""
 _root: Final = re.compile(rb"<(?:[A-Za-z_][\w.\-]*:)?([A-Za-z_][\w.\-]*)[\s/>]")
+MARKUP: Final = 400_000
+"""Tags of a document: each element takes 350 bytes of memory, and a report of 60 results has 3,000 tags."""
 _PROLOG: Final = 65_536
 """Bytes within which the root begins, after comments and instructions."""
 
@@ -43,6 +45,8 @@ class Read(NamedTuple):
 
 def read(data: bytes) -> Read:
     """The document in `data`. Raises InvalidXml for what is not well-formed, unsafe, or holds no ClinicalDocument."""
+    if data.count(b"<") > MARKUP:
+        raise InvalidXml(f"The document has more than {MARKUP} tags: send it in parts.")
     root = Source(_utf8(data)).root
     if root.tag == DOCUMENT:
         return Read(Tree(root), auto_presentable=False)

@@ -26,7 +26,7 @@ CI_SIS: Final = "1.2.250.1.213.1.1.1.1"
 UNSTRUCTURED: Final = "1.3.6.1.4.1.19376.1.2.20"
 
 _uid = re.compile(
-    r"[0-2](?:\.(?:0|[1-9][0-9]*))+|[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}",
+    r"(?=.{3,64}\Z)[0-2](?:\.(?:0|[1-9][0-9]*))+|[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}",
 ).fullmatch
 _time = re.compile(r"[0-9]{4}(?:[0-9]{2}(?:[0-9]{2}(?:[0-9]{2,6}(?:\.[0-9]+)?(?P<zone>[+-][0-9]{4}|Z))?)?)?").fullmatch
 _language = re.compile(r"[a-z]{2}-[A-Z]{2}").fullmatch
@@ -53,22 +53,23 @@ class Row(NamedTuple):
 
 
 FORMS: Final = {
-    "time": (_time, "a time with a zone beyond the day, such as 20240131103000+0100"),
-    "language": (_language, "a language and a country, such as fr-FR"),
-    "version": (_version, "a positive integer"),
+    "time": ("value", _time, "a time with a zone beyond the day, such as 20240131103000+0100"),
+    "language": ("code", _language, "a language and a country, such as fr-FR"),
+    "version": ("value", _version, "a positive integer"),
+    "uid": ("root", _uid, "an OID of 64 characters at most, or a UUID"),
 }
 
 ROWS: Final = (
     Row("realm", "", "realmCode", 1, 1, fixed=(("code", ("FR",)),)),
     Row("type-id", "", "typeId", 1, 1, fixed=(("root", ("2.16.840.1.113883.1.3",)), ("extension", ("POCD_HD000040",)))),
     Row("templates", "", "templateId", 3, needs=("root",)),
-    Row("id", "", "id", 1, 1, nullable=False, needs=("root",)),
+    Row("id", "", "id", 1, 1, nullable=False, needs=("root",), form="uid"),
     Row("code", "", "code", 1, 1, nullable=False, needs=("code", "codeSystem", "displayName"), codes="J07"),
     Row("title", "", "title", 1, 1, nullable=False),
     Row("effective-time", "", "effectiveTime", 1, 1, nullable=False, needs=("value",), form="time"),
     Row("confidentiality", "", "confidentialityCode", 1, 1, nullable=False, needs=("code", "codeSystem"), codes="J08"),
     Row("language", "", "languageCode", 1, 1, nullable=False, needs=("code",), form="language"),
-    Row("set-id", "", "setId", 1, 1, nullable=False, needs=("root",)),
+    Row("set-id", "", "setId", 1, 1, nullable=False, needs=("root",), form="uid"),
     Row("version-number", "", "versionNumber", 1, 1, nullable=False, needs=("value",), form="version"),
     Row("record-target", "", "recordTarget", 1, 1),
     Row("patient-role", "recordTarget", "patientRole", 1, 1),
@@ -115,7 +116,7 @@ ROWS: Final = (
     Row("consent-status", "authorization/consent", "statusCode", 1, 1, fixed=(("code", ("completed",)),)),
     Row("related-document", "", "relatedDocument", 0, 1, fixed=(("typeCode", ("RPLC",)),)),
     Row("parent-document", "relatedDocument", "parentDocument", 1, 1),
-    Row("parent-document-id", "relatedDocument/parentDocument", "id", 1, 1, nullable=False, needs=("root",)),
+    Row("parent-document-id", "relatedDocument/parentDocument", "id", 1, 1, False, needs=("root",), form="uid"),
     Row("component-of", "", "componentOf", 1, 1),
     Row("encounter", "componentOf", "encompassingEncounter", 1, 1),
     Row("encounter-code", "componentOf/encompassingEncounter", "code", 0, 1, codes="J142"),
@@ -173,8 +174,7 @@ def _valued(row: Row, node: Node, ctx: Context) -> None:
             expected = " | ".join(values)
             ctx.finding("value", node, rule=row.name, element=f"@{name}", found=found or "-", expected=expected)
     if row.form:
-        pattern, expected = FORMS[row.form]
-        name = "code" if row.form == "language" else "value"
+        name, pattern, expected = FORMS[row.form]
         found = attributes.get(name)
         if found and pattern(found) is None:
             ctx.finding("value", node, rule=row.name, element=f"@{name}", found=found, expected=expected)
@@ -272,11 +272,6 @@ def _found(root: Node, path: str) -> Iterator[Node]:
 
 def _cardinality(row: Row) -> str:
     return f"{row.least}..{'*' if row.most == MANY else row.most}"
-
-
-def is_uid(text: str) -> bool:
-    """Whether a root is an OID or a UUID."""
-    return _uid(text) is not None
 
 
 @cache

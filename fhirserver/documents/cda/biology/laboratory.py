@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fhirserver.documents.cda import actors, values
+from fhirserver.documents.cda.context import MANY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +30,8 @@ class Report(NamedTuple):
     comments: list[str]
     times: list[Resource | None]
     """`effective[x]` of each act."""
+    listed: set[str]
+    """What its lists hold, by their names: looked up, for there may be many."""
 
 
 class Level(NamedTuple):
@@ -76,7 +79,7 @@ def laboratory(node: Node, ctx: Context) -> Laboratory:
                 who = actors.participant(each, ctx)
                 if who is not None:
                     performers[None, who["reference"]] = None
-        found = ctx.shared["biology"] = Laboratory(Level(performers=tuple(performers)))
+        found = ctx.shared["biology"] = Laboratory(Level(performers=tuple(performers)[:MANY]))
     assert isinstance(found, Laboratory)  # noqa: S101 the key is this room's
     return found
 
@@ -113,8 +116,10 @@ def narrowed(node: Node, ctx: Context, level: Level) -> Level:
         each.get("typeCode")
         if ctx.resource(who)["resourceType"] == "Device":
             devices.append(who)
-        else:
+        elif len(own) < MANY:
             own.append((function, who["reference"]))
+        else:
+            ctx.leave(each, "unread")
     functions = {function for function, _ in own}
     performers = (*own, *(each for each in level.performers if each[0] not in functions)) if own else level.performers
     moment = node.one("effectiveTime")

@@ -94,7 +94,7 @@ def _entries(node: Node, ctx: Context) -> list[Reference]:
                 references += processing(kid, ctx)
             elif kid.name in ("observation", "organizer") and report is not None:
                 found = (observation if kid.name == "observation" else organizer)(kid, ctx)
-                _enlist(report.resource, "result", found)
+                _enlist(report, "result", found)
                 labelled(report.resource, ctx)
                 report.statuses.append(_LOOSE.get(ctx.resource(found[0])["status"], "unknown"))
                 references += found
@@ -122,7 +122,7 @@ def _report(concept: Resource | None, ctx: Context) -> Report:
     resource: Resource = {"resourceType": "DiagnosticReport", "status": "unknown", "category": [SERVICE]}
     resource["code"] = concept or {"text": "Examens de biologie médicale"}
     resource["subject"] = ctx.patient
-    return Report(resource, [], [], [])
+    return Report(resource, [], [], [], {f"category|{each}" for each in resource["category"]})
 
 
 def _categorised(level: Level, concept: Resource | None) -> Level:
@@ -164,18 +164,18 @@ def _processing(node: Node, ctx: Context, lab: Laboratory) -> list[Reference]:
     if not (level.effective or {}).items() <= resource.items():
         untimely(node, level, found.members, ctx)
     done = [{"reference": url} for code, url in level.performers if code is None]
-    _enlist(resource, "performer", [each for each in done if ctx.resource(each)["resourceType"] in INTERPRETERS])
+    _enlist(report, "performer", [each for each in done if ctx.resource(each)["resourceType"] in INTERPRETERS])
     validators = [{"reference": url} for code, url in level.performers if code == VALIDATED]
     _enlist(
-        resource,
+        report,
         "resultsInterpreter",
         [each for each in validators if ctx.resource(each)["resourceType"] in INTERPRETERS],
     )
-    _enlist(resource, "specimen", specimens)
-    _enlist(resource, "result", found.members)
+    _enlist(report, "specimen", specimens)
+    _enlist(report, "result", found.members)
     if concept and not found.members and concept != resource["code"]:
-        _enlist(resource, "category", [concept])
-    _enlist(resource, "media", [{"link": each} for each in found.media])
+        _enlist(report, "category", [concept])
+    _enlist(report, "media", [{"link": each} for each in found.media])
     report.comments.extend(map(timed, found.notes))
     return found.members
 
@@ -187,10 +187,13 @@ def _unsaid(code: Node, ctx: Context) -> None:
         ctx.leave(text, "unread")
 
 
-def _enlist(resource: Resource, name: str, items: list[Any]) -> None:
-    if items:
-        held = resource.setdefault(name, [])
-        held.extend(each for each in items if each not in held)
+def _enlist(report: Report, name: str, items: list[Any]) -> None:
+    """Adds what the report does not list already."""
+    for each in items:
+        key = f"{name}|{each}"
+        if key not in report.listed:
+            report.listed.add(key)
+            report.resource.setdefault(name, []).append(each)
 
 
 def _closed(report: Report, node: Node, ctx: Context, lab: Laboratory) -> Reference | None:

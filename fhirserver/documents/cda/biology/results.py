@@ -115,14 +115,13 @@ def sampled(level: Level, specimens: list[Reference]) -> Level:
 
 def collected(node: Node, ctx: Context, lab: Laboratory) -> list[Reference]:
     """The specimens whose collection a statement holds."""
-    found: list[Reference] = []
+    found: dict[str, Reference] = {}
     for relation in node.kids:
         procedure = relation.one("procedure") if relation.name in RELATIONS else None
         if procedure is not None:
             reference = specimen(procedure, ctx, lab)
-            if reference not in found:
-                found.append(reference)
-    return found
+            found.setdefault(reference["reference"], reference)
+    return list(found.values())
 
 
 def contents(node: Node, ctx: Context, lab: Laboratory, level: Level) -> Contents:

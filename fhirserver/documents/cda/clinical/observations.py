@@ -114,10 +114,8 @@ def organizer(node: Node, ctx: Context) -> list[Reference]:
     _filled(resource, node, found, ctx)
     if not members:
         resource.setdefault("dataAbsentReason", {"coding": [{"system": ABSENT, "code": "unknown"}]})
-    return [
-        reference,
-        *(each for kind, each in found.others if kind != "COMP" or each not in resource.get("hasMember", ())),
-    ]
+    listed = {each["reference"] for each in resource.get("hasMember", ())}
+    return [reference, *(each for kind, each in found.others if kind != "COMP" or each["reference"] not in listed)]
 
 
 def _begun(node: Node, ctx: Context, category: str | None) -> tuple[Resource, Reference]:

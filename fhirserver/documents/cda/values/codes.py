@@ -197,10 +197,11 @@ def said(node: Node | None) -> str | None:
     reference = node.one("reference") if node.kids else None
     if reference is not None:
         target = node.resolve(reference.attributes.get("value"))
-        if target is None:
+        words = node.tree.quoted(target) if target is not None else None
+        if words is None:
             return node.text or None
         reference.get("value")
-        return " ".join("".join(target._pieces()).split()) or None
+        return words or None
     if node.attributes.get("representation") == "B64":
         return None
     for each in node.walk() if node.kids else ():
