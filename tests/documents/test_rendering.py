@@ -55,6 +55,14 @@ def test_an_image_of_the_document_is_shown_in_its_place() -> None:
     assert '<img src="data:image/png;base64,' in render(corpus()["img-cr"]).decode()
 
 
+def test_an_image_that_is_asked_for_many_times_is_shown_once() -> None:
+    data = corpus()["img-cr"]
+    name = re.search(rb'referencedObject="([^"]+)"', data)
+    assert name is not None
+    page = render(data.replace(name[0], b'referencedObject="' + b" ".join([name[1]] * 500) + b'"')).decode()
+    assert page.count("<img") == 1
+
+
 def test_a_text_is_shown_and_a_file_is_named() -> None:
     assert "Pansement refait ce jour." in render(corpus()["l1-texte"]).decode()
     assert "application/pdf" in render(corpus()["l1-compte-rendu"]).decode()

@@ -55,15 +55,18 @@ _BREAKS: Final = frozenset({"paragraph", "list", "table", "item"})
 _tag = re.compile(r"<[^>]*>")
 
 
-def div(node: Node, images: Mapping[str, str] | None = None) -> str:
-    """The XHTML `div` of a `text` element, which counts as read. `images`: data URIs by ID of an observationMedia."""
+def div(node: Node, images: dict[str, str] | None = None) -> str:
+    """The XHTML `div` of a `text` element, which counts as read.
+
+    `images`: data URIs by ID of an observationMedia, each of which is shown once, where it is first referred to.
+    """
     node.told()
     inner = _inner(node, images or {})
     seen = "<img" in inner or _tag.sub("", inner).strip()  # txt-2: a narrative shows something
     return f'<div xmlns="{XHTML}">{inner if seen else "<p>-</p>"}</div>'
 
 
-def _inner(node: Node, images: Mapping[str, str]) -> str:
+def _inner(node: Node, images: dict[str, str]) -> str:
     """What stands within an element; text between the rows of a table has no place and nothing to say."""
     if node.name in _ROWS:
         return "".join([_element(kid, images) for kid in node.kids])
@@ -75,7 +78,7 @@ def _inner(node: Node, images: Mapping[str, str]) -> str:
     return inner
 
 
-def _element(node: Node, images: Mapping[str, str]) -> str:
+def _element(node: Node, images: dict[str, str]) -> str:
     name = node.name
     if name == "list":
         return "".join(_list(node, images))
@@ -90,7 +93,7 @@ def _element(node: Node, images: Mapping[str, str]) -> str:
     return _styled(node, _TAGS.get(name, "span"), images)
 
 
-def _styled(node: Node, tag: str, images: Mapping[str, str]) -> str:
+def _styled(node: Node, tag: str, images: dict[str, str]) -> str:
     """A tag with the styles of `styleCode` around its content; a block within a paragraph makes a div of it."""
     if tag in ("p", "span") and any(kid.name in _BREAKS for kid in node.kids):
         tag = "div"
@@ -113,7 +116,7 @@ def _styled(node: Node, tag: str, images: Mapping[str, str]) -> str:
     return f"<{tag}{attributes}>{opened}{inner}{closed}</{tag}>"
 
 
-def _list(node: Node, images: Mapping[str, str]) -> Iterator[str]:
+def _list(node: Node, images: dict[str, str]) -> Iterator[str]:
     ordered = node.attributes.get("listType") == "ordered"
     style = _LISTS.get(node.attributes.get("styleCode", ""), "1")
     caption = node.one("caption")
@@ -125,8 +128,8 @@ def _list(node: Node, images: Mapping[str, str]) -> Iterator[str]:
     yield "</ol>" if ordered else "</ul>"
 
 
-def _media(node: Node, images: Mapping[str, str]) -> Iterator[str]:
+def _media(node: Node, images: dict[str, str]) -> Iterator[str]:
     for reference in node.attributes.get("referencedObject", "").split():
-        data = images.get(reference)
+        data = images.pop(reference, None)
         yield f'<img src="{data}" alt="{escape(reference)}"/>' if data else f"[{escape(reference)}]"
     yield from _inner(node, images)
