@@ -1,72 +1,31 @@
-"""A SMART client of others' making launches against this server, over real HTTP, with a person at the pages."""
+"""SMART clients of others making launches against this server, over real HTTP, with a person at the pages."""
 
 from __future__ import annotations
 
-import threading
-from contextlib import contextmanager
-from dataclasses import replace
+import json
+import shutil
+import subprocess
+import urllib.request
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import pytest
 from fhirclient.client import FHIRClient
 from fhirclient.models.observation import Observation
-from werkzeug.serving import WSGIRequestHandler, make_server
 
-from fhirserver.auth import DEVELOPMENT_ISSUER, TokenVerifier
 from tests import records
-from tests.application import Application
-from tests.auth import flow
-from tests.portal.browser import Browser
-from tests.portal.people import Person, first_step, person
+from tests.auth.serving import decided, house
+from tests.portal.people import person
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-QUICK = {"password_memory": 64, "password_passes": 1}
+    from tests.application import Application
+
+__all__ = ["house"]
+
+HERE = Path(__file__).parent / "smart"
 REDIRECT = "http://127.0.0.1/smart-app"
-
-
-class _Silent(WSGIRequestHandler):
-    def log(self, type: str, message: str, *args: Any) -> None:
-        """Nothing."""
-
-
-@contextmanager
-def served(application: Application) -> Iterator[Application]:
-    """The server, reached by HTTP at its base."""
-    http = make_server("127.0.0.1", 0, application.app, threaded=True, request_handler=_Silent)
-    origin = f"http://127.0.0.1:{http.server_port}"
-    services = application.services
-    verifier = TokenVerifier(services.keys, issuer=DEVELOPMENT_ISSUER, audience=DEVELOPMENT_ISSUER, development=True,
-                             also={origin: frozenset({f"{origin}/fhir"})}, grants=services.grants)  # fmt: skip
-    found = Application(replace(services, base=f"{origin}/fhir", verifier=verifier))
-    http.app = found.app
-    thread = threading.Thread(target=http.serve_forever)
-    thread.start()
-    try:
-        yield found
-    finally:
-        http.shutdown()
-        thread.join()
-        http.server_close()
-
-
-@pytest.fixture(scope="module")
-def house(applications: Callable[..., Any]) -> Iterator[Application]:
-    with applications(**QUICK) as application, served(application) as found:
-        flow.registered(found, redirect_uris=[REDIRECT])
-        yield found
-
-
-def decided(house: Application, who: Person, url: str, decision: str) -> str:
-    """Where the browser ends up after login and consent."""
-    browser = Browser(house)
-    path = urlsplit(url)._replace(scheme="", netloc="").geturl()
-    second = first_step(browser, who.login, path=path)
-    screen = browser.send(second, "/connexion/code", code=who.code)
-    assert "Autoriser" in screen.text
-    return browser.send(screen, "/oauth/decision", decision=decision).headers["location"]
 
 
 def test_a_smart_app_launches_reads_and_refreshes(house: Application) -> None:
@@ -99,3 +58,55 @@ def test_a_smart_app_is_told_when_the_person_refuses(house: Application) -> None
     location = decided(house, person(house, totp=True), app.authorize_url, "refuser")
     with pytest.raises(Exception, match="denied"):
         app.handle_callback(location)
+
+
+@pytest.fixture(scope="module")
+def app(house: Application, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an app by the fhirclient of JavaScript, which npm installs for the test run."""
+    folder = tmp_path_factory.mktemp("smart")
+    for name in ("package.json", "package-lock.json", ".npmrc", "app.mjs"):
+        shutil.copy(HERE / name, folder)
+    line = ["npm", "ci", "--prefer-offline", "--no-audit", "--no-fund", "--ignore-scripts"]
+    done = subprocess.run(line, cwd=folder, capture_output=True, text=True, check=False, timeout=180)
+    assert done.returncode == 0, done.stderr
+    scope = "openid fhirUser offline_access launch/patient patient/*.rs"
+    line = ["node", "app.mjs", house.services.base, "app", scope]
+    process = subprocess.Popen(line, cwd=folder, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        yield process.stdout.readline().strip()
+    finally:
+        process.terminate()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+@pytest.mark.program("node", "npm")
+@pytest.mark.xdist_group("clients")
+def test_a_smart_app_in_javascript_launches_reads_and_refreshes(house: Application, app: str) -> None:
+    who = person(house, totp=True)
+    house.operator().create(records.observation(who.patient))
+    url = _asked(f"{app}/launch").headers["location"]
+    answer = _asked(decided(house, who, url, "tout"))
+    url = answer.headers.get("location")
+    told = json.load(_asked(url) if url else answer)
+    assert told == {
+        "patient": who.patient,
+        "fhirUser": f"Patient/{who.patient}",
+        "name": "EXEMPLE",
+        "total": [1, 1],
+        "replaced": [True, True],
+    }
+
+
+class _Staying(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *args: Any) -> None:
+        """Redirects are looked at, not followed."""
+
+
+def _asked(url: str) -> Any:
+    try:
+        return urllib.request.build_opener(_Staying).open(url, timeout=60)
+    except urllib.error.HTTPError as error:
+        return error

@@ -140,6 +140,22 @@ def test_a_refresh_may_narrow_and_the_next_one_has_all_again(server: Application
     assert set(refresh(server, granular["refresh_token"]).json["scope"].split()) == set(first["scope"].split())
 
 
+def test_a_public_app_need_not_name_itself_at_refresh_but_others_prove_who_they_are(
+    server: Application, person: flow.Person
+) -> None:
+    first = granted(server, person, scope=LASTING)
+    second = refresh(server, first["refresh_token"], client_id=None)
+    assert second.status == 200
+    flow.registered(server, "confidential", secret="s3cret", scope=WHOLE)
+    code = person.code(client_id="confidential", scope=LASTING)
+    secret = server.under(client_secrets=True)
+    basic = flow.basic("confidential", "s3cret")
+    given = flow.token(secret, flow.exchange(code, client_id=None), Authorization=basic).json["refresh_token"]
+    for changes in ({"client_id": None}, {"client_id": "confidential"}, {"client_id": "app"}):
+        assert refresh(secret, given, **changes).status == 400
+    assert refresh(server, "made-up", client_id=None).json["error"] == "invalid_client"
+
+
 def test_without_offline_or_online_access_there_is_no_refresh_token(server: Application, person: flow.Person) -> None:
     assert "refresh_token" not in granted(server, person)
     flow.registered(server, "once", grant_types=["authorization_code"])

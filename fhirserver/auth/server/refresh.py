@@ -15,6 +15,7 @@ from fhirserver.auth.server.granting import Answer, TokenGranting
 from fhirserver.auth.server.issuing import Standing
 
 if TYPE_CHECKING:
+    from fhirserver.auth.server.party import Party
     from fhirserver.store import Register, Store
 
 REGISTER: Final = "refresh"
@@ -57,6 +58,18 @@ class Refreshes:
 
 class RefreshGrant(TokenGranting):
     GRANT_TYPE = "refresh_token"
+
+    def authenticate_token_endpoint_client(self) -> Party:
+        """The client; a public one need not name itself, since its token does (RFC 6749, 3.2.1)."""
+        shown = ("client_id", "client_secret", "client_assertion")
+        if self.request.headers.get("Authorization") is None and not any(self.request.get(each) for each in shown):
+            found = self.server.refreshes.find(self.request.get("refresh_token") or "")
+            party = self.server.query_client(found.standing.client) if found is not None else None
+            if party is not None and party.client.auth_method == "none":
+                self.request.auth_method = "none"
+                return party
+        known: Party = super().authenticate_token_endpoint_client()
+        return known
 
     def validate_token_request(self) -> None:
         party = self.authenticated()
