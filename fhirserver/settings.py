@@ -30,6 +30,7 @@ CHOICES: Final = {
     "conditional_delete": ("single", "multiple"),
     "consent_labels": ("ladder", "tags"),
     "ins_production": ("auto", "on", "off"),
+    "syslog_format": ("dicom", "fhir"),
     "smtp_security": ("starttls", "tls", "none"),
     "psc_acr": ("eidas1", "eidas2", "eidas3"),
     "psc_subject_tokens": ("introspection", "jwt"),
@@ -146,6 +147,12 @@ class Settings:
         300, "seconds after which the chains of traces are anchored in one another; 0: never, then cut ends do not show"
     )
     anchor_file: str = _setting("", "file that each anchor is added to, for `fhirserver audit verify --anchors`")
+    syslog_tls_host: str = _setting("", "syslog server that all traces are sent to over TLS; empty: none")
+    syslog_tls_port: int = _setting(6514, "port of the syslog server")
+    syslog_tls_ca: str = _setting("", "PEM file of the authorities that vouch for it; empty: the system's")
+    syslog_tls_cert: str = _setting("", "PEM file of the certificate by which it knows this server; empty: none")
+    syslog_tls_key: str = _setting("", "PEM file of the key of that certificate; empty: in the same file")
+    syslog_format: str = _setting("dicom", "what it is sent: `dicom` (audit messages, ITI-20) or `fhir` (AuditEvents)")
     trace_days: int = _setting(3653, "days for which traces are kept: as long as a closed record; 0: for good")
     sync_on_commit: bool = _setting(True, "embedded database: flush each commit to disk")
 

@@ -272,6 +272,13 @@ class Store:
         with translated():
             traces.forget(self._kept(access), chain, end)
 
+    def new_traces(
+        self, access: Access, known: Mapping[str, int], since: datetime | None, count: int
+    ) -> list[dict[str, Any]]:
+        """Traces beyond what is known (`store.traces.beyond`). Raises PermissionError as `traces`."""
+        with translated():
+            return traces.beyond(self._kept(access), known, since, count)
+
     def _kept(self, access: Access) -> Collection[dict[str, Any]]:
         if access.reason is None:
             raise PermissionError("traces are read through AuditEvent")

@@ -17,7 +17,7 @@ from fhirserver.predicate import And, Cmp, Eq, In, all_of, to_mongo
 from fhirserver.search import dates
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from pymongo.collection import Collection
@@ -184,3 +184,17 @@ def forget(collection: Collection[Row], chain: str, end: int) -> None:
 
 def _chain(chain: str, end: int | None = None) -> Row:
     return {"_id": {"$gte": f"{chain}.", "$lt": f"{chain}/" if end is None else f"{chain}.{end:010}"}}
+
+
+def beyond(collection: Collection[Row], known: Mapping[str, int], since: datetime | None, count: int) -> list[Row]:
+    """The records of each chain after the place that is known of it, each chain in its order, `count` at most in all.
+
+    `since`: of chains that have a record of then or later; of all without.
+    """
+    found: list[Row] = []
+    for chain, (n, _) in sorted(heads(collection, since).items()):
+        begin = known.get(chain, -1) + 1
+        if n >= begin and len(found) < count:
+            asked = {"_id": {"$gte": f"{chain}.{begin:010}", "$lt": f"{chain}/"}}
+            found += collection.find(asked).sort("_id", ASCENDING).limit(count - len(found)).to_list()
+    return found

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from fhirserver.audit.anchors import Anchors, purge
 from fhirserver.audit.deliveries import Deliveries
+from fhirserver.audit.export import Export, Target
 from fhirserver.errors import FhirError
 from fhirserver.mail import mailer_of
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 EVERY: Final = 1.0
 """Seconds between two rounds."""
 HOUR: Final = 3600.0
+SENDING: Final = 5.0
 _log = logging.getLogger(__name__)
 
 
@@ -37,6 +39,9 @@ class Keeping:
         self._duties: list[tuple[float, Callable[[], object]]] = [(0.0, self.deliver), (HOUR, self.purge)]
         if settings.anchor_seconds:
             self._duties.append((settings.anchor_seconds, self.anchor))
+        self._export = self._exporting()
+        if self._export is not None:
+            self._duties.append((SENDING, self._export.round))
         self._next = dict.fromkeys(range(len(self._duties)), 0.0)
 
     def start(self) -> None:
@@ -54,6 +59,20 @@ class Keeping:
         """Throws away traces past their time; of how many chains. Raises Unavailable."""
         days, now = self._services.settings.trace_days, self._services.clock()
         return purge(self._services.store, self._services.chains, now - timedelta(days=days), now) if days else 0
+
+    def _exporting(self) -> Export | None:
+        settings = self._services.settings
+        if not settings.syslog_tls_host:
+            return None
+        target = Target(
+            settings.syslog_tls_host,
+            settings.syslog_tls_port,
+            settings.syslog_tls_ca,
+            settings.syslog_tls_cert,
+            settings.syslog_tls_key,
+            settings.syslog_format == "dicom",
+        )
+        return Export(self._services.store, target, self._services.base, self._services.clock)
 
     def _addresses(self, patient: str, secret: bool) -> Iterable[str]:
         """The proven addresses of the person's account, and of the representatives' unless it is secret."""
@@ -74,5 +93,7 @@ class Keeping:
                     duty()
                 except FhirError:  # the database is away
                     continue
+                except OSError as error:
+                    _log.warning("a server that traces or anchors go to cannot be reached: %s", type(error).__name__)
                 except Exception:
                     _log.exception("unexpected fault in keeping traces and notices")
