@@ -13,6 +13,7 @@ import socket
 import ssl
 import threading
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
@@ -112,19 +113,24 @@ class Fetcher:
         watch.start()
         try:
             connection.request(*question)
-            response = connection.getresponse()
-            body = b""
-            while piece := response.read1(MOST_BYTES):
-                body += piece
-                if len(body) > MOST_BYTES or time.monotonic() > until:
-                    raise Unfetchable(f"the answer is longer than {MOST_BYTES} bytes or {self._seconds:g} seconds")
-            if time.monotonic() > until:
-                raise Unfetchable("the answer takes too long")
+            with closing(connection.getresponse()) as response:
+                body = self._body(response, until)
             media = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
             return Response(response.status, media, response.headers.get("Cache-Control", ""), body)
         finally:
             watch.cancel()
             connection.close()
+
+    def _body(self, response: http.client.HTTPResponse, until: float) -> bytes:
+        """Raises Unfetchable when it is too long, or is not there `until` then."""
+        body = b""
+        while piece := response.read1(MOST_BYTES):
+            body += piece
+            if len(body) > MOST_BYTES or time.monotonic() > until:
+                raise Unfetchable(f"the answer is longer than {MOST_BYTES} bytes or {self._seconds:g} seconds")
+        if time.monotonic() > until:
+            raise Unfetchable("the answer takes too long")
+        return body
 
 
 def _target(url: str) -> str:

@@ -7,7 +7,7 @@ from urllib.error import HTTPError
 from urllib.parse import parse_qsl, urlencode, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from examples.providers.provider import CLIENTS, FranceConnect, Provider
+from examples.providers.provider import CLIENTS, Answer, Ask, FranceConnect, Provider
 from fhirserver import jsontext
 
 if TYPE_CHECKING:
@@ -23,12 +23,16 @@ class _Stay(HTTPRedirectHandler):
 
 class Bending:
     """`bend`: changes of what is answered, by what it is: `id_token` (claims to claims), `token` (of the id token made,
-    with the provider), `userinfo`, `document`."""
+    with the provider), `userinfo`, `document`; by its path, such as `/token`, the answer."""
 
     bend: Mapping[str, Callable[..., Any]] = {}
 
 
 class BendingPsc(Bending, Provider):
+    def answer(self, ask: Ask) -> Answer:
+        answered = super().answer(ask)
+        return self.bend[ask.path](answered) if ask.path in self.bend else answered
+
     def id_claims(self, asked: Mapping[str, Any], access: str) -> dict[str, Any]:
         return _bent(self.bend, "id_token", super().id_claims(asked, access))
 

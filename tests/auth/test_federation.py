@@ -12,7 +12,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
-from examples.providers.provider import CLIENTS
+from examples.providers.provider import CLIENTS, Answer
 from examples.providers.serve import Server, running
 from fhirserver import jsontext
 from fhirserver.auth.federation.idtoken import Refused
@@ -261,6 +261,30 @@ def test_userinfo_signed_for_another_client_is_refused(store: Store, providers: 
     finally:
         del fc.signed
     assert refused.value.why == "token"
+
+
+JSON = {"Content-Type": "application/json"}
+ANSWERS = {
+    "an error": Answer(500, b"{}", JSON),
+    "a redirect": Answer(302, b"", {"Location": "http://127.0.0.1:9/elsewhere"}),
+    "a page": Answer(200, b"<html>", {"Content-Type": "text/html"}),
+    "a list": Answer(200, b"[]", JSON),
+    "an empty object": Answer(200, b"{}", JSON),
+    "nothing": Answer(200, b"", JSON),
+    "bytes": Answer(200, b"\xff\xfe\x00", JSON),
+    "more than is taken": Answer(200, b'{"a":"' + b"a" * 70_000 + b'"}', JSON),
+    "bottomless nesting": Answer(200, b'{"a":' * 9000, JSON),
+    "a JWT that is none": Answer(200, b"a.b.c", {"Content-Type": "application/jwt"}),
+}
+
+
+@pytest.mark.parametrize("path", ["/token", "/userinfo", "/jwks", "/.well-known/openid-configuration"])
+@pytest.mark.parametrize("name", ANSWERS)
+def test_whatever_a_provider_answers_is_a_refusal(store: Store, providers: Server, path: str, name: str) -> None:
+    providers.psc.bend = {path: lambda _: ANSWERS[name]}  # type: ignore[attr-defined]
+    with pytest.raises(Refused) as refused:
+        came(store, registered(providers.psc), "infirmier")
+    assert refused.value.why in ("unavailable", "token")
 
 
 DOCUMENTS: dict[str, Callable[[Claims], Claims]] = {

@@ -294,6 +294,13 @@ def test_an_identity_leads_to_one_account(here: Application, mailbox: Box) -> No
     assert (page.status, "déjà reliée" in page.text) == (403, True)
 
 
+def test_an_identity_whose_account_is_gone_is_linked_anew(here: Application, mailbox: Box) -> None:
+    before = camille(here)
+    linked(here, mailbox, before)
+    here.services.accounts.accounts.remove(before.account)
+    linked(here, mailbox, camille(here))
+
+
 def test_a_link_is_made_in_the_session_that_asked_for_it(here: Application, mailbox: Box) -> None:
     browser = log_in(here, camille(here), mailbox)
     away = browser.send(browser.get("/compte/franceconnect"), "/compte/franceconnect/lier", follow=False)

@@ -99,6 +99,9 @@ def _link(returned: Returned) -> Response:
         return refused("no-record", account)
     if not _is_holder(returned, account):
         return refused("traits", account)
+    known = _links().account(FRANCECONNECT, returned.subject)
+    if known is not None and services().accounts.accounts.find(known) is None:
+        _links().drop(FRANCECONNECT, known)
     if not _links().add(FRANCECONNECT, returned.subject, account.id):
         return refused("taken", account)
     tracing.done("link", session.subject)
