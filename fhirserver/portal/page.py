@@ -9,11 +9,12 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from flask import Response, g, render_template
+from flask import Response, g, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from fhirserver.errors import FhirError
 from fhirserver.portal import assets, browser
+from fhirserver.rest import edge, inner
 from fhirserver.rest.edge import services
 
 if TYPE_CHECKING:
@@ -57,7 +58,9 @@ _log = logging.getLogger(__name__)
 def page(template: str, status: int = 200, *, form_action: Iterable[str] = (), **context: Any) -> Response:
     """The page of a template below `templates/`. `form_action`: URLs that its forms may lead to, besides our own."""
     allow_forms_to(form_action)
-    return Response(render_template(template, **context), status, content_type="text/html; charset=utf-8")
+    return Response(
+        render_template(template, **{**_context(), **context}), status, content_type="text/html; charset=utf-8"
+    )
 
 
 def allow_forms_to(urls: Iterable[str]) -> None:
@@ -69,8 +72,8 @@ def allow_forms_to(urls: Iterable[str]) -> None:
 def prepare(pages: Blueprint) -> None:
     """What all pages share."""
     pages.after_request(_with_headers)
-    pages.context_processor(_context)
     pages.register_error_handler(HTTPException, _http_error)
+    pages.app_errorhandler(404)(_unknown)
     pages.register_error_handler(Exception, _fault)
 
 
@@ -104,6 +107,13 @@ def _context() -> dict[str, Any]:
 
 def _http_error(error: HTTPException) -> Response:
     return error_page(error.code or 500)
+
+
+def _unknown(error: HTTPException) -> Response:
+    """Of an address that leads nowhere: a page for who reads pages, and what the edge says to all others."""
+    if request.path.startswith(f"{inner.PREFIX}/") or "text/html" not in request.headers.get("Accept", ""):
+        return edge.http_error(error)
+    return _with_headers(error_page(404))
 
 
 def _fault(error: Exception) -> Response:

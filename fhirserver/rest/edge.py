@@ -54,7 +54,7 @@ def blueprint() -> Blueprint:
 def register_errors(app: Flask) -> None:
     """No answer below `/fhir` is ever an HTML page or a stack trace."""
     app.before_request(_refused)
-    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(HTTPException, http_error)
     app.register_error_handler(Exception, _fault)
 
 
@@ -160,7 +160,7 @@ def _unexpected(error: FhirError) -> Answer:
     return Answer(error.status, jsontext.dump(outcome(error.issues)), error.headers)
 
 
-def _http_error(error: HTTPException) -> Response:
+def http_error(error: HTTPException) -> Response:
     """What Flask itself refuses: unknown paths, methods, bodies beyond measure."""
     status = error.code or 500
     text = {

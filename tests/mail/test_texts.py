@@ -1,63 +1,25 @@
 from __future__ import annotations
 
-import json
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
 
 from fhirserver import settings
 from fhirserver.mail import TextGateway, Undelivered, gateway_of, phone_number
+from tests.mail.gateway import Gateway, sms_gateway
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 
-class _Gateway(HTTPServer):
-    """A gateway that keeps what it was sent, and answers `status`."""
-
-    status = 202
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Taken)
-        self.sent: list[tuple[str | None, dict[str, str]]] = []
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/send"
-
-
-class _Taken(BaseHTTPRequestHandler):
-    server: _Gateway
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.sent.append((self.headers["Authorization"], body))
-        self.send_response(self.server.status)
-        self.send_header("Location", "/elsewhere")
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        return
-
-
 @pytest.fixture
-def gateway() -> Iterator[_Gateway]:
-    server = _Gateway()
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+def gateway() -> Iterator[Gateway]:
+    with sms_gateway() as server:
         yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
-def test_a_text_message_is_posted_to_the_gateway(gateway: _Gateway, tmp_path: Path) -> None:
+def test_a_text_message_is_posted_to_the_gateway(gateway: Gateway, tmp_path: Path) -> None:
     (tmp_path / "token").write_text("secret\n")
     found = gateway_of(settings.load(environ={}, sms_url=gateway.url, sms_token_file=str(tmp_path / "token")))
     assert found is not None
@@ -66,7 +28,7 @@ def test_a_text_message_is_posted_to_the_gateway(gateway: _Gateway, tmp_path: Pa
 
 
 @pytest.mark.parametrize("status", [302, 400, 401, 500])
-def test_what_the_gateway_does_not_take_is_not_delivered(gateway: _Gateway, status: int) -> None:
+def test_what_the_gateway_does_not_take_is_not_delivered(gateway: Gateway, status: int) -> None:
     gateway.status = status
     with pytest.raises(Undelivered, match=str(status)) as refused:
         TextGateway(gateway.url).send("+33612345678", "123456")

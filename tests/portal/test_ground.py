@@ -52,6 +52,15 @@ def test_a_form_without_the_token_of_its_browser_is_refused(application: Applica
     assert mine.post("/connexion", form.fields).status != 403
 
 
+def test_an_address_that_leads_nowhere_is_a_page_for_browsers_only(application: Application) -> None:
+    browser = Browser(application)
+    page = browser.get("/nulle-part", Accept="text/html")
+    assert (page.status, "Page introuvable" in page.text) == (404, True)
+    assert "style-src 'self'" in page.headers["content-security-policy"]
+    for path, accept in (("/nulle-part", "*/*"), ("/fhir/Nothing/x/y/z", "text/html")):
+        assert "OperationOutcome" in browser.get(path, Accept=accept).html
+
+
 def test_a_body_beyond_measure_is_refused(application: Application) -> None:
     assert Browser(application).post("/connexion", {"identifiant": "a" * 100_000}).status == 413
 

@@ -13,6 +13,7 @@ from fhirserver.auth.accounts import factors, secretly, throttle
 from fhirserver.auth.accounts.account import Passkey, Reach
 from fhirserver.auth.accounts.login import Place, Refused
 from fhirserver.portal import sealed
+from tests.mail.gateway import sms_gateway
 from tests.portal.browser import Browser
 from tests.portal.people import PASSWORD, Authenticator, first_step, log_in, mailed, named, person
 
@@ -118,6 +119,24 @@ def test_a_recovery_code_lets_in_once(house: Application) -> None:
     left = house.services.accounts.accounts.find(who.account.id)
     assert left is not None
     assert len(left.recovery) == 9
+
+
+def test_somebody_logs_in_by_a_code_on_the_phone(house: Application) -> None:
+    with sms_gateway() as gateway:
+        sending = house.under(sms_url=gateway.url)
+        who = person(sending, mail=False, phone="+33612345678")
+        browser = Browser(sending)
+        step = first_step(browser, who.login)
+        assert "•• •• •• •• 78" in step.text
+        ((_, sent),) = gateway.sent
+        assert sent["to"] == "+33612345678"
+        again = browser.send(step, "/connexion/envoi")
+        old, code = (text["text"].split()[0] for _, text in gateway.sent)
+        if old != code:
+            assert browser.send(again, "/connexion/code", code=old).status == 401
+        assert browser.send(again, "/connexion/code", code=code).path == "/compte"
+        gateway.status = 500
+        assert "n’a pas pu être envoyé" in first_step(Browser(sending), who.login).text
 
 
 def test_unknown_identifiers_and_wrong_passwords_answer_alike(
