@@ -249,3 +249,16 @@ def test_an_app_without_secret_cannot_be_a_backend(application: Application) -> 
 
 def test_public_keys_of_both_kinds_are_published_whole() -> None:
     assert all("d" not in each for each in public(ec_key(), rsa_key())["keys"])
+
+
+def test_a_system_that_is_an_app_too_gets_nothing_of_persons_in_its_own_name(application: Application) -> None:
+    both = backend(
+        scope="system/Observation.rs patient/Observation.rs offline_access",
+        grant_types=["authorization_code", "client_credentials"],
+        redirect_uris=["https://lab.example/cb"],
+    )
+    client = stored(application, both, organization="750000001")
+    answer = ask(application, assertion(client.id, TOKEN), scope=str(both["scope"]))
+    assert isinstance(answer.body, dict)
+    assert answer.body["scope"] == "system/Observation.rs"
+    assert ask(application, assertion(client.id, TOKEN), scope="patient/Observation.rs").error == "invalid_scope"

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from fhirserver.access import Requester
-from fhirserver.auth.clients.catalogue import ENDPOINT
-from fhirserver.errors import Conflict
 from tests.auth.registrations import APP, ENTRY, backend, stored
 
 if TYPE_CHECKING:
     from werkzeug.test import TestResponse
 
     from fhirserver.access import Access
+    from fhirserver.auth.clients.client import Client
     from tests.application import Application, Caller
 
 API = "/catalogue/api"
@@ -223,17 +222,23 @@ def test_an_endpoint_says_nothing_that_no_operator_has_looked_at(application: Ap
     assert (endpoint["status"], endpoint["name"]) == ("active", "Tout autre")
 
 
-def test_decisions_at_once_leave_register_and_endpoint_in_step(application: Application) -> None:
+def test_an_endpoint_that_is_written_while_something_else_is_decided_follows(
+    application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
     catalogue = application.services.catalogue
     client = catalogue.decide(stored(application, APP, "submitted", catalogue=ENTRY), "referenced", "operator")
+    look, others = catalogue.client, list[threading.Thread]()
 
-    def toggle(status: str) -> None:
-        try:
-            catalogue.decide(catalogue.client(client.id), status, "operator", "Essai")
-        except Conflict:
-            return
+    def suspended_meanwhile(client_id: str) -> Client:
+        """What is known of the client, just before another operator suspends it."""
+        found = look(client_id)
+        if not others:
+            others.append(threading.Thread(target=catalogue.decide, args=(client, "suspended", "other", "Incident")))
+            others[0].start()
+            others[0].join(1)
+        return found
 
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(toggle, ["suspended", "referenced"] * 6))
-    endpoint = application.operator().get(f"Endpoint/{client.id}").json
-    assert endpoint["status"] == ENDPOINT[catalogue.client(client.id).status]
+    monkeypatch.setattr(catalogue, "client", suspended_meanwhile)
+    catalogue.publish(client.id)
+    others[0].join()
+    assert application.operator().get(f"Endpoint/{client.id}").json["status"] == "suspended"
