@@ -22,7 +22,7 @@ from fhirserver import jsontext
 from fhirserver.auth.clients.client import Client
 from fhirserver.auth.clients.metadata import TOKEN_EXCHANGE
 from tests.application import BASE, Application
-from tests.auth.providers import access_token
+from tests.auth.providers import BendingPsc, access_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -33,7 +33,7 @@ ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
 
 @pytest.fixture(scope="module")
 def providers() -> Iterator[Server]:
-    with running() as server:
+    with running(psc=BendingPsc) as server:
         yield server
 
 
@@ -350,6 +350,24 @@ def test_a_token_signed_by_somebody_else_is_refused(here: Application, providers
     for token in tokens:
         answer = ask(judging, subject_token=token)
         assert (answer.status_code, answer.json["error"]) == (400, "invalid_request")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"active": False}, {"active": "true"}, {"active": 1}, {"iss": "https://elsewhere.example"}, {"typ": "Refresh"}],
+    ids=str,
+)
+def test_what_the_provider_says_of_a_token_counts(
+    here: Application, providers: Server, changed: dict[str, Any]
+) -> None:
+    token = access_token(providers.psc.issuer, "infirmier")
+    bent = {"/introspect": lambda answer: answer._replace(body=jsontext.dump(jsontext.parse(answer.body) | changed))}
+    providers.psc.bend = bent  # type: ignore[attr-defined]
+    try:
+        answer = ask(here, subject_token=token)
+    finally:
+        providers.psc.bend = {}  # type: ignore[attr-defined]
+    assert (answer.status_code, answer.json["error"]) == (400, "invalid_request"), answer.text
 
 
 def _part(value: dict[str, Any]) -> str:
