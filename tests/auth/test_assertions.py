@@ -135,6 +135,7 @@ def test_an_assertion_that_proves_nothing_is_refused(application: Application, l
     assert (answer.status, answer.error) == (401, "invalid_client"), answer
     assert isinstance(answer.body, dict)
     assert case.said in answer.body["error_description"]
+    assert "invalid_client" in answer.headers["WWW-Authenticate"]
 
 
 @pytest.mark.parametrize("key", [ec_key(), rsa_key()], ids=["ES384", "RS384"])

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from fhirserver.auth.server import AuthorizationServer, Party, Request
 
 METHOD: Final = "private_key_jwt"
+CHALLENGE: Final = 'Bearer realm="oauth", error="invalid_client"'
+"""HTTP wants one with each 401 (RFC 9110, 11.6.1), though assertions have no scheme of their own."""
 
 
 class RefusedAssertion(OAuth2Error):
@@ -37,6 +39,10 @@ class RefusedAssertion(OAuth2Error):
 
     def __init__(self, description: str) -> None:
         super().__init__(description, status_code=401)
+
+    def get_headers(self) -> list[tuple[str, str]]:
+        headers: list[tuple[str, str]] = super().get_headers()
+        return [*headers, ("WWW-Authenticate", CHALLENGE)]
 
 
 class BackendGrant(TokenGranting):
