@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fhirserver import jsontext
-from tests.rest.test_cda import HOSPITAL, Case, anew, deposit
+from tests.records import care_team, practitioner
+from tests.rest.test_cda import HOSPITAL, MASKED, V2_0203, Case, anew, deposit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -77,6 +78,28 @@ def test_documents_that_replace_each_other_do_not_both_vanish(
     answer = deposit(hospital, version(case, 3, replaces=2))
     assert (answer.status, answer.issue["expression"]) == (409, ["/ClinicalDocument/relatedDocument"])
     assert server.counts() == before
+
+
+def test_what_takes_the_place_of_a_masked_document_is_masked(
+    server: Application, record: str, hospital: Caller, case: Case
+) -> None:
+    physician = server.practitioner(f"100000{case.number}")
+    server.patient(record).create(care_team(record, f"Practitioner/{server.operator().create(named(case))}"))
+    first = deposit(hospital, version(case, 1))
+    assert physician.search("Immunization", patient=record).total == 3
+    mask = [{"op": "add", "path": "/securityLabel/-", "value": {"coding": [MASKED]}}]
+    masked = server.patient(record).call("PATCH", f"DocumentReference/{first.id}", jsontext.dump(mask), PATCH)
+    assert masked.status == 200, masked.content
+    second = deposit(hospital, version(case, 2, replaces=1))
+    assert {"coding": [MASKED]} in second.json["securityLabel"]
+    assert physician.search("Immunization", patient=record).total == 0
+    assert server.patient(record).search("Immunization", patient=record).total == 3
+
+
+def named(case: Case) -> dict[str, Any]:
+    found = practitioner(f"100000{case.number}", name=[{"family": "LEROY"}])
+    found["identifier"][0]["type"] = {"coding": [{"system": V2_0203, "code": "RPPS"}]}
+    return found
 
 
 def test_a_document_does_not_replace_itself(record: str, hospital: Caller, case: Case) -> None:

@@ -210,6 +210,19 @@ def test_what_a_document_replaces_becomes_superseded(hospital: Caller, record: s
     assert late.status == 409
 
 
+@pytest.mark.parametrize("way", ["alone", "in a Bundle"])
+def test_what_takes_the_place_of_a_masked_document_is_masked(hospital: Caller, record: str, way: str) -> None:
+    old = hospital.create(inline(record, securityLabel=[{"coding": [{"code": "MASQUE_PS"}]}]))
+    if way == "alone":
+        new = hospital.create(inline(record, b"new", relatesTo=replaces(old)))
+    else:
+        answer = hospital.transact(*provide(record, relatesTo=replaces(old)))
+        places = [each["response"]["location"] for each in answer.json["entry"]]
+        new = next(each for each in places if "DocumentReference/" in each).split("/_history")[0].rpartition("/")[2]
+    labels = hospital.get(f"DocumentReference/{new}").json["securityLabel"]
+    assert {"coding": [{"code": "MASQUE_PS"}]} in labels
+
+
 @pytest.mark.parametrize("patches", [True, False])
 def test_a_replacement_in_a_bundle_needs_no_patch_but_may_bring_it(
     hospital: Caller, record: str, patches: bool

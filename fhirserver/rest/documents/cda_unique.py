@@ -8,7 +8,7 @@ from fhirserver import jsontext
 from fhirserver.access import Access, judge_write
 from fhirserver.errors import Conflict, Forbidden
 from fhirserver.rest.documents import sameness
-from fhirserver.rest.documents.changes import DOCUMENT
+from fhirserver.rest.documents.changes import DOCUMENT, keep_masked
 from fhirserver.search import parse
 from fhirserver.search.escape import escape
 
@@ -85,6 +85,7 @@ def replaced(exchange: Exchange, tx: Transaction, document: Resource, patient: s
         if before is not None and before.pat == patient:
             done += _set_aside(exchange, tx, before)
             relation["target"]["reference"] = f"{DOCUMENT}/{before.id}"
+            keep_masked(document, jsontext.parse_object(before.body))
     return done
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.access import DOCUMENT as DOCUMENT
+from fhirserver.access.acl import MASKED
 from fhirserver.errors import MethodNotAllowed
 
 if TYPE_CHECKING:
@@ -22,6 +23,18 @@ def require_deletable(type: str) -> None:
     """Raises MethodNotAllowed for documents, whether there is one or not."""
     if type == DOCUMENT:
         raise MethodNotAllowed(_KEPT_DELETED, headers={"Allow": "GET, HEAD, PUT, PATCH"})
+
+
+def keep_masked(document: dict[str, Any], before: Mapping[str, Any]) -> None:
+    """Gives a document the masks of the one whose place it takes: they are the person's to take off (R.1111-49)."""
+    held = document.get("securityLabel") or []
+    masks = [
+        label
+        for label in before.get("securityLabel") or []
+        if any(coding.get("code") in MASKED for coding in label.get("coding") or []) and label not in held
+    ]
+    if masks:
+        document["securityLabel"] = [*held, *masks]
 
 
 def require_metadata(

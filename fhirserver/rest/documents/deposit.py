@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from fhirserver import jsontext
 from fhirserver.documents.fhir import is_document
 from fhirserver.rest import compartment, writing
 from fhirserver.rest.documents import belonging, bundled, contents, replacing, sameness
-from fhirserver.rest.documents.changes import DOCUMENT
+from fhirserver.rest.documents.changes import DOCUMENT, keep_masked
 
 if TYPE_CHECKING:
     from fhirserver.rest.exchange import Exchange
@@ -30,7 +31,8 @@ def create(exchange: Exchange, tx: Transaction, resource: dict[str, Any], id: st
         there = before.get(belonging.local(exchange, belonging.BINARY, attachment.get("url")) or "")
         if there is not None:
             contents.measure(place, attachment, contents.of_stored(exchange, there))
-    replacing.targets(exchange, tx, document)
+    for replaced in replacing.targets(exchange, tx, document):
+        keep_masked(document, jsontext.parse_object(replaced.body))
     ids = {place: writing.new_id() for place in binaries}
     for place, attachment in belonging.attachments(document):
         if place in ids:

@@ -110,6 +110,9 @@ def _range(exchange: Exchange, length: int, etag: str) -> tuple[int, int, int]:
     asked = parse_range_header(given.get("Range"))
     if asked is None or asked.units != "bytes" or len(asked.ranges) != 1 or given.get("If-Range", etag) != etag:
         return 0, length, 200
+    first, last = asked.ranges[0]
+    if last is None and first < -length:
+        return 0, length, 206 if length else 200  # RFC 9110, 14.1.2: a suffix longer than all is all
     found = asked.range_for_length(length)
     return (*found, 206) if found is not None else (0, 0, _TOO_FAR)
 
