@@ -208,9 +208,14 @@ def test_a_login_that_is_broken_off_is_told_as_such(here: Application) -> None:
     assert (page.status, "interrompu" in page.text, "<b>x" in page.html) == (403, True, False)
 
 
-def test_a_provider_that_is_away_is_told_as_such(here: Application) -> None:
-    away = here.under(psc_issuer="http://127.0.0.1:9/psc")
+def test_a_provider_that_is_away_is_told_as_such(here: Application, mailbox: Box) -> None:
+    away = here.under(psc_issuer="http://127.0.0.1:9/psc", franceconnect_issuer="http://127.0.0.1:9/fc")
     assert Browser(away).get("/federation/psc").status == 503
+    browser = log_in(away, camille(away), mailbox)
+    page = browser.get("/compte/franceconnect")
+    assert page.status == 200
+    assert browser.send(page, "/compte/franceconnect/lier").status == 503
+    assert browser.get("/federation/franceconnect/retour?state=x&code=y").status == 400
 
 
 def test_providers_that_no_setting_names_are_not_there(house: Application) -> None:

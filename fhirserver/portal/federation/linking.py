@@ -13,6 +13,7 @@ from fhirserver.auth.accounts.login import Passed
 from fhirserver.auth.federation.assembly import FRANCECONNECT
 from fhirserver.auth.federation.idtoken import Refused, meets
 from fhirserver.auth.federation.links import Links, traits
+from fhirserver.auth.federation.provider import Unavailable
 from fhirserver.documents.cda import PatientTraits
 from fhirserver.portal import browser, entering, farewell, login, tracing
 from fhirserver.portal.account import RECENT
@@ -48,8 +49,12 @@ def account_page() -> Response:
     provider, account = opening.provider(FRANCECONNECT), entering.account_of_session()
     if account is None:
         return refused("no-record")
+    try:
+        away = [provider.metadata().authorization]
+    except Unavailable:
+        away = []
     since = _links().since(FRANCECONNECT, account.id)
-    return page("federation/franceconnect.html", form_action=[provider.metadata().authorization], since=since)
+    return page("federation/franceconnect.html", form_action=away, since=since)
 
 
 def link() -> Response:
