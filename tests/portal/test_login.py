@@ -265,6 +265,23 @@ def test_of_an_account_under_attack_a_right_password_is_not_told_from_a_wrong_on
     assert logins.finish(right, who.code).account.id == who.account.id
 
 
+def test_of_an_account_under_attack_the_second_step_does_not_tell_the_password_either(house: Application) -> None:
+    who = person(house, totp=True)
+    logins = house.services.accounts.logins
+    for each in range(throttle.ATTACK.free):
+        with pytest.raises(Refused):
+            logins.begin(who.login, "faux mot de passe", Place(f"198.51.100.{each}", None))
+    told: dict[str, list[str]] = {PASSWORD: [], "faux mot de passe": []}
+    for password, whys in told.items():
+        for each in range(throttle.SECOND.free + 5):
+            with pytest.raises(Refused) as refused:
+                logins.finish(logins.begin(who.login, password, Place(f"203.0.113.{each}", None)), "000000")
+            whys.append(refused.value.why)
+    assert told[PASSWORD] == told["faux mot de passe"]
+    elsewhere = logins.begin(who.login, PASSWORD, Place("192.0.2.99", None))
+    assert logins.finish(elsewhere, who.codes[0]).account.id == who.account.id
+
+
 def test_tries_at_once_share_one_budget(house: Application) -> None:
     logins = house.services.accounts.logins
     told: list[str] = []

@@ -147,8 +147,14 @@ class Logins:
         row = self._counted(token)
         pending, account = _pending(row), self._accounts.find(row["account"]) if row["account"] else None
         if account is None:
-            raise Refused("wrong", account=pending.account or "")
-        method = self._by_passkey(row, account, passkey) if passkey else self._by_code(row, account, typed)
+            self._as_long(row, typed)
+            raise Refused("wrong")
+        try:
+            method = self._by_passkey(row, account, passkey) if passkey else self._by_code(row, account, typed)
+        except Refused:
+            if not pending.veiled:
+                raise
+            method = None  # a wait would tell that the password was right
         if method is None:
             raise Refused("wrong", account=account.id)
         if self._rows.take(row["_id"], datetime.now(UTC)) is None:
@@ -227,6 +233,12 @@ class Logins:
         if row["code"] and self._secrets.is_digest("login", code, row["code"]):
             return "otp"
         return "otp" if factors.use_totp(self._accounts, self._secrets, account, code) else None
+
+    def _as_long(self, row: Mapping[str, Any], typed: str) -> None:
+        """The work of a code that is looked at, where there is nothing to compare it with."""
+        self._throttle.spend(throttle.SECOND, "nobody", row["login"])
+        self._secrets.is_digest("login", typed, "")
+        factors.totp_step(self._secrets.unseal(self._secrets.seal(factors.totp_seed())), "000000", 0)
 
     def _spend(self, login: str, place: Place, *, known: bool) -> None:
         if known:
