@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "account": "operators' accounts, and provisional codes for patients",
     "client": "register, reference and suspend apps and systems",
     "audit": "check the chain of traces",
+    "migrate": "bring what older versions stored to this version's format",
     "backup": "write the database into a folder",
     "restore": "bring a backup back into an empty database",
     "doctor": "examine an installation",

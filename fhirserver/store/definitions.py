@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from fhirserver.store.envelope import FORMAT
 from fhirserver.store.errors import translated
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class Registry:
     def say(self, worker: str, epoch: int) -> None:
         """A worker is alive, and everything that it writes from now on is indexed as of this epoch."""
         with translated():
-            change = {"$set": {"epoch": epoch, "at": datetime.now(UTC)}}
+            change = {"$set": {"epoch": epoch, "format": FORMAT, "at": datetime.now(UTC)}}
             self._workers.update_one({"_id": worker}, change, upsert=True)
 
     def behind(self, epoch: int) -> int:
@@ -98,6 +99,12 @@ class Registry:
                 if row["at"] < now - 10 * ALIVE:
                     self._workers.delete_one({"_id": row["_id"], "at": row["at"]})
         return sum(row["epoch"] < epoch and row["at"] >= now - ALIVE for row in rows)
+
+    def older(self, written: int) -> int:
+        """How many workers that are alive write an older format of envelopes."""
+        with translated():
+            rows = self._workers.find({"at": {"$gte": datetime.now(UTC) - ALIVE}}).to_list()
+        return sum(row.get("format", 1) < written for row in rows)
 
     def _step(self) -> None:
         self._parameters.update_one({"_id": EPOCH}, {"$inc": {"n": 1}}, upsert=True, session=self._session)

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 import zstandard
 
 from fhirserver import jsontext
+from fhirserver.errors import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+FORMAT: Final = 1
+"""What this version writes (`store.schema`). An envelope without a number is of format 1."""
 COMPRESS_ABOVE: Final = 2048
 """Bytes of JSON from which zstd pays: below, the frame costs more than it saves."""
 
@@ -102,7 +105,7 @@ def encode(
     resource: dict[str, Any], version: int, moment: datetime, index: Indexed, acl: dict[str, Any]
 ) -> dict[str, Any]:
     """The envelope of a stamped resource."""
-    envelope: dict[str, Any] = {"_id": resource["id"], "v": version, "lu": moment}
+    envelope: dict[str, Any] = {"_id": resource["id"], "v": version, "f": FORMAT, "lu": moment}
     return envelope | entries(index) | {"acl": acl} | packed(jsontext.dump(resource))
 
 
@@ -145,7 +148,7 @@ def tombstone(envelope: Mapping[str, Any], moment: datetime) -> dict[str, Any]:
     version = envelope["v"] + 1
     kept = {name: envelope[name] for name in ("pat", "patx", "acl", "t", "d", "doc", "was") if name in envelope}
     key = history_key(envelope["_id"], version)
-    return {"_id": key, "id": envelope["_id"], "v": version, "lu": moment, "del": True, **kept}
+    return {"_id": key, "id": envelope["_id"], "v": version, "f": FORMAT, "lu": moment, "del": True, **kept}
 
 
 def history_key(id_: str, version: int) -> str:
@@ -154,7 +157,9 @@ def history_key(id_: str, version: int) -> str:
 
 
 def decode(type_: str, envelope: Mapping[str, Any], body: bytes) -> Stored:
-    """The envelope, current or from history, as the house sees it."""
+    """The envelope, current or from history, as the house sees it. Raises Unavailable for one of a format to come."""
+    if envelope.get("f", 1) > FORMAT + 1:
+        raise Unavailable("A newer version of the server is at work: this one can answer no more.")
     return Stored(
         type_,
         envelope.get("id", envelope["_id"]),

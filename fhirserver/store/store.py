@@ -13,7 +13,7 @@ from pymongo.errors import AutoReconnect, DuplicateKeyError, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from fhirserver.store import claims, connection, reindexing, traces
+from fhirserver.store import claims, connection, reindexing, schema, traces
 from fhirserver.store.collections import Collections
 from fhirserver.store.definitions import Registry, Writing
 from fhirserver.store.errors import StoreError, busy, is_transient, translated, unclear
@@ -116,6 +116,7 @@ class Store:
         self._process: _Process | None = None
         try:
             connection.check(self._bound().client, database)
+            schema.meet(self._bound().database)
             with translated():
                 traces.make(self._bound().database)
         except StoreError:

@@ -1,0 +1,148 @@
+"""The format of envelopes: each carries its number `f`, and neighbouring versions of the server work side by side.
+
+A new format only adds: what writes format N leaves all that N - 1 reads, and reads what N - 1 wrote. So while workers
+of both are up nothing is converted; `fhirserver migrate` then brings the older envelopes up, online, a stretch at a
+time. What is two formats ahead is refused, at the start and when it is read: nobody guesses what it means. The row
+`schema` of the register tells the oldest format that there may be, and the newest that was written.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from fhirserver.store import connection
+from fhirserver.store.definitions import Registry
+from fhirserver.store.envelope import FORMAT
+from fhirserver.store.errors import StoreError, translated
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from pymongo.database import Database
+
+Row = dict[str, Any]
+
+COLLECTION: Final = "schema"
+KEY: Final = "envelopes"
+HISTORY: Final = ".history"
+BATCH: Final = 500
+
+
+class SchemaError(StoreError):
+    """A database whose format this version may not touch, with what to do."""
+
+
+class Migration(NamedTuple):
+    """How an envelope of format `to - 1`, of a resource type, becomes one of format `to`. `convert` changes a copy."""
+
+    to: int
+    convert: Callable[[str, Row], Row]
+
+
+MIGRATIONS: Final[tuple[Migration, ...]] = ()
+"""One for each format after the first."""
+
+
+class Reach(NamedTuple):
+    """What a database may hold: its oldest and its newest format."""
+
+    oldest: int
+    newest: int
+
+
+def reach(database: Database[Row]) -> Reach:
+    """What is recorded; of a new database, what this version writes."""
+    with translated():
+        row = database[COLLECTION].find_one({"_id": KEY})
+        if row is None and database.list_collection_names(filter={"name": {"$regex": "^[A-Z]"}}):
+            return Reach(1, 1)
+    return Reach(FORMAT, FORMAT) if row is None else Reach(row.get("oldest", 1), row.get("newest", 1))
+
+
+def meet(database: Database[Row], written: int = FORMAT) -> None:
+    """To be called before a worker begins: says what it writes. Raises SchemaError where it may not begin."""
+    found = reach(database)
+    if found.newest > written + 1:
+        raise SchemaError(
+            f"The database has format {found.newest}; this version writes {written}, and works beside {written + 1} at "
+            "most. Install the newer version."
+        )
+    if found.oldest < written - 1:
+        raise SchemaError(
+            f"The database still has format {found.oldest}; this version reads {written - 1} and later. Run "
+            "`fhirserver migrate` of the versions in between, one after the other."
+        )
+    with translated():
+        database[COLLECTION].update_one(
+            {"_id": KEY}, {"$setOnInsert": {"oldest": found.oldest}, "$max": {"newest": written}}, upsert=True
+        )
+
+
+def migrate(
+    database: Database[Row], types: Sequence[str], migrations: Sequence[Migration] = MIGRATIONS, written: int = FORMAT
+) -> Iterator[int]:
+    """Brings every envelope to the format `written`; yields how many were looked at, a stretch at a time.
+
+    It may be ended and begun again: it goes on where it was. Workers go on meanwhile: an envelope that they replaced is
+    left to them. Raises SchemaError when the database is newer, or while workers of an older format are up at the end.
+    """
+    found = reach(database)
+    if found.newest > written:
+        raise SchemaError(f"The database has format {found.newest}, this version writes {written}: nothing was done.")
+    by = {each.to: each for each in migrations}
+    for collection in _collections(database, types):
+        yield from _brought_up(database, collection, by, written)
+    if older := Registry(database).older(written):
+        raise SchemaError(f"{older} workers of an older version are up: end them, and run this again.")
+    with translated():
+        database[COLLECTION].update_one(
+            {"_id": KEY}, {"$set": {"oldest": written, "newest": written}, "$unset": {"at": ""}}, upsert=True
+        )
+
+
+def brought_up(uri: str, name: str, types: Sequence[str]) -> Iterator[int]:
+    """`migrate` on the database behind a URI. Raises StoreError."""
+    client = connection.connect(uri)
+    try:
+        connection.check(client, name)
+        yield from migrate(connection.database(client, name), types)
+    finally:
+        client.close()
+
+
+def _collections(database: Database[Row], types: Sequence[str]) -> list[str]:
+    there = set(database.list_collection_names())
+    return sorted(each for name in types for each in (name, name + HISTORY) if each in there)
+
+
+def _brought_up(database: Database[Row], name: str, by: dict[int, Migration], written: int) -> Iterator[int]:
+    """One collection from the place that was reached before."""
+    places, rows = database[COLLECTION], database[name]
+    with translated():
+        row = places.find_one({"_id": KEY}) or {}
+    key = f"{written} {name}".replace(".", "|")
+    place = row.get("at", {}).get(key)
+    while True:
+        with translated():
+            asked = {"_id": {"$gt": place}} if place is not None else {}
+            batch = rows.find(asked).sort("_id").limit(BATCH).to_list()
+            for each in batch:
+                _converted(rows.replace_one, name.removesuffix(HISTORY), each, by, written)
+            if not batch:
+                return
+            place = batch[-1]["_id"]
+            places.update_one({"_id": KEY}, {"$set": {f"at.{key}": place}}, upsert=True)
+        yield len(batch)
+
+
+def _converted(
+    replace: Callable[..., object], type_: str, envelope: Row, by: dict[int, Migration], written: int
+) -> None:
+    """Replaces an envelope that is still what was read; one that was written meanwhile is new already."""
+    before = envelope.get("f", 1)
+    if before >= written:
+        return
+    for number in range(before + 1, written + 1):
+        envelope = {**by[number].convert(type_, dict(envelope)), "f": number}
+    unchanged = {"_id": envelope["_id"], "v": envelope["v"], "lu": envelope["lu"]}
+    replace({**unchanged, "f": before} if before > 1 else {**unchanged, "f": {"$in": [None, 1]}}, envelope)
