@@ -19,9 +19,11 @@ from examples.certificates import SUBJECT, authority, issued
 from examples.providers.provider import CLIENTS
 from examples.providers.serve import Server, running
 from fhirserver import jsontext
+from fhirserver.auth.clients.assertion import ASSERTION_TYPE
 from fhirserver.auth.clients.client import Client
 from fhirserver.auth.clients.metadata import TOKEN_EXCHANGE
 from tests.application import BASE, Application
+from tests.auth import registrations
 from tests.auth.providers import BendingPsc, access_token
 
 if TYPE_CHECKING:
@@ -213,6 +215,18 @@ def test_a_self_signed_certificate_is_known_by_registration(here: Application, p
     token = access_token(providers.psc.issuer, "infirmier")
     assert ask(here, pair.header, client_id="seul", subject_token=token).status_code == 200
     assert ask(here, issued(own=True).header, client_id="seul", subject_token=token).json["error"] == "invalid_client"
+
+
+def test_a_client_that_signs_shows_its_certificate_too(here: Application, providers: Server) -> None:
+    keys = registrations.public(registrations.ec_key())
+    save(here, "signataire", token_endpoint_auth_method="private_key_jwt", jwks=keys)
+    token = access_token(providers.psc.issuer, "infirmier")
+    for header, expected in (({}, 400), (CLIENT.header, 200)):
+        signed = registrations.assertion("signataire", here.services.issuer + "/oauth/token")
+        form = {"client_assertion": signed, "client_assertion_type": ASSERTION_TYPE, "subject_token": token}
+        answer = ask(here, header, client_id="signataire", **form)
+        assert answer.status_code == expected, answer.text
+    assert "x5t#S256" in claims(here, answer.json["access_token"])["cnf"]
 
 
 def test_signed_tokens_may_be_judged_here_without_asking(here: Application, providers: Server) -> None:
