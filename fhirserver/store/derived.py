@@ -61,7 +61,7 @@ class Derived:
 
     def written(self, envelope: Row) -> None:
         """Takes note of a document that this transaction stores: what is made of it need not read it."""
-        self._documents[envelope["_id"]] = _copy(envelope)
+        self._documents[envelope["_id"]] = copied(envelope)
 
     def forget(self, id_: str) -> None:
         """The document is no longer as it was known here."""
@@ -108,7 +108,7 @@ class Derived:
         """
         self.forget(id_)
         gone: Row = {"_id": id_}
-        copy = gone if envelope is None else _copy(envelope)
+        copy = gone if envelope is None else copied(envelope)
         patient = copy.get("pat")
         changes = [({"doc._id": id_, "pat": patient}, copy)]
         if patient is None or patient != row.get("pat"):
@@ -130,5 +130,6 @@ class Derived:
             self._database[DOCUMENT].update_one({"_id": id_}, change, session=self._session)
 
 
-def _copy(envelope: Row) -> Row:
+def copied(envelope: Row) -> Row:
+    """What of a document's envelope those bear that were derived from it."""
     return {name: envelope[name] for name in _COPIED if name in envelope}

@@ -21,13 +21,14 @@ from fhirserver.access import DOCUMENT, author_references
 from fhirserver.errors import Unprocessable
 from fhirserver.store import bodies
 from fhirserver.store.collections import HISTORY
+from fhirserver.store.derived import copied
 from fhirserver.store.envelope import encode, following, history_key, instant, stamped, superseded, unpacked
 from fhirserver.store.errors import WRITE_CONFLICT
 from fhirserver.store.merges import NOWHERE
 from fhirserver.store.policies import WATCHED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from pymongo.client_session import ClientSession
     from pymongo.collection import Collection
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 Resource = dict[str, Any]
 
+AT_ONCE: Final = 200
+"""Writes of one command."""
 UNCHANGING: Final = frozenset({"Bundle"})
 """Types that say what they said: a document is signed as a whole."""
 MOST: Final = 20_000
@@ -72,6 +75,7 @@ class Moving:
     def __init__(self, room: Room, access: Access, session: ClientSession, derived: Derived, token: int) -> None:
         self._room, self._access, self._session = room, access, session
         self._derived, self._token = derived, token
+        self._copies: dict[str, Row] = {}
 
     def forth(self, source: str, target: str, bearing: Bearing) -> Moved:
         """All of the source but its Patient. Raises Unprocessable (`too-costly`)."""
@@ -124,27 +128,35 @@ class Moving:
         changed: Callable[[str, Row], Row],
         past: Callable[[Row], Row],
     ) -> Moved:
-        count, documents, watched = 0, dict[str, Row](), set[str]()
+        count, watched = 0, set[str]()
+        self._copies.clear()
         for type_ in self._types():
             rows = self._rows(type_, where)
             count += len(rows)
             if count > MOST:
                 text = f"More than {MOST} resources would move: the most that one merge may."
                 raise Unprocessable(text, code="too-costly")
-            after = [changed(type_, row) for row in rows]
-            self._write(type_, rows, after)
-            self._write_past(type_, where, past)
+            after = [self._followed(row, changed(type_, row)) for row in rows]
+            older = [(row["_id"], self._followed(row, past(row))) for row in self._older(type_, where)]
+            self._write(type_, rows, after, past)
+            self._write_past(type_, older)
             if type_ in WATCHED:
                 watched.update(f"{type_}/{row['_id']}" for row in rows)
             if type_ == DOCUMENT:
-                documents = {row["_id"]: row for row in after}
-        for id_, row in documents.items():
-            self._derived.follow(id_, row, row)
+                self._copies = {row["_id"]: copied(row) for row in after}
+        for id_ in self._copies:
+            self._derived.forget(id_)
         return Moved(count, frozenset(watched))
 
+    def _followed(self, row: Row, values: Row) -> Row:
+        """The values with the copy of the document that the envelope was derived from, as that is now."""
+        copy = self._copies.get(row["doc"]["_id"]) if "doc" in row else None
+        return values if copy is None else values | {"doc": copy}
+
     def _types(self) -> Iterator[str]:
-        there = self._room.collections.types()
-        return (each for each in sorted(there) if each != "Patient" and self._room.collections.of_patients(each))
+        """Documents first: what was derived from them bears copies of them."""
+        there = sorted(self._room.collections.types(), key=lambda each: (each != DOCUMENT, each))
+        return (each for each in there if each != "Patient" and self._room.collections.of_patients(each))
 
     def _rows(self, type_: str, where: tuple[Row, ...]) -> list[Row]:
         """Current envelopes, each once, with their whole bodies under `body`."""
@@ -180,33 +192,41 @@ class Moving:
         made |= {name: row[name] for name in ("doc", "made", "was") if name in row}
         return made | ({"pat": pat} if pat is not None else {}) | {"w": self._token}
 
-    def _write(self, type_: str, rows: list[Row], after: list[Row]) -> None:
+    def _write(self, type_: str, rows: list[Row], after: list[Row], past: Callable[[Row], Row]) -> None:
         if not rows:
             return
         replaced, kept, chunks = [], [], []
         for row, made in zip(rows, after, strict=True):
             if made["v"] != row["v"]:
                 before = {name: each for name, each in row.items() if name != "body"}
-                kept.append(InsertOne[Row](superseded(row["_id"], before)))
+                gone = superseded(row["_id"], before)
+                kept.append(_without_none(gone | self._followed(gone, past(gone))))
                 chunks += bodies.split(type_, made)
             replaced.append(ReplaceOne({"_id": row["_id"], "v": row["v"]}, made))
-        result = self._current(type_).bulk_write(replaced, ordered=False, session=self._session)
-        if result.matched_count != len(rows):
+        if self._sent(self._current(type_), replaced) != len(rows):
             raise OperationFailure("another transaction was first", WRITE_CONFLICT)
-        if kept:
-            self._past(type_).bulk_write(kept, ordered=False, session=self._session)
-        if chunks:
-            self._room.collections.database[bodies.COLLECTION].insert_many(chunks, session=self._session)
+        self._sent(self._past(type_), [InsertOne(row) for row in kept])
+        self._sent(self._room.collections.database[bodies.COLLECTION], [InsertOne(row) for row in chunks])
 
-    def _write_past(self, type_: str, where: tuple[Row, ...], past: Callable[[Row], Row]) -> None:
-        wanted = {"pat": 1, "patx": 1, "t": 1, "was": 1}
+    def _older(self, type_: str, where: tuple[Row, ...]) -> list[Row]:
+        """What the rules read of the envelopes in history."""
+        wanted = {"pat": 1, "patx": 1, "t": 1, "was": 1, "doc._id": 1}
         found: dict[str, Row] = {}
         for each in where:
             for row in self._past(type_).find(each, wanted, session=self._session):
                 found[row["_id"]] = row
-        changes = [UpdateOne({"_id": row["_id"]}, _change(past(row))) for row in found.values()]
-        if changes:
-            self._past(type_).bulk_write(changes, ordered=False, session=self._session)
+        return list(found.values())
+
+    def _write_past(self, type_: str, after: list[tuple[str, Row]]) -> None:
+        self._sent(self._past(type_), [UpdateOne({"_id": key}, _change(values)) for key, values in after])
+
+    def _sent(self, collection: Collection[Row], writes: Sequence[InsertOne[Row] | ReplaceOne[Row] | UpdateOne]) -> int:
+        """Sends writes, some at a time so that none takes long; how many documents they met."""
+        met = 0
+        for start in range(0, len(writes), AT_ONCE):
+            some = list(writes[start : start + AT_ONCE])
+            met += collection.bulk_write(some, ordered=False, session=self._session).matched_count
+        return met
 
     def _current(self, type_: str) -> Collection[Row]:
         return self._room.collections.current(type_)
@@ -268,6 +288,10 @@ def _names(term: str, patient: str) -> bool:
 def _pointing(term: str, source: str, target: str) -> str:
     head, bar, rest = term.partition(f"|Patient/{source}")
     return f"{head}|Patient/{target}" if bar and (not rest or rest.startswith("/_history/")) else term
+
+
+def _without_none(row: Row) -> Row:
+    return {name: each for name, each in row.items() if each is not None}
 
 
 def _change(values: Row) -> Row:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -313,3 +315,29 @@ def test_a_result_may_be_given(two: Two) -> None:
     assert two.merge({"name": "result-patient", "resource": whole}).status == 200
     after = two.operator.get(f"Patient/{two.b}").json
     assert (after["gender"], after["link"][0]["type"]) == ("female", "replaces")
+
+
+def test_writes_and_both_ways_of_a_merge_at_once_lose_nothing(two: Two) -> None:
+    """Others write into both records while two merge them, one each way: one does, and all is in one record then."""
+    lab = two.application.system("750000001")
+    started = Barrier(4)
+
+    def merge(source: str, target: str) -> int:
+        started.wait(30)
+        return two.operator.post("Patient/$merge", parameters(source, target)).status
+
+    def write(patient: str) -> list[Answer]:
+        started.wait(30)
+        return [lab.post("Observation", records.observation(patient)) for _ in range(6)]
+
+    with ThreadPoolExecutor(4) as pool:
+        merges = [pool.submit(merge, *pair) for pair in ((two.a, two.b), (two.b, two.a))]
+        writes = [pool.submit(write, each) for each in (two.a, two.b)]
+        assert sorted(each.result() for each in merges) == [200, 409]
+        answers = [answer for each in writes for answer in each.result()]
+    assert {each.status for each in answers} <= {201, 422}
+    two.application.purge()
+    whole, part = (two.b, two.a) if merges[0].result() == 200 else (two.a, two.b)
+    stored = {each.id for each in answers if each.status == 201}
+    assert set(two.operator.search("Observation", patient=whole, _count="50").ids) == stored | {two.in_a, two.in_b}
+    assert two.operator.search("Observation", patient=part).total == 0
