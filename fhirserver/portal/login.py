@@ -49,7 +49,6 @@ def waiting(wait: timedelta) -> str:
 def login() -> Response:
     """The first step. `suite`: where to go on, sealed."""
     onward = request.values.get("suite", "")
-    allow_forms_to(sealed.opened(onward).origins)
     if request.method == "GET":
         if browser.current_session() is not None and not request.args.get("neuf"):
             return browser.redirect(sealed.opened(onward).path)
@@ -84,7 +83,6 @@ def second() -> Response:
     logins, token = services().accounts.logins, browser.cookie(STEP)
     try:
         pending = logins.pending(token)
-        allow_forms_to(sealed.opened(pending.onward).origins)
         if request.method == "GET":
             errors = {"": _UNSENT} if request.args.get("envoi") == "echec" else {}
             return _second(pending, 200, errors)
@@ -125,10 +123,12 @@ def _send_first(token: str) -> None:
 
 
 def _first(onward: str, status: int, errors: dict[str, str] | None = None, typed: str = "") -> Response:
+    allow_forms_to(sealed.opened(onward).origins)
     return page("login.html", status, onward=onward, errors=errors or {}, typed=typed)
 
 
 def _second(pending: Pending, status: int, errors: dict[str, str] | None = None) -> Response:
+    allow_forms_to(sealed.opened(pending.onward).origins)
     logins = services().accounts.logins
     account = logins.account(pending)
     question = logins.question(browser.cookie(STEP)) if account is not None and account.passkeys else None
