@@ -22,7 +22,21 @@ if TYPE_CHECKING:
     from fhirserver.auth.server.server import AuthorizationServer
     from fhirserver.auth.tokens import TokenVerifier
 
-_REGISTERED = ("iss", "sub", "aud", "iat", "nbf", "exp", "jti", "cnf", "act", "scope", "client_id", "purpose_of_use")
+_REGISTERED = (
+    "iss",
+    "sub",
+    "aud",
+    "iat",
+    "nbf",
+    "exp",
+    "jti",
+    "cnf",
+    "act",
+    "scope",
+    "client_id",
+    "fhirUser",
+    "purpose_of_use",
+)
 _CONTEXT = ("patient", "encounter")
 
 
