@@ -193,8 +193,8 @@ def test_what_moves_to_another_patient_is_lost_to_what_was_made_of_it(house: Hou
 
 def test_the_document_may_be_stored_in_the_same_transaction(house: House) -> None:
     def work(tx: Transaction) -> None:
-        tx.create(records.document("p", id="e"), "e")
-        tx.create(records.observation("p", id="n"), "n", document="DocumentReference/e")
+        tx.create(records.document("p", id="e"), "e", fresh=True)
+        tx.create(records.observation("p", id="n"), "n", fresh=True, document="DocumentReference/e")
 
     house.store.transact(Access.of(LAB, NOW), work)
     seen = house.store.view(Access.of(ALICE, NOW)).read
