@@ -39,6 +39,7 @@ def routes(pages: Blueprint) -> None:
     pages.add_url_rule("/compte/secours", "recovery", recovery, methods=["POST"])
     pages.add_url_rule("/compte/mot-de-passe", "password", password, methods=["GET", "POST"])
     pages.add_url_rule("/compte/sessions", "sessions", sessions, methods=["POST"])
+    pages.add_url_rule("/compte/appareils", "devices", devices, methods=["POST"])
 
 
 def account() -> Response:
@@ -169,6 +170,13 @@ def sessions() -> Response:
     return browser.redirect("/compte")
 
 
+def devices() -> Response:
+    """No device is known any longer."""
+    session = browser.needed_session()
+    services().accounts.devices.forget_all(session.account)
+    return browser.redirect("/compte")
+
+
 def own(account: Account) -> tuple[str, ...]:
     """What a password may not be made of."""
     people = services().accounts.people
@@ -186,6 +194,7 @@ def _overview(status: int, errors: dict[str, str] | None = None) -> Response:
         status,
         errors=errors or {},
         account=found.accounts.accounts.find(session.account),
+        devices=found.accounts.devices.count(session.account),
         sessions=sorted(found.sessions.of(session.account), key=lambda each: each.seen, reverse=True),
     )
 

@@ -148,6 +148,15 @@ def test_sessions_are_listed_and_ended_one_by_one_or_all(house: Application, mai
     assert sessions.of(who.account.id) == []
 
 
+def test_known_devices_are_forgotten(house: Application, mailbox: Box) -> None:
+    who = person(house)
+    browser = log_in(house, who, mailbox)
+    page = browser.get("/compte")
+    assert "1 appareil où vous" in page.text
+    assert "Appareils reconnus" not in browser.send(page, "/compte/appareils").text
+    assert not house.services.accounts.devices.knows(browser.cookie("appareil"), who.account.id)
+
+
 def test_a_lost_password_is_replaced_by_two_proofs(house: Application, mailbox: Box) -> None:
     who = person(house)
     logged_in = log_in(house, who, mailbox)

@@ -32,8 +32,12 @@ class Devices:
         self._rows.put(secretly.key(token), {"account": account, "until": datetime.now(UTC) + LASTS})
         return ".".join([token, *_tokens(cookie)][:_SEVERAL])
 
+    def count(self, account: str) -> int:
+        """How many devices are known."""
+        return len(self._rows.listed(datetime.now(UTC), account=account))
+
     def forget_all(self, account: str) -> None:
-        """No device is known any longer: the password was lost."""
+        """No device is known any longer."""
         self._rows.drop_all(account=account)
 
     @property
