@@ -217,6 +217,14 @@ def test_a_self_signed_certificate_is_known_by_registration(here: Application, p
     assert ask(here, issued(own=True).header, client_id="seul", subject_token=token).json["error"] == "invalid_client"
 
 
+def test_scopes_of_other_levels_are_for_other_clients(here: Application, providers: Server) -> None:
+    save(here, "large", scope="user/Patient.rs patient/Patient.rs system/*.cruds openid launch")
+    assert exchanged(here, providers, client_id="large", scope=None)["scope"] == "user/Patient.rs"
+    token = access_token(providers.psc.issuer, "infirmier")
+    for scope in ("patient/Patient.rs", "system/Patient.rs", "openid", "launch"):
+        assert ask(here, client_id="large", subject_token=token, scope=scope).json["error"] == "invalid_scope"
+
+
 def test_a_client_that_signs_shows_its_certificate_too(here: Application, providers: Server) -> None:
     keys = registrations.public(registrations.ec_key())
     save(here, "signataire", token_endpoint_auth_method="private_key_jwt", jwks=keys)

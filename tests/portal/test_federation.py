@@ -20,7 +20,8 @@ from fhirserver.portal import sealed
 from fhirserver.portal.federation import opening
 from tests.auth.providers import BendingFranceConnect, BendingPsc, visited
 from tests.portal.browser import Browser, Page
-from tests.portal.people import Person, log_in, mailed, named, person
+from tests.portal.people import Person, code_for, log_in, mailed, matricule, named, person
+from tests.portal.test_activation import fill, invited
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -304,6 +305,18 @@ def test_an_identity_whose_account_is_gone_is_linked_anew(here: Application, mai
     linked(here, mailbox, before)
     here.services.accounts.accounts.remove(before.account)
     linked(here, mailbox, camille(here))
+
+
+def test_who_activates_a_space_links_an_identity_at_once(here: Application, mailbox: Box) -> None:
+    number = matricule()
+    id = here.operator().create(named(**CAMILLE, number=number))
+    browser = Browser(here)
+    typed = {"code": invited(here, id), "naissance": str(CAMILLE["birth"]), "matricule": number}
+    page = fill(browser, browser.send(browser.get("/activation"), "/activation", typed), "camille.active")
+    done = browser.send(page, "/activation/code", code=code_for(mailbox, "camille.active@exemple.fr"))
+    assert 'href="/compte/franceconnect"' in done.html, done.text
+    away = browser.send(browser.get("/compte/franceconnect"), "/compte/franceconnect/lier", follow=False)
+    assert "est relié à votre compte" in back(browser, "franceconnect", away, "camille").text
 
 
 def test_a_link_is_made_in_the_session_that_asked_for_it(here: Application, mailbox: Box) -> None:
