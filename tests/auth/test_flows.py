@@ -82,6 +82,14 @@ def test_of_many_who_use_a_code_at_once_one_gets_tokens(server: Application, per
     assert all(server.nobody(each).get("Observation").status == 401 for each in given)
 
 
+def test_of_many_who_found_a_code_good_one_takes_it(server: Application, person: flow.Person) -> None:
+    codes = server.services.authorization_server.codes
+    found = codes.find(person.code())
+    assert found is not None
+    with ThreadPoolExecutor(16) as pool:
+        assert sorted(pool.map(lambda _: codes.use(found[0]), range(16))) == [False] * 15 + [True]
+
+
 def test_a_wrong_verifier_does_not_spoil_the_code(server: Application, person: flow.Person) -> None:
     code = person.code()
     assert flow.token(server, flow.exchange(code, code_verifier="a" * 43)).status == 400
