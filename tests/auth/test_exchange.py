@@ -208,13 +208,14 @@ def test_the_practitioner_of_the_directory_is_who_the_token_stands_for(here: App
 
 
 def test_a_self_signed_certificate_is_known_by_registration(here: Application, providers: Server) -> None:
-
-    pair = issued(own=True)
-    keys = {"keys": [{"kty": "EC", "x5c": [base64.b64encode(pair.der).decode()]}]}
+    pair, over = issued(own=True), issued(own=True, expired=True)
+    keys = {"keys": [{"kty": "EC", "x5c": [base64.b64encode(each.der).decode()]} for each in (pair, over)]}
     save(here, "seul", token_endpoint_auth_method="self_signed_tls_client_auth", jwks=keys)
     token = access_token(providers.psc.issuer, "infirmier")
     assert ask(here, pair.header, client_id="seul", subject_token=token).status_code == 200
-    assert ask(here, issued(own=True).header, client_id="seul", subject_token=token).json["error"] == "invalid_client"
+    for other in (over, issued(own=True), issued()):
+        answer = ask(here, other.header, client_id="seul", subject_token=token)
+        assert answer.json["error"] == "invalid_client"
 
 
 def test_scopes_of_other_levels_are_for_other_clients(here: Application, providers: Server) -> None:
