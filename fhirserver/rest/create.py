@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fhirserver.rest import conditional, writing
-from fhirserver.rest.documents import cda, deposit, replacing, sameness, uploading
+from fhirserver.rest.documents import cda, deposit, replacing, sameness, submission, uploading
+from fhirserver.rest.documents.changes import DOCUMENT
 
 if TYPE_CHECKING:
     from fhirserver.rest.answer import Answer
@@ -44,6 +45,8 @@ def create(exchange: Exchange, type: str) -> Answer:
             status = 200
             return [same]
         stored = deposit.create(exchange, tx, resource, id)
+        if type == DOCUMENT and submission.is_published_alone(resource):
+            stored += submission.written(exchange, tx, stored[0])
         return stored + replacing.superseded(exchange, tx, resource)
 
     stored = writing.commit(exchange, "create", lambda: status, work)[0]

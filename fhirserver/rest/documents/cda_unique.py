@@ -143,9 +143,16 @@ def withdrawn(exchange: Exchange, tx: Transaction, document: str) -> list[Stored
     trusted = tx.trusted(Access.system(REASON, exchange.access.now))
     done = []
     for type, id in tx.made(f"{DOCUMENT}/{document}"):
-        if type not in KEPT and trusted.read(type, id) is not None:
+        there = trusted.read(type, id) if type not in KEPT else None
+        if there is not None and not _is_set(there):
             done.append(tx.delete(type, id))
     return done
+
+
+def _is_set(stored: Stored) -> bool:
+    """Whether it is a submission set, which tells that the document came."""
+    codings = jsontext.parse_object(stored.body).get("code", {}).get("coding", ()) if stored.type == "List" else ()
+    return any(each.get("code") == "submissionset" for each in codings)
 
 
 def _hash(document: Resource) -> Any:
