@@ -173,11 +173,12 @@ class _Direct:
 
     def _traced(self, told: dict[str, Any]) -> dict[str, Any]:
         from fhirserver.access import Access
-        from fhirserver.audit import Event
+        from fhirserver.audit import Entity, Event
 
         access = Access.system(BY)
         with self._chains.place() as place:
-            self._store.trace(place.link(Event("register", 200).record(access.requester, access.now)))
+            event = Event("register", 200, (Entity("Endpoint", told["client_id"]),))
+            self._store.trace(place.link(event.record(access.requester, access.now)))
         return told
 
 

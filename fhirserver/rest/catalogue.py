@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, Final
 from flask import Blueprint, Response, request
 
 from fhirserver.access import Access, require
-from fhirserver.audit import Event
+from fhirserver.audit import Entity, Event
 from fhirserver.auth.clients.catalogue import categories
 from fhirserver.auth.clients.desk import Desk
 from fhirserver.errors import BadRequest, FhirError, Forbidden
 from fhirserver.rest.edge import services
 from fhirserver.rest.oauth.certificate import certificate
 from fhirserver.rest.oauth.register import answer, body
+from fhirserver.rest.routes import ID
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,9 +105,14 @@ def _traced(view: Callable[..., tuple[int, Any]]) -> Callable[..., Response]:
         try:
             status, value = view(access, **path)
         except FhirError as error:
-            found.trace(access, Event(interaction, error.status))
+            found.trace(access, Event(interaction, error.status, about(path.get("client_id"))))
             raise
-        found.trace(access, Event(interaction, status))
+        found.trace(access, Event(interaction, status, about(value.get("client_id"))))
         return answer(status, value)
 
     return traced
+
+
+def about(client_id: str | None) -> tuple[Entity, ...]:
+    """What a trace tells of whom something was decided: the Endpoint that stands for the client in FHIR."""
+    return (Entity("Endpoint", client_id),) if client_id is not None and ID.fullmatch(client_id) else ()

@@ -207,6 +207,8 @@ def test_what_is_done_in_the_register_is_traced(application: Application) -> Non
     traced = [(each["what"], each["status"]) for each in [*application.services.store.traces(access)][before:]]
     assert ("register", 200) in traced
     assert ("catalogue", 403) in traced
+    decided = [each for each in [*application.services.store.traces(access)][before:] if each["what"] == "register"]
+    assert f"Endpoint/{client.id}" in str(decided[-1])
 
 
 def test_an_endpoint_says_nothing_that_no_operator_has_looked_at(application: Application) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from fhirserver.access import Requester
+from fhirserver.access import Access, Requester
 from fhirserver.auth import tokens
 from fhirserver.auth.server import Request
 from fhirserver.auth.server.issuing import Login, Standing
@@ -111,6 +111,8 @@ def test_somebody_sees_what_he_let_in_and_ends_it_and_the_app_is_refused(applica
     page = me.send(me.get("/compte/applications"), "/compte/applications/retrait", grant=grant)
     assert (page.status, "L’autorisation est retirée" in page.text) == (200, True)
     assert "Aucune application" in page.text
+    traced = [each for each in application.services.store.traces(Access.system("test")) if each["what"] == "revoke"]
+    assert (traced[-1]["pats"], f"Endpoint/{app.id}" in str(traced[-1])) == (["p"], True)
     assert caller.get("Observation").status == 401
 
 

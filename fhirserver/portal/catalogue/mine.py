@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from flask import Response, request
 
+from fhirserver.access import Access
+from fhirserver.audit import Event
 from fhirserver.auth.clients.client import Client, Clients
-from fhirserver.portal import browser, tracing
+from fhirserver.portal import browser
 from fhirserver.portal.catalogue.listing import LASTING
 from fhirserver.portal.consent import wording
 from fhirserver.portal.page import page
+from fhirserver.rest.catalogue import about
 from fhirserver.rest.edge import services
 from fhirserver.rest.oauth.revoke import tell
 
@@ -47,7 +50,9 @@ def revoke() -> Response:
     asked = request.form.get("grant", "")
     grant = next((each for each in found.grants.of(session.account) if each.id == asked), None)
     if grant is not None and found.grants.revoke(grant.id):
-        tracing.done("revoke", session.subject)
+        concerned = (grant.subject.patient,) if grant.subject.patient else ()
+        event = Event("revoke", 200, about(grant.client), patients=concerned)
+        found.trace(Access.of(session.subject, found.clock()), event)
         tell(session.subject, grant.subject.patient, grant.client)
     return browser.redirect(f"{PATH}?retrait=1")
 

@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from flask import Response, abort, request
 
+from fhirserver.access import Access
+from fhirserver.audit import Event
 from fhirserver.auth.clients.catalogue import FOLLOWING, categories, lacking
 from fhirserver.auth.clients.client import STATUSES
 from fhirserver.errors import BadRequest, Conflict
-from fhirserver.portal import browser, tracing
+from fhirserver.portal import browser
 from fhirserver.portal.catalogue.listing import PATH, lines
 from fhirserver.portal.page import page
+from fhirserver.rest.catalogue import about
 from fhirserver.rest.edge import services
 
 if TYPE_CHECKING:
@@ -78,7 +81,7 @@ def entry(client_id: str) -> Response:
         client = catalogue.appoint(client, organization, resource_server=form.get("resource_server") == "oui")
     except (BadRequest, Conflict) as error:
         return _shown(client, error)
-    tracing.done("register", who.subject)
+    _trace(who, client_id)
     return browser.redirect(f"{REVIEW}/{client_id}")
 
 
@@ -89,7 +92,7 @@ def decision(client_id: str) -> Response:
         catalogue.decide(client, request.form.get("status", ""), who.account, request.form.get("reason", ""))
     except (BadRequest, Conflict) as error:
         return _shown(client, error)
-    tracing.done("register", who.subject)
+    _trace(who, client_id)
     return browser.redirect(f"{REVIEW}/{client_id}")
 
 
@@ -99,6 +102,11 @@ def _operator() -> Session:
     if session.subject.kind != "operator" or session.acr < "eidas2":
         abort(404)
     return session
+
+
+def _trace(who: Session, client_id: str) -> None:
+    found = services()
+    found.trace(Access.of(who.subject, found.clock()), Event("register", 200, about(client_id)))
 
 
 def _shown(client: Client, error: BadRequest | Conflict | None = None) -> Response:
