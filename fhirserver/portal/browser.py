@@ -64,7 +64,8 @@ def takes_foreign_posts(view: View) -> View:
 def current_session() -> Session | None:
     """The session of the browser that asks, if somebody is logged in there."""
     if "portal_session" not in g:
-        g.portal_session = services().sessions.find(cookie(SESSION))
+        session = services().sessions.find(cookie(SESSION))
+        g.portal_session = session if session is not None and _still_may(session) else None
     found: Session | None = g.portal_session
     return found
 
@@ -143,6 +144,16 @@ def csrf_token() -> str:
     """What each form of the page being answered carries in its field `csrf`."""
     session = current_session()
     return session.csrf if session is not None else _visit_token(_visit())
+
+
+def _still_may(session: Session) -> bool:
+    """Whether a representative still is one; whatever else somebody may is for the access rules."""
+    room = services().accounts
+    account = room.accounts.find(session.account) if session.subject.kind == "representative" else None
+    if account is None:
+        return True
+    held = [(each.requester.id, each.requester.patient) for each in room.people.subjects(account)]
+    return (session.subject.id, session.subject.patient) in held
 
 
 def _checked() -> None:

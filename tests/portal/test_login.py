@@ -338,12 +338,24 @@ def test_who_may_act_for_several_chooses(house: Application, mailbox: Box) -> No
     found = session(house, browser)
     assert (found.subject.kind, found.subject.patient) == ("representative", child)
     assert found.subject.id == f"RelatedPerson/{related}"
+    assert browser.get("/compte").path == "/compte"
     again = browser.get("/choisir")
     before = browser.cookie("session")
     browser.post("/choisir", again.forms[-1].fields | {"dossier": f"{parent.patient}/"}, follow=False)
     changed = session(house, browser)
     assert (changed.subject.kind, changed.at) == ("patient", found.at)
     assert house.services.sessions.find(before) is None
+
+
+def test_a_representative_who_no_longer_is_one_is_logged_out(house: Application, mailbox: Box) -> None:
+    operator = house.operator()
+    child = operator.create(named("Léa", birth="2020-06-21"))
+    relation = {"resourceType": "RelatedPerson", "patient": {"reference": f"Patient/{child}"}}
+    related = operator.create(relation)
+    browser = log_in(house, person(house, "Marc", records=(Reach(child, related),)), mailbox)
+    assert browser.get("/compte").path == "/compte"
+    operator.store(relation | {"id": related, "active": False})
+    assert browser.get("/compte").path.startswith("/connexion?suite=")
 
 
 def test_a_representative_has_no_way_in_after_majority_or_when_he_no_longer_is(house: Application) -> None:
