@@ -149,6 +149,15 @@ def test_parameters_in_the_url_are_refused(server: Application, person: flow.Per
     assert client.get("/oauth/token?" + urlencode(params)).status_code == 405
 
 
+def test_where_no_secrets_are_taken_one_that_is_shown_is_not_overlooked(
+    server: Application, person: flow.Person
+) -> None:
+    strict, tried = server.under(client_secrets=False), flow.exchange(person.code())
+    refused = flow.token(strict, tried, Authorization=flow.basic("secret", "s3cret"))
+    assert (refused.status, refused.json["error"]) == (401, "invalid_client")
+    assert flow.token(strict, tried).status == 200
+
+
 def test_in_production_a_client_that_nobody_reviewed_gets_nothing(server: Application, person: flow.Person) -> None:
     flow.registered(server, "new", status="submitted")
     tried = flow.exchange(person.code(client_id="new"), client_id="new")

@@ -226,6 +226,17 @@ def test_last_use_is_noted(server: Application, person: flow.Person) -> None:
     assert datetime.now(UTC) - found.used < timedelta(minutes=1)
 
 
+def test_the_holder_finds_in_his_trace_what_was_granted_and_given(server: Application, person: flow.Person) -> None:
+    given = granted(server, person, scope=LASTING)
+    refresh(server, given["refresh_token"])
+    person.decide(flow.asked(), decision="refuser")
+    found = str(server.patient("p").get("AuditEvent?patient=p&_count=100").json)
+    for interaction in ("grant", "token", "refresh"):
+        assert f"'{interaction}'" in found, interaction
+    assert "app" in found
+    assert given["access_token"] not in found
+
+
 # Identity
 
 

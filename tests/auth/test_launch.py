@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fhirserver.access import Requester
+from fhirserver.auth import grants
 from fhirserver.auth.server.launch import REGISTER
 from fhirserver.auth.tokens import DEFAULT_SCOPES
 from tests import records
@@ -25,7 +26,7 @@ RPPS = "10000000018"
 DOCTOR = Requester("practitioner", f"practitioner/{RPPS}", rpps=RPPS, profession="G15_10",
                    scopes=DEFAULT_SCOPES["practitioner"], name="Dr SOIGNANT")  # fmt: skip
 INS = "284027505600134"
-SCOPE = "openid fhirUser launch launch/patient patient/*.rs user/*.rs"
+SCOPE = "openid fhirUser launch launch/patient offline_access patient/*.rs user/*.rs"
 EHR = "launch openid fhirUser patient/Observation.rs"
 
 
@@ -157,3 +158,12 @@ def test_at_the_level_of_the_professional_no_record_is_chosen(server: Applicatio
     given = tokens(server, doctor.code(scope="user/Observation.rs"))
     assert "patient" not in given
     assert server.nobody(given["access_token"]).get("Observation?patient=mine").ids == ["o-mine"]
+
+
+def test_a_professional_keeps_no_access_beyond_a_working_day(server: Application, doctor: flow.Person) -> None:
+    given = tokens(server, doctor.code(scope="offline_access user/Observation.rs"))
+    claims = server.services.keys.verified(given["access_token"])
+    assert claims is not None
+    row = server.services.store.register(grants.REGISTER).find(claims[0]["grant"], datetime.now(UTC))
+    assert row is not None
+    assert timedelta(hours=7) < row["until"] - datetime.now(UTC) <= timedelta(hours=8)

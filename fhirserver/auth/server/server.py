@@ -141,10 +141,14 @@ class AuthorizationServer(Base):
         """When a grant ends: `offline_access` after long, `online_access` with the longest session, others soon."""
         lasts = self.lifetime + timedelta(seconds=tokens.LEEWAY_SECONDS)
         if "offline_access" in standing.scopes:
-            lasts = self.refresh
+            lasts = self.offline(standing.subject.kind)
         elif "online_access" in standing.scopes:
             lasts = sessions.LONGEST
         return datetime.now(UTC) + (min(lasts, self.emergency) if _is_emergency(standing) else lasts)
+
+    def offline(self, kind: str) -> timedelta:
+        """How long `offline_access` lasts. A professional shows who he is each working day, by his card or e-CPS."""
+        return min(self.refresh, sessions.LONGEST) if kind == "practitioner" else self.refresh
 
     def is_lasting(self, standing: Standing, request: Request) -> bool:
         """Whether a refresh token goes with the answer. An emergency is asked for anew each time."""

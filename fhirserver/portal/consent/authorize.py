@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749 import AccessDeniedError, InvalidRequestError, InvalidScopeError
@@ -177,7 +178,7 @@ def _understood(server: AuthorizationServer, grant: CodeGrant, session: Session)
     allowed = wording.known(allowed, found.definitions.resource_types)
     launch = _launch(grant.request, session)
     implied = tuple(each for each in allowed if each in scopes.CONTEXT and (each != "launch" or launch is not None))
-    lines = wording.items(allowed, _lasting(server))
+    lines = wording.items(allowed, _lasting(server, who.kind))
     if not lines:
         raise InvalidScopeError("Nothing of what is asked can be granted by this person.")
     records = Records(found, who)
@@ -296,8 +297,9 @@ def _refused(server: AuthorizationServer, asked: Request, error: OAuth2Error) ->
     return error_page(400, text + str(error.description or error.error), "Demande incorrecte")
 
 
-def _lasting(server: AuthorizationServer) -> dict[str, str]:
-    until = (datetime.now(UTC) + server.refresh).strftime("%d/%m/%Y")
+def _lasting(server: AuthorizationServer, kind: str) -> dict[str, str]:
+    zone = ZoneInfo(services().settings.timezone)
+    until = (datetime.now(UTC) + server.offline(kind)).astimezone(zone).strftime("%d/%m/%Y à %H h %M")
     hours = int(LONGEST.total_seconds() // 3600)
     return {
         "offline_access": f"Garder cet accès jusqu’au {until}, même quand vous n’êtes pas connecté",
