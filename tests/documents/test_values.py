@@ -106,6 +106,19 @@ def test_what_cannot_be_told_stays_unread(xml: str) -> None:
     assert left(node)
 
 
+def test_an_interval_that_runs_backwards_says_nothing() -> None:
+    node = element('<v xsi:type="IVL_PQ"><low value="9" unit="g"/><high value="1" unit="g"/></v>')
+    assert (values.value(node), left(node)) == ({}, ["v"])
+    other = element('<v xsi:type="IVL_PQ"><low value="9" unit="g"/><high value="1" unit="kg"/></v>')
+    assert "valueRange" in values.value(other)
+
+
+def test_nothing_is_counted_from_a_meal_as_a_whole() -> None:
+    node = element('<e xsi:type="EIVL_TS"><event code="C"/><offset><low value="30" unit="min"/></offset></e>')
+    assert values.timing([node]) == {"repeat": {"when": ["C"]}}
+    assert left(node) == ["offset"]
+
+
 def test_the_second_unit_of_an_amount_is_kept() -> None:
     node = element(
         '<v xsi:type="PQ" value="5.55" unit="mmol/L"><translation value="1.00" code="g/L"'

@@ -211,7 +211,9 @@ values = st.one_of(
         quantities,
         st.sampled_from(["<", "<=", ">", ">="]),
     ),
-    st.builds(lambda low, high: {"valueRange": {"low": low, "high": high}}, quantities, quantities),
+    st.tuples(quantities, quantities)
+    .filter(lambda ends: ends[0].get("unit") != ends[1].get("unit") or ends[0]["value"] <= ends[1]["value"])  # rng-2
+    .map(lambda ends: {"valueRange": {"low": ends[0], "high": ends[1]}}),
     st.builds(lambda a, b: {"valueRatio": {"numerator": a, "denominator": b}}, quantities, quantities),
     st.builds(lambda held: {"valueCodeableConcept": held}, concepts),
     st.builds(lambda text: {"valueString": text}, words),

@@ -90,7 +90,7 @@ def _whom(node: Node, found: dict[str, Any]) -> None:
             continue
         criterion.templates  # noqa: B018 read
         value = criterion.one("value")
-        limits = values.bounds(value) if value is not None else {}
+        limits = values.bounds(value) if value is not None and not values.is_reversed(value) else {}
         if limits and "age" not in found and all(limit.get("code") in AGE for limit in limits.values()):
             found["age"] = limits
             continue

@@ -134,6 +134,15 @@ def bounds(node: Node | None) -> dict[str, Amount]:
     return found
 
 
+def is_reversed(node: Node) -> bool:
+    """Whether an interval's low bound lies above its high one, in the same unit: no Range then (rng-2)."""
+    low, high = node.one("low"), node.one("high")
+    if low is None or high is None or low.attributes.get("unit") != high.attributes.get("unit"):
+        return False
+    least, most = number(low.attributes.get("value")), number(high.attributes.get("value"))
+    return least is not None and most is not None and least > most
+
+
 def open_ends(node: Node) -> dict[str, str]:
     """The ends that an interval excludes, with the comparator that says so: `{"low": ">"}`."""
     found = {}
@@ -147,8 +156,11 @@ def open_ends(node: Node) -> dict[str, str]:
 def interval(node: Node) -> dict[str, Any]:
     """An IVL_PQ as `valueRange`, or as `valueQuantity` with a comparator when it has one end only.
 
-    A Range includes its ends: where the interval excludes one, `@inclusive` stays unread.
+    A Range includes its ends: where the interval excludes one, `@inclusive` stays unread. One that runs backwards says
+    nothing, and stays unread as a whole.
     """
+    if is_reversed(node):
+        return {}
     found = bounds(node)
     if not found:
         lone = quantity(node) or quantity(node.one("center"))

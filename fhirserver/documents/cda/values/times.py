@@ -26,6 +26,8 @@ UNITS: Final = {"s": "s", "min": "min", "h": "h", "d": "d", "wk": "wk", "mo": "m
 _FIXED: Final = {"s": 1, "min": 60, "h": 3600, "d": 86400, "wk": 604800}
 """Seconds of the units that have always as many."""
 EVENTS: Final = frozenset(("HS", "WAKE", "C", "CM", "CD", "CV", "AC", "ACM", "ACD", "ACV", "PC", "PCM", "PCD", "PCV"))
+MEALS: Final = frozenset(("C", "CM", "CD", "CV"))
+"""Events from which nothing is counted (tim-9)."""
 EVENT_SYSTEM: Final = "http://terminology.hl7.org/CodeSystem/v3-TimingEvent"
 
 _LONGEST: Final = 32
@@ -217,7 +219,7 @@ def _eventful(repeat: dict[str, Any], found: dict[str, Any], node: Node) -> None
     """At an event of the day, such as before breakfast, with an offset in minutes."""
     event = node.one("event")
     code = event.attributes.get("code") if event is not None else None
-    if event is None or code is None:
+    if event is None or code is None or (code in MEALS and "offset" in repeat):
         return
     node.get("operator")
     event.get("code")
@@ -226,6 +228,8 @@ def _eventful(repeat: dict[str, Any], found: dict[str, Any], node: Node) -> None
         found["code"] = {"coding": [{"system": EVENT_SYSTEM, "code": code}]}
         return
     repeat.setdefault("when", []).append(code)
+    if not MEALS.isdisjoint(repeat["when"]):
+        return
     low = node.at("offset/low") or node.one("offset")
     value, unit = _amount(low) if low is not None else (None, "")
     if low is not None and value is not None and unit in _FIXED:
