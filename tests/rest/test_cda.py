@@ -240,6 +240,9 @@ class TestReplacement:
         assert before
         assert not before & after
         assert holder.get(old["content"][0]["attachment"]["url"]).status == 200
+        whole = holder.get(f"DocumentReference/{first.id}/$document")
+        assert whole.status == 200, whole.json
+        assert before <= {each["resource"]["id"] for each in whole.json["entry"]}
 
     def test_one_that_is_another_depositors_is_left_alone(self, server: Application, record: str, case: Case) -> None:
         first = deposit(server.system(HOSPITAL, "hospital"), case.document("ldl-ses"))

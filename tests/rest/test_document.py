@@ -65,3 +65,11 @@ def test_a_composition_that_is_hidden_is_as_none(application: Application, opera
 def test_what_is_not_offered_is_named(operator: Caller) -> None:
     for query in ("persist=true", "graph=x", "x=1"):
         assert operator.get(f"Composition/whole/$document?{query}").status == 400
+
+
+def test_what_was_deleted_by_itself_does_not_come_back(operator: Caller) -> None:
+    operator.store(observation("p", id="wrong"))
+    operator.store(composition("of-wrong", "Observation/wrong"))
+    operator.delete("Observation/wrong")
+    refused = operator.get("Composition/of-wrong/$document")
+    assert (refused.status, refused.issue["code"]) == (422, "not-found")

@@ -10,7 +10,7 @@ import orjson
 from fhirserver import jsontext
 from fhirserver.audit import Entity, Event
 from fhirserver.errors import BadRequest, Unprocessable
-from fhirserver.predicate import Eq
+from fhirserver.predicate import Eq, Exists, negate
 from fhirserver.rest import references
 from fhirserver.rest.answer import Answer, of_value, version_headers
 from fhirserver.rest.compartment import composition_of
@@ -33,7 +33,7 @@ def document(exchange: Exchange, type: str, id: str) -> Answer:
     resource here that it refers to, not stored. On a DocumentReference: of the Composition that belongs to it.
 
     Raises NotFound or Gone for the Composition; Unprocessable when one of those is not to be seen, as when it never
-    was: a document is whole or none. What was deleted since is given as it was.
+    was: a document is whole or none. What was withdrawn with a document is given as it was.
     """
     received(exchange, "Composition-document", ("id", "persist", "graph"))
     composition = instance(exchange, type, id)
@@ -92,15 +92,22 @@ def _referred(exchange: Exchange, composition: Stored) -> list[Stored]:
     for type in sorted({type for type, _ in wanted}):
         ids = [id for each, id in wanted if each == type]
         found |= {(each.type, each.id): each for each in by_ids(exchange, type, ids)}
+    aside = len(found) < len(wanted) and _is_set_aside(exchange, composition)
     for key, text in wanted.items():
-        if key not in found and (gone := _as_it_was(exchange, *key)) is not None:
+        if aside and key not in found and (gone := _as_it_was(exchange, *key)) is not None:
             found[key] = gone
         if key not in found:
             raise Unprocessable(f"The Composition refers to {text}, which is not here.", code="not-found")
     return [found[key] for key in wanted]
 
 
+def _is_set_aside(exchange: Exchange, composition: Stored) -> bool:
+    """Whether it came with a document that is current no more, with which what it refers to was withdrawn."""
+    where = (Eq("_id", composition.id), Exists("doc.pat"), negate(Eq("doc.t", "status|=|current")))
+    return bool(exchange.view.search(Query("Composition", where, None, (SortKey("_id", False),), 1, "none")).matches)
+
+
 def _as_it_was(exchange: Exchange, type: str, id: str) -> Stored | None:
-    """The last version of what was deleted, such as what was derived from a document that was replaced."""
+    """The last version of what was deleted, as far as it may be seen."""
     end = exchange.view.read(type, id)
     return exchange.view.vread(type, id, end.version - 1) if end is not None and end.deleted else None
