@@ -175,6 +175,21 @@ def test_what_a_reference_to_another_entry_says_besides_is_left() -> None:
     assert any(each.endswith("act/subject") for each in left(conversion))
 
 
+def test_the_document_replaced_is_named_among_others() -> None:
+    related = [
+        el("relatedDocument", el("parentDocument", el("id", root=f"1.2.250.1.999.{number}")), typeCode=kind)
+        for number, kind in enumerate(("XFRM", "RPLC", "APND"))
+    ]
+    root = etree.fromstring(corpus()["l1-texte"])
+    place = root.find(f"{{{V3}}}componentOf")
+    assert place is not None
+    for each in related:
+        place.addprevious(each)
+    conversion = convert(etree.tostring(root), mode="lenient")
+    assert conversion.document.replaces == "urn:oid:1.2.250.1.999.1"
+    assert [each.xpath[-18:] for each in conversion.left] == ["relatedDocument[1]", "relatedDocument[3]"]
+
+
 def test_a_comment_on_what_becomes_nothing_is_left() -> None:
     said = el("organizer", el("statusCode", code="completed"), el("component", comment(Random(1))), classCode="CLUSTER")
     conversion = changed("crop", "section", el("entry", said))

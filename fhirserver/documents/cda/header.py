@@ -78,9 +78,10 @@ def read(root: Node, unique_id: str, ctx: Context) -> Parts:
 def _facts(root: Node, unique_id: str, traits: Any) -> Header:
     version = root.one("versionNumber")
     number = values.integer(version)
-    previous = root.one("relatedDocument")
+    previous = next((each for each in root.all("relatedDocument") if each.attributes.get("typeCode") == REPLACES), None)
     replaces = None
-    if previous is not None and previous.get("typeCode") == REPLACES:
+    if previous is not None:
+        previous.get("typeCode")
         parent = previous.one("parentDocument")
         replaces = values.uri(parent.one("id")) if parent is not None else None
     return Header(
