@@ -19,6 +19,7 @@ from tests.access.draw import Draw
 
 P = frozenset({"p"})
 SEEDS = st.integers(0, 2**64)
+NUMBERS = {name: set(found) for name, found in world.NUMBERS.items()}
 MANY = settings(max_examples=600, deadline=None)
 EMPTY = naive.Record({"resourceType": "Patient", "id": "p", "active": True, "birthDate": "2020-01-01"})
 
@@ -104,7 +105,7 @@ def test_the_explanation_concludes_as_the_query_does(seed: int, came: bool) -> N
 def test_what_was_about_both_is_of_no_professional() -> None:
     whole = policy(
         naive.Record(EMPTY.patient | {"generalPractitioner": [{"reference": "Practitioner/alice"}]},
-                     numbers=dict(world.NUMBERS)),
+                     numbers=NUMBERS),
         EMPTY,
     )  # fmt: skip
     deposit = naive.Deposit({"resourceType": "Observation", "id": "1", "subject": {"reference": "Patient/p"}},
@@ -118,7 +119,7 @@ def test_what_was_about_both_is_of_no_professional() -> None:
 
 def test_who_sees_what_came_is_told_apart_from_who_sees_what_was_there() -> None:
     traitant = EMPTY.patient | {"generalPractitioner": [{"reference": "Practitioner/alice"}]}
-    whole = policy(naive.Record(traitant, numbers=dict(world.NUMBERS)), EMPTY)
+    whole = policy(naive.Record(traitant, numbers=NUMBERS), EMPTY)
     deposit = naive.Deposit({"resourceType": "Observation", "id": "1", "subject": {"reference": "Patient/p"}},
                             set(), world.NOW)  # fmt: skip
     told = {
@@ -163,8 +164,8 @@ def test_a_deny_of_everyone_in_one_record_beats_a_permit_of_the_other() -> None:
         return {"id": "a", "resourceType": "Consent", "status": "active", "scope": scope, "patient": about,
                 "provision": provision}  # fmt: skip
 
-    permitting = naive.Record(EMPTY.patient, [consent("permit", "Practitioner/alice")], numbers=dict(world.NUMBERS))
-    denying = naive.Record(EMPTY.patient, [consent("deny")], numbers=dict(world.NUMBERS))
+    permitting = naive.Record(EMPTY.patient, [consent("permit", "Practitioner/alice")], numbers=NUMBERS)
+    denying = naive.Record(EMPTY.patient, [consent("deny")], numbers=NUMBERS)
     deposit = naive.Deposit({"resourceType": "Observation", "id": "1", "subject": {"reference": "Patient/p"}},
                             set(), world.NOW)  # fmt: skip
     alice = Requester("practitioner", "a", rpps=world.ALICE, profession="G15_10", scopes=("user/*.rs",))
