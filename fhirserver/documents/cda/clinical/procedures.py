@@ -234,7 +234,9 @@ def supply(node: Node, ctx: Context) -> list[Reference]:
 
 def _device_use(node: Node, participant: Node, mood: str, ctx: Context) -> list[Reference]:
     participant.get("typeCode")
-    who = links.people_of(participant, ctx) or values.absent_element(None)
+    who = links.people_of(participant, ctx)
+    if who is None or ctx.resource(who)["resourceType"] != "Device":
+        who = values.absent_element(None)
     resource: Resource
     if mood in INTENTS:
         resource = {"resourceType": "DeviceRequest", "status": "active", "intent": INTENTS[mood], "codeReference": who}

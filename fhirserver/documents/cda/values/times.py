@@ -219,7 +219,7 @@ def _eventful(repeat: dict[str, Any], found: dict[str, Any], node: Node) -> None
     """At an event of the day, such as before breakfast, with an offset in minutes."""
     event = node.one("event")
     code = event.attributes.get("code") if event is not None else None
-    if event is None or code is None or (code in MEALS and "offset" in repeat):
+    if event is None or not code or (code in MEALS and "offset" in repeat):
         return
     node.get("operator")
     event.get("code")
