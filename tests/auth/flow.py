@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import secrets
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -91,6 +92,10 @@ class Person:
     def decide(self, params: Mapping[str, str], *ticked: str, decision: str = "accorder", **fields: str) -> Answer:
         """What the form of the consent screen sends."""
         form = {"csrf": self.session.csrf, "decision": decision, "portee": list(ticked), **fields}
+        if "dossier" not in form and (
+            shown := re.search(rb'name="dossier" value="([^"]+)"', self.open(params).content)
+        ):
+            form["dossier"] = shown[1].decode()
         return answer(self.browser.post("/oauth/decision?" + urlencode(params), data=form))
 
     def code(self, *ticked: str, decision: str | None = None, **changes: str | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from base64 import urlsafe_b64encode
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -36,6 +37,9 @@ def server(applications: Callable[..., Any]) -> Iterator[Application]:
         operator = application.operator()
         operator.store({"resourceType": "Patient", "id": "p", "name": [{"family": "EXEMPLE", "given": ["Claire"]}]})
         operator.store({"resourceType": "Patient", "id": "q", "birthDate": "2020-05-05", "name": [{"family": "AUTRE"}]})
+        operator.store(
+            {"resourceType": "RelatedPerson", "id": "r", "active": True, "patient": {"reference": "Patient/q"}}
+        )
         for id, category in (("lab", "laboratory"), ("weight", "vital-signs")):
             operator.store(_observation(id, category))
         flow.registered(application, scope=WHOLE)
@@ -383,15 +387,23 @@ def test_an_operator_grants_nothing_to_an_app(server: Application) -> None:
 
 
 def test_a_representative_grants_access_to_the_record_he_represents(server: Application) -> None:
-    server.operator().store(
-        {"resourceType": "RelatedPerson", "id": "r", "active": True, "patient": {"reference": "Patient/q"}}
-    )
     scopes = tokens.DEFAULT_SCOPES["representative"]
     parent = Requester("representative", "RelatedPerson/r", patient="q", purpose="PATRQT", scopes=scopes)
     person = flow.Person(server, parent)
     given = granted(server, person, scope="openid fhirUser launch/patient patient/Patient.rs")
     assert (given["patient"], server.nobody(given["access_token"]).get("Patient").ids) == ("q", ["q"])
     assert userinfo(server, given).json["fhirUser"] == f"{BASE}/RelatedPerson/r"
+
+
+def test_nobody_grants_access_to_another_record_than_the_screen_named(server: Application) -> None:
+    scopes = tokens.DEFAULT_SCOPES["representative"]
+    parent = Requester("representative", "RelatedPerson/r", patient="q", purpose="PATRQT", scopes=scopes)
+    holder, person = flow.Person(server, flow.patient_of()), flow.Person(server, parent)
+    found = re.search(r'name="dossier" value="([^"]+)"', holder.open(flow.asked()).content.decode())
+    assert found
+    for shown in (found[1], "", "made-up"):
+        again = person.decide(flow.asked(), decision="tout", dossier=shown)
+        assert (again.status, "AUTRE" in again.content.decode()) == (200, True)
 
 
 def test_a_person_without_a_record_here_grants_nothing(server: Application) -> None:

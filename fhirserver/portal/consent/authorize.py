@@ -116,7 +116,7 @@ def _decided(server: AuthorizationServer, grant: CodeGrant) -> Response:
         return _denied(asked)
     if choice == "dossier":
         return _chosen(asked)
-    if asked.needs_record and asked.record is None:
+    if asked.needs_record and (asked.record is None or not _was_shown(asked.records, asked.record)):
         return _screen(asked)
     if choice == "tout":
         return _granted(asked, tuple(each for each in asked.allowed if each not in scopes.CONTEXT))
@@ -210,6 +210,12 @@ def _record(records: Records, launch: Launch | None) -> Record | None:
         return records.launched(launch)
     chosen = request.form.get("dossier") if request.method == "POST" else None
     return records.opened(chosen) if chosen else None
+
+
+def _was_shown(records: Records, record: Record) -> bool:
+    """Whether the screen named this record: the person may act for another one by now, in another window."""
+    shown = records.opened(request.form.get("dossier", ""))
+    return shown is not None and shown.id == record.id
 
 
 def _chosen(asked: Asked) -> Response:
