@@ -43,8 +43,8 @@ Resource = dict[str, Any]
 
 AT_ONCE: Final = 200
 """Writes of one command."""
-UNCHANGING: Final = frozenset({"Bundle"})
-"""Types that say what they said: a document is signed as a whole."""
+UNCHANGING: Final = frozenset({"Bundle", "AuditEvent"})
+"""Types that say what they said: a document is signed as a whole, a trace is never changed."""
 MOST: Final = 20_000
 """Resources that one merge moves: they are one transaction."""
 
@@ -83,7 +83,10 @@ class Moving:
         def changed(type_: str, row: Row) -> Row:
             was = _was(row, source, target)
             pat = target if row.get("pat") == source else row.get("pat")
-            return self._rewritten(type_, row, bearing.forth(_body(row)), pat, bearing) | {"was": was}
+            made = self._rewritten(type_, row, bearing.forth(_body(row)), pat, bearing)
+            if type_ in UNCHANGING:  # found under both names
+                made["t"] = list(dict.fromkeys([*made["t"], *(_pointing(each, source, target) for each in made["t"])]))
+            return made | {"was": was}
 
         def past(row: Row) -> Row:
             return _moved(row, source, target)

@@ -309,6 +309,23 @@ def test_the_merge_is_traced_in_both_records(two: Two) -> None:
     assert last["query"].startswith("Patient/$merge")
 
 
+def test_what_was_recorded_of_the_source_is_found_under_the_target_as_it_was(two: Two) -> None:
+    coding = {"system": "http://terminology.hl7.org/CodeSystem/audit-event-type", "code": "rest"}
+    event = {
+        "resourceType": "AuditEvent", "type": coding, "recorded": "2026-02-03T10:00:00Z",
+        "agent": [{"requestor": True, "who": {"display": "x"}}], "source": {"observer": {"display": "y"}},
+        "entity": [{"what": reference(f"Patient/{two.a}")}],
+    }  # fmt: skip
+    id = two.operator.create(event)
+    before = two.operator.get(f"AuditEvent/{id}").content
+    two.merge()
+    assert two.operator.get(f"AuditEvent/{id}").content == before
+    for each in (two.a, two.b):
+        assert id in two.operator.search("AuditEvent", entity=f"Patient/{each}", _count="100").ids
+    two.unmerge()
+    assert id not in two.operator.search("AuditEvent", entity=f"Patient/{two.b}", _count="100").ids
+
+
 def test_a_result_may_be_given(two: Two) -> None:
     whole = records.patient(id=two.b, gender="female")
     assert two.merge({"name": "result-patient", "resource": whole | {"id": "x"}}).status == 422
