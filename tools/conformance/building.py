@@ -9,6 +9,8 @@ REQUIREMENT: Final = "urn:fhirserver:conformance:requirement"
 URL: Final = "urn:fhirserver:conformance:"
 FILES: Final = "files"
 """Key of what is written beside a script; it is no part of the TestScript."""
+MATCHES: Final = "Bundle.entry.where(search.mode = 'match' or search.mode.empty()).resource"
+"""What a search found, without what came along."""
 Part = dict[str, Any]
 Fixture = dict[str, Any] | list[Any] | str
 
@@ -125,7 +127,7 @@ def total(count: int) -> tuple[Part, Part, Part]:
     return (
         status(200),
         says("Bundle.type", "searchset"),
-        says("Bundle.entry.where(search.mode = 'match' or search.mode.empty()).count()", str(count)),
+        says(f"{MATCHES}.count()", str(count)),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from tools.conformance.building import Part, ask, case, refused, says, script, status, total, variable
+from tools.conformance.building import MATCHES, Part, ask, case, refused, says, script, status, total, variable
 
 SYSTEM: Final = "urn:fhirserver:conformance"
 LOINC: Final = "http://loinc.org"
@@ -75,12 +75,11 @@ FIXTURES: Final[dict[str, Any]] = {
     ),
 }
 VARIABLES: Final = (variable("device", "device", "Device.id"), variable("a", "a", "Observation.id"))
-_MATCHES: Final = "Bundle.entry.where(search.mode = 'match' or search.mode.empty()).resource"
 
 
 def _finds(letters: str) -> Part:
     """The matches are just these, in any order."""
-    found = f"{_MATCHES}.ofType(Observation).bodySite.text"
+    found = f"{MATCHES}.ofType(Observation).bodySite.text"
     each = " or ".join(f"$this = '{letter}'" for letter in letters)
     alike = f" and {found}.isDistinct() and {found}.all({each})" if letters else ""
     return says(f"{found}.count() = {len(letters)}{alike}", text=f"it finds {', '.join(letters) or 'nothing'}")
@@ -257,13 +256,13 @@ _COMMON: Final = _script(
         "_sort by date",
         "R4-search-sort",
         ask("search", "Observation", f"?{OURS}&date:missing=false&_sort=date"),
-        says(f"{_MATCHES}.first().bodySite.text", "e"),
+        says(f"{MATCHES}.first().bodySite.text", "e"),
     ),
     case(
         "_sort downwards",
         "R4-search-sort",
         ask("search", "Observation", f"?{OURS}&_sort=-date"),
-        says(f"{_MATCHES}.first().bodySite.text", "c"),
+        says(f"{MATCHES}.first().bodySite.text", "c"),
     ),
     case(
         "_sort by two",
@@ -276,17 +275,17 @@ _COMMON: Final = _script(
         "_count",
         "R4-search-count",
         ask("search", "Observation", f"?{OURS}&_count=2"),
-        says(f"{_MATCHES}.count()", "2"),
+        says(f"{MATCHES}.count()", "2"),
         says("Bundle.link.where(relation = 'next').exists()"),
     ),
     case(
         "the next pages have the rest, once each",
         "R4-search-count",
         ask("search", "Observation", f"?{OURS}&_count=3", response="page"),
-        says(f"{_MATCHES}.count()", "3"),
+        says(f"{MATCHES}.count()", "3"),
         ask("", url="${next}", encodeRequestUrl=False),
         status(200),
-        says(f"{_MATCHES}.count()", "2"),
+        says(f"{MATCHES}.count()", "2"),
         says("Bundle.link.where(relation = 'next').empty()", text="no page after the last"),
     ),
     case(
@@ -306,14 +305,14 @@ _COMMON: Final = _script(
         "_summary=true leaves out and says so",
         "R4-search-summary",
         ask("search", "Observation", f"?{OURS}&_summary=true"),
-        says(f"{_MATCHES}.all(meta.tag.where(code = 'SUBSETTED').exists())"),
-        says(f"{_MATCHES}.bodySite.empty()"),
+        says(f"{MATCHES}.all(meta.tag.where(code = 'SUBSETTED').exists())"),
+        says(f"{MATCHES}.bodySite.empty()"),
     ),
     case(
         "_elements leaves out and says so",
         "R4-search-elements",
         ask("search", "Observation", f"?{OURS}&_elements=status"),
-        says(f"{_MATCHES}.all(status.exists() and value.empty() and meta.tag.where(code = 'SUBSETTED').exists())"),
+        says(f"{MATCHES}.all(status.exists() and value.empty() and meta.tag.where(code = 'SUBSETTED').exists())"),
     ),
     case(
         "a searchset with a self link",
@@ -352,21 +351,21 @@ _COMPARTMENTS: Final = script(
         "R4-search-compartment",
         ask("", url="Patient/${patientId}/Observation?code=8867-4"),
         status(200),
-        says(f"{_MATCHES}.where(bodySite.text = '${{run}}').count()", "1"),
+        says(f"{MATCHES}.where(bodySite.text = '${{run}}').count()", "1"),
     ),
     case(
         "and nothing of anybody else",
         "R4-search-compartment",
         ask("", url="Patient/${otherPatientId}/Observation"),
         status(200),
-        says(f"{_MATCHES}.where(bodySite.text = '${{run}}').empty()"),
+        says(f"{MATCHES}.where(bodySite.text = '${{run}}').empty()"),
     ),
     case(
         "the same by a parameter",
         "R4-search-reference",
         ask("search", "Observation", "?patient=${patientId}&code=8867-4"),
         status(200),
-        says(f"{_MATCHES}.where(bodySite.text = '${{run}}').count()", "1"),
+        says(f"{MATCHES}.where(bodySite.text = '${{run}}').count()", "1"),
     ),
     case(
         "$everything",
