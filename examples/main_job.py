@@ -57,7 +57,7 @@ class Client:
 
 
 def _answer(status: int, headers: Any, body: bytes) -> Answer:
-    changing = {"date", "content-length"}
+    changing = {"date", "x-request-id", "content-length"}
     kept = {name.lower(): value for name, value in headers.items() if name.lower() not in changing}
     return Answer(status, kept, json.loads(body) if body else None)
 
