@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from fhirserver.rest import existence
 from fhirserver.rest.searching import Owner, Params, answered, counted, form_params, position, read
 from fhirserver.search.query import Member
+from fhirserver.store.traces import TYPE as TRACED
 
 if TYPE_CHECKING:
     from fhirserver.rest.answer import Answer
@@ -31,7 +32,7 @@ def search(exchange: Exchange, type: str, params: Params, owner: Owner | None = 
     """One page of a search of a type, of all its resources or of those in a compartment."""
     path = "/".join((*(owner or ()), type))
     params, after = position(exchange, path, params)
-    query = read(exchange, type, params, owner, lenient=exchange.prefer.lenient)
+    query = replace(read(exchange, type, params, owner, lenient=exchange.prefer.lenient), traced=type == TRACED)
     if owner is None and existence.is_asked(exchange, type):
         page, patients = existence.found(exchange, query)
         return answered(exchange, "search-type", path, replace(query, summary=None, elements=()), page, patients)

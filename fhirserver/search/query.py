@@ -131,7 +131,8 @@ class Query:
     None when the query does not say; `count`: matches a page; `summary`, `elements`: what of the resources is wanted;
     `params`: the parameters that were used, as given, for the self link; `ignored`: names that were passed over
     (`handling=lenient`). `joins` hold too: the store makes conditions of them, by searches of other types;
-    `includes`: what comes with the matches; `named`: patients whom the query names without being limited to them.
+    `includes`: what comes with the matches; `named`: patients whom the query names without being limited to them;
+    `traced`: of AuditEvents, what the server traced is searched too, beside those that were deposited.
     """
 
     type: str
@@ -147,3 +148,4 @@ class Query:
     joins: tuple[Join, ...] = ()
     includes: tuple[Include, ...] = ()
     named: frozenset[str] = frozenset()
+    traced: bool = False

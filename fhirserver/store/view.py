@@ -18,6 +18,7 @@ from fhirserver.access import settled
 from fhirserver.predicate import TRUE, Predicate, any_of, to_mongo
 from fhirserver.search import SortKey, pipeline
 from fhirserver.store import bodies, includes, joins, traces
+from fhirserver.store.actors import POLICIES
 from fhirserver.store.collections import HISTORY, listed
 from fhirserver.store.envelope import Page, Stored, decode, history_key, unpacked
 from fhirserver.store.errors import translated
@@ -47,6 +48,18 @@ _AT_ONCE: Final = 100
 _TOO_LARGE: Final = frozenset({10334, 17419, 17420, 4031700})
 """Codes of what does not fit into one document."""
 _PATIENTS: Final = {"$project": {"_id": 0, "pat": 1, "patx": 1}}
+
+_WITH_POLICIES: Final[tuple[Row, ...]] = (
+    {
+        "$project": {
+            "pat": 1,
+            "patx": 1,
+            "whose": {"$concatArrays": [[{"$ifNull": ["$pat", NOBODY]}], {"$ifNull": ["$patx", []]}]},
+        }
+    },
+    {"$lookup": {"from": POLICIES, "localField": "whose", "foreignField": "_id", "as": "policies"}},
+    {"$project": {"_id": 0, "pat": 1, "patx": 1, "policies._id": 1, "policies.stamp": 1}},
+)
 
 
 class Judge(Protocol):
@@ -231,7 +244,7 @@ class View:
 
     def _matches(self, query: Query, after: tuple[Any, ...] | None) -> Page:
         query = joins.resolved(query, self._look)
-        if query.type == traces.TYPE and not query.sort:
+        if query.traced and not query.sort:
             query = replace(query, sort=(SortKey("s.date.hi", descending=True),))
         collection = self._collections.current(query.type)
         access = self._sight(query, query.named)
@@ -273,7 +286,7 @@ class View:
     ) -> tuple[list[Row], int | None]:
         """The rows of the page, one more when there is another, and the total when it is asked for."""
         rows, total = self._of_collection(collection, query, access, after, at)
-        if query.type != traces.TYPE or self._collections.traces is None:
+        if not query.traced or self._collections.traces is None:
             return rows, total
         told, count = self._traced(self._collections.traces, query, access, after, at)
         rows = sorted([*rows, *told], key=lambda row: pipeline.place(query, row))
@@ -340,10 +353,29 @@ class View:
             return self._trace(self._collections.traces, id_)
         current, history = self._pair(type_)
         stages = [{"$match": {"_id": id_}}]
-        patients = frozenset({id_}) if type_ == "Patient" else self._located(current, stages)
-        if rows := self._run(current, [*stages, self._guard(type_, patients), self._content]):
+        if rows := self._run(current, [*stages, self._guard_of(type_, id_), self._content]):
             return rows[0]
         return self._tombstone(type_, id_, history, self._run(current, [*stages, {"$project": {"_id": 1}}]))
+
+    def _guard_of(self, type_: str, id_: str) -> Row:
+        """The guard of one current resource: its patients, and the stamps of their policies, in one look.
+
+        Not for who has a record himself, whose own policy counts whatever is found: what is hidden would take a look
+        less than what is absent.
+        """
+        if type_ == "Patient":
+            return self._guard(type_, frozenset({id_}))
+        current, stages = self._collections.current(type_), [{"$match": {"_id": id_}}]
+        if self._moment is not None or self._access.requester.kind not in ("practitioner", "system"):
+            return self._guard(type_, self._located(current, stages))
+        if not self._collections.of_patients(type_) or settled(self._access, type_) is not None:
+            return self._guard(type_, frozenset())
+        rows = self._run(current, [*stages, *_WITH_POLICIES])
+        patients = frozenset(_patients(rows)) or frozenset({NOBODY})
+        stamps = {each["_id"]: each["stamp"] for row in rows for each in row["policies"]}
+        moment = Moment({each: stamps.get(each) for each in patients})
+        seen = self._judge.predicate(self._access.to(self._by_id), type_, patients, self._session, moment)
+        return {"$match": to_mongo(seen)}
 
     def _trace(self, kept: Traces, id_: str) -> Row | None:
         located = frozenset[str]()

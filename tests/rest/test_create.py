@@ -84,7 +84,8 @@ def test_french_defaults_hold_what_claims_no_profile(
 
 def test_a_trace_is_stored_with_the_resource(application: Application) -> None:
     made = application.operator().post("Patient", patient())
-    traces = [each for each in traces_of(application) if each.get("entities", [{"r": ""}])[0]["r"] == f"Patient/{made.id}"]
+    about = f"Patient/{made.id}"
+    traces = [each for each in traces_of(application) if about in [one["r"] for one in each.get("entities", ())]]
     assert [(each["what"], each["status"]) for each in traces] == [("create", 201)]
 
 
