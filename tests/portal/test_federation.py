@@ -124,8 +124,10 @@ def test_a_professional_with_several_situations_chooses(here: Application) -> No
         for each, text in zip(page.forms[-2:], page.html.split("<li><form")[-2:], strict=True)
         if "HOPITAL" in text
     )
+    kept = browser.cookie("situation") or ""
     browser.post("/federation/psc/situation", chosen, follow=False)
     assert session(here, browser).subject.organization == "750000001"
+    browser.client.set_cookie("situation", kept)
     again = browser.post("/federation/psc/situation", chosen | {"csrf": session(here, browser).csrf})
     assert again.status == 400
 
