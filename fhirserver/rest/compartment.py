@@ -70,6 +70,8 @@ def in_record(indexer: InForce, resource: dict[str, Any], patient: str | None) -
     if patient is not None and is_document(resource):
         return in_bundle(indexer.index, resource, patient)
     index = indexer.index(resource)
+    if patient is not None and resource["resourceType"] == "AuditEvent":
+        return index._replace(pat=patient)  # as it was recorded, whatever record that was merged into
     if index.pat is not None or patient is None:
         return index
     known = as_about(resource, patient)

@@ -322,6 +322,13 @@ def test_what_was_recorded_of_the_source_is_found_under_the_target_as_it_was(two
     assert two.operator.get(f"AuditEvent/{id}").content == before
     for each in (two.a, two.b):
         assert id in two.operator.search("AuditEvent", entity=f"Patient/{each}", _count="100").ids
+    holder = two.application.patient(two.b)
+    assert holder.get(f"AuditEvent/{id}").status == holder.get(f"Observation/{two.in_a}").status == 200
+    types = [{"name": "type", "valueCode": each} for each in ("AuditEvent", "Observation")]
+    two.operator.post("$reindex", {"resourceType": "Parameters", "parameter": types}, Prefer="respond-async")
+    two.application.work()
+    assert holder.get(f"AuditEvent/{id}").status == holder.get(f"Observation/{two.in_a}").status == 200
+    assert two.application.practitioner(BOB).get(f"Observation/{two.in_a}").status == 404
     two.unmerge()
     assert id not in two.operator.search("AuditEvent", entity=f"Patient/{two.b}", _count="100").ids
 
