@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from datetime import timedelta
@@ -35,7 +36,8 @@ class Keeping:
         self._services = services
         mailer = mailer_of(settings)
         self._deliveries = Deliveries(services.store, services.notices, mailer, self._addresses, services.issuer)
-        self._anchors = Anchors(services.store, services.chains, services.instance, settings.anchor_file)
+        worker = f"{services.instance}-{os.getpid()}"
+        self._anchors = Anchors(services.store, services.chains, worker, settings.anchor_file)
         self._duties: list[tuple[float, Callable[[], object]]] = [(0.0, self.deliver), (HOUR, self.purge)]
         if settings.anchor_seconds:
             self._duties.append((settings.anchor_seconds, self.anchor))
