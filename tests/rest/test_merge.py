@@ -7,6 +7,7 @@ from threading import Barrier
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
+from pymongo import MongoClient
 
 from tests import records
 from tests.records import reference
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from tests.application import Answer, Application, Caller
 
 ALICE, BOB, CAROL = "10000000001", "10000000002", "10000000003"
+VOLATILE = {"v", "lu", "r", "z", "w", "made", "epoch", "stamp", "derived", "x", "d", "s", "doc"}
 IPP = "urn:oid:1.2.250.1.999.7"
 INS = {"system": records.INS_NIR, "value": "279035121518989", "use": "official"}
 OTHER_INS = {"system": records.INS_NIR, "value": "180126912345678", "use": "official"}
@@ -186,6 +188,38 @@ def test_the_undo_puts_back_what_was_moved_and_tells_what_stays(two: Two) -> Non
     assert two.sees(CAROL) == set()
     assert two.application.patient(two.a).get(f"Observation/{two.in_a}/_history/1").status == 200
     assert two.merge().status == 200
+
+
+def test_the_undo_leaves_the_database_as_it_was_but_for_versions(two: Two) -> None:
+    settings = two.application.services.settings
+    holder = two.application.patient(two.a)
+    holder.create(records.consent(two.a, "permit", "Practitioner/carol"))
+    holder.create(records.observation(two.a))
+
+    def kept() -> dict[str, dict[str, Any]]:
+        found: dict[str, dict[str, Any]] = {}
+        with MongoClient[dict[str, Any]](settings.mongo) as client:
+            database = client[settings.database]
+            for name in database.list_collection_names():
+                if name[:1].isupper() and not name.endswith(".history"):
+                    of_two = {"$or": [{"pat": {"$in": [two.a, two.b]}}, {"patx": {"$in": [two.a, two.b]}}]}
+                    for row in database[name].find(of_two):
+                        found[f"{name}/{row['_id']}"] = {each: row[each] for each in set(row) - VOLATILE}
+            for row in database["policy"].find({"_id": {"$in": [two.a, two.b]}}):
+                found[f"policy/{row['_id']}"] = {each: row[each] for each in set(row) - VOLATILE}
+            found["merges"] = {row["_id"]: row for row in database["merges"].find({"names": two.a})}
+            past = database["Observation.history"].find({"pat": {"$in": [two.a, two.b]}, "v": 1})
+            found["past"] = {row["_id"]: row for row in past}
+        return found
+
+    two.operator.put(f"Observation/{two.in_a}", records.observation(two.a, id=two.in_a, note=[{"text": "x"}]))
+    before = kept()
+    two.merge()
+    assert kept() != before
+    two.unmerge()
+    after = kept()
+    after["past"] = {key: row for key, row in after["past"].items() if key in before["past"]}
+    assert after == before
 
 
 def test_references_that_named_the_target_before_keep_naming_it(two: Two) -> None:
