@@ -293,3 +293,27 @@ def test_a_bundle_that_claims_to_provide_documents_is_held_to_that_profile(
         folder = whole["entry"][0] | {"fullUrl": "urn:uuid:7a1b2c3d-0000-4000-8000-000000000009"}
         refused = sender.post("", whole | {"entry": [*whole["entry"], folder]})
         assert refused.status == 422
+
+
+def test_a_document_published_alone_gets_a_submission_set(application: Application, hospital: Caller) -> None:
+    operator = application.operator()
+    whose = operator.create(patient())
+    sent = samples.simplified() | {"subject": {"reference": f"Patient/{whose}"}, "masterIdentifier": oid()}
+    twice = [hospital.post("DocumentReference", sent) for _ in range(2)]
+    assert [each.status for each in twice] == [201, 200]
+    found = operator.search("List", patient=whose, code="submissionset")
+    assert found.total == 1
+    made = found.json["entry"][0]["resource"]
+    assert made["entry"] == [{"item": {"reference": f"DocumentReference/{twice[0].id}"}}]
+    assert [each for each in application.services.validator.check(made) if each.is_error] == []
+    mask = [{"op": "replace", "path": "/securityLabel", "value": [{"coding": [{"code": "INVISIBLE_PATIENT"}]}]}]
+    holder, path = application.patient(whose), f"List/{made['id']}"
+    assert holder.get(path).status == 200
+    media = {"Content-Type": "application/json-patch+json"}
+    assert hospital.call("PATCH", f"DocumentReference/{twice[0].id}", mask, media).status == 200
+    assert holder.get(path).status == 404
+    aside = [{"op": "replace", "path": "/status", "value": "superseded"}]
+    assert hospital.call("PATCH", f"DocumentReference/{twice[0].id}", aside, media).status == 200
+    assert operator.get(path).status == 200
+    operator.create(document(whose))
+    assert operator.search("List", patient=whose, code="submissionset").total == 1
