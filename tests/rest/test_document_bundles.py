@@ -208,12 +208,16 @@ def test_a_document_is_replaced_by_another_one(alice: Caller, lab: Caller, patie
     before = document_of(alice, first)
     (composition,) = alice.search("Composition", title="Premier").ids
     (result,) = (each["reference"] for each in alice.get(f"Composition/{composition}").json["section"][0]["entry"])
+    mask = [{"op": "add", "path": "/securityLabel/-", "value": {"coding": [{"code": "MASQUE_PS"}]}}]
+    assert lab.call("PATCH", f"DocumentReference/{before['id']}", mask, PATCH).status == 200
     relation = {"code": "replaces", "targetIdentifier": name}
     second = bundle(about(patient), identifier=name, title="Second", relatesTo=[relation])
     assert lab.post("Bundle", second).status == 201
     assert alice.get(f"DocumentReference/{before['id']}").json["status"] == "superseded"
     assert alice.get(result).status == 410
-    assert document_of(alice, second)["relatesTo"][0]["code"] == "replaces"
+    after = document_of(alice, second)
+    assert after["relatesTo"][0]["code"] == "replaces"
+    assert {"coding": [{"code": "MASQUE_PS"}]} in after["securityLabel"]
     whole = alice.get(f"Composition/{composition}/$document")
     assert (whole.status, whole.json["identifier"]) == (200, first["identifier"])
 

@@ -17,7 +17,7 @@ from fhirserver.documents.cda import Entry
 from fhirserver.errors import Conflict, Unprocessable
 from fhirserver.rest import compartment, references, writing
 from fhirserver.rest.documents import cda_actors, contents, identity, replacing, sameness
-from fhirserver.rest.documents.changes import DOCUMENT
+from fhirserver.rest.documents.changes import DOCUMENT, keep_masked
 from fhirserver.rest.patch import patched
 from fhirserver.store import first_version
 from fhirserver.validation.bundle import Entries
@@ -75,6 +75,9 @@ def create(exchange: Exchange, tx: Transaction, bundle: Resource, id: str) -> li
     reference = _reference(exchange, document, bundle, whose)
     if relations := _relations(exchange, tx, document):
         reference["relatesTo"] = relations
+    for each in replaced:
+        if each.type == DOCUMENT:
+            keep_masked(reference, jsontext.parse_object(each.body))
     about = writing.new_id()
     stored = [writing.create(exchange, tx, reference, about)]
     owner = f"{DOCUMENT}/{about}"
