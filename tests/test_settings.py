@@ -29,6 +29,7 @@ def test_the_environment_stands_over_the_file_and_options_over_both(tmp_path: Pa
         ("FHIRSERVER_TIMEZONE", "Mars/Olympus"),
         ("FHIRSERVER_CLOCK", "tomorrow"),
         ("FHIRSERVER_REFERENTIAL_INTEGRITY", "maybe"),
+        ("FHIRSERVER_TRACE_DAYS", "90"),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_named(variable: str, value: str) -> None:

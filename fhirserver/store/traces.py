@@ -1,7 +1,7 @@
 """The collection of traces, and the AuditEvents that a view shows of them beside those that were deposited.
 
 `_id` is the chain and the place in it, which is the AuditEvent's id too. Indexes: `pats, at, _id` (what happened to a
-record, by time), `at, _id` (by time), `who.id, at` (what somebody did).
+record, by time), `at, _id` (by time), `who.rpps, at` (what a professional did).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pymongo import ASCENDING, IndexModel
 
 from fhirserver import jsontext
 from fhirserver.errors import BadRequest
-from fhirserver.predicate import And, Cmp, Eq, In, all_of, to_mongo
+from fhirserver.predicate import And, Cmp, Eq, In, Or, all_of, to_mongo
 from fhirserver.search import dates
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def make(database: Database[Row]) -> None:
         [
             IndexModel([("pats", ASCENDING), ("at", ASCENDING), ("_id", ASCENDING)], name="pats"),
             IndexModel([("at", ASCENDING), ("_id", ASCENDING)], name="at"),
-            IndexModel([("who.id", ASCENDING), ("at", ASCENDING)], name="who"),
+            IndexModel([("who.rpps", ASCENDING), ("at", ASCENDING)], name="who"),
         ]
     )
 
@@ -83,10 +83,12 @@ class Traces:
         patient = self._traced.patient(access)
         seed: dict[str, Any] = {} if patient is None else {"pats": patient}
         for each in items:
-            if isinstance(each, Eq | In) and each.field in ("_id", "pats", "who.id"):
+            if isinstance(each, Eq | In) and each.field in ("_id", "pats", "who.rpps"):
                 seed.setdefault(each.field, to_mongo(each)[each.field])
             elif isinstance(each, Cmp) and each.field == "at":
                 seed.setdefault("at", {}).setdefault(each.op, each.value)
+            elif isinstance(each, Or) and (least := _since(each)) is not None:
+                seed.setdefault("at", {}).setdefault("$gte", least)
         return [*([{"$match": seed}] if seed else []), *({"$match": to_mongo(each)} for each in items)]
 
     def page(
@@ -118,6 +120,12 @@ class Traces:
         if owner is not None:
             row["pat"] = owner
         return row | ({"t": list(self._index(resource).t)} if terms else {})
+
+
+def _since(either: Or) -> datetime | None:
+    """The moment from which on all is that meets one of several lower bounds of time; None where they are others."""
+    bounds = [each for each in either.items if isinstance(each, Cmp) and each.field == "at" and "$gt" in each.op]
+    return min(each.value for each in bounds) if len(bounds) == len(either.items) else None
 
 
 def _order(query: Query) -> dict[str, int]:
