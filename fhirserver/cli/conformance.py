@@ -75,6 +75,7 @@ def _prepare(options: argparse.Namespace) -> int:
         words = ["--data", options.data, f"--{role.kind}", *([role.value] if role.value else [])]
         words += ["--profession", role.profession] if role.profession else []
         words += ["--organization", role.organization] if role.organization else []
+        words += ["--purpose", "BTG", "--reason", role.emergency] if role.emergency else []
         parser = argparse.ArgumentParser(allow_abbrev=False)
         token.arguments(parser)
         return token.minted(parser.parse_args([*words, "--lifetime", str(options.lifetime)]))

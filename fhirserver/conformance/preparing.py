@@ -1,6 +1,6 @@
 """People and places that the suites need, made on a server of one's own: new ones each time, with test identities.
 
-holder (`patient`)      cared for by `physician`; `other-physician` has no basis to see the record
+holder (`patient`)      cared for by `physician`; `other-physician` has no basis to see the record, but as `emergency`
 other (`other-patient`)  somebody else, of whom nobody above may learn
 child                   whose record `representative` acts for
 hospital, laboratory    systems with a FINESS number each
@@ -32,6 +32,8 @@ class Role(NamedTuple):
     value: str = ""
     profession: str | None = None
     organization: str | None = None
+    emergency: str | None = None
+    """Why the glass is broken (purpose of use BTG)."""
 
 
 class PreparingError(RuntimeError):
@@ -53,7 +55,8 @@ def prepare(base: str, mint: Callable[[Role], str]) -> dict[str, Any]:
     variables = {f"{name}Id": id_ for name, id_ in ids.items()} | numbers
     for name, each in people.items():
         variables |= {f"{name}Ins": each["identifier"][0]["value"], f"{name}Family": each["name"][0]["family"]}
-        variables |= {f"{name}BirthDate": each["birthDate"]}
+        variables |= {f"{name}BirthDate": each["birthDate"], f"{name}Given": each["name"][0]["given"][0]}
+        variables |= {f"{name}Birth": each["birthDate"].replace("-", "")}
     return {"tokens": {name: mint(role) for name, role in _roles(variables).items()}, "variables": variables}
 
 
@@ -85,6 +88,7 @@ def _roles(variables: Mapping[str, str]) -> dict[str, Role]:
         "representative": Role("representative", variables["childId"]),
         "physician": Role("practitioner", variables["physicianRpps"], PHYSICIAN),
         "other-physician": Role("practitioner", variables["otherPhysicianRpps"], PHYSICIAN),
+        "emergency": Role("practitioner", variables["otherPhysicianRpps"], PHYSICIAN, emergency="essai"),
         "hospital": Role("system", f"hospital-{hospital}", organization=hospital),
         "laboratory": Role("system", f"laboratory-{laboratory}", organization=laboratory),
     }

@@ -24,12 +24,16 @@ _DEPTH: Final = 8
 
 
 class State:
-    """`given`: variables from outside. `${run}` is eight letters and digits that no other run has."""
+    """`given`: variables from outside. `${run}` is eight hexadecimal digits that no other run has.
+
+    `${number}` is what they are as a number.
+    """
 
     def __init__(self, script: Script, given: Mapping[str, str], definitions: Definitions) -> None:
         self.definitions = definitions
         self._script = script
-        self._given = {"run": secrets.token_hex(4), **given}
+        run = secrets.token_hex(4)
+        self._given = {"run": run, "number": str(int(run, 16)), **given}
         self._variables = {each["name"]: each for each in script.resource.get("variable", ())}
         self._contained = {f"#{each.get('id')}": each for each in script.resource.get("contained", ())}
         self._fixtures = {each["id"]: each for each in script.resource.get("fixture", ()) if "id" in each}

@@ -33,7 +33,7 @@ def script(
 ) -> Part:
     """A TestScript. `roles` by origin, the first is who asks where nothing is said. `fixtures`: resources, lists (JSON
     Patch) or names of files; they are created before and deleted after the tests when `auto`, but for names that begin
-    with `-`. A resource with an `id`, and a list, becomes a file of its own: `FILES` of the result."""
+    with `-`. A list, and a resource that must not be contained, become files of their own: `FILES` of the result."""
     given = fixtures or {}
     made: Part = {
         "resourceType": "TestScript",
@@ -145,7 +145,9 @@ def _id(key: str) -> str:
 
 
 def _is_contained(given: Fixture) -> bool:
-    return isinstance(given, dict) and "id" not in given and not isinstance(given, Wrong)
+    """Whether a resource may be contained in another (rules dom-2, dom-4 and dom-5), and is one."""
+    alone = not isinstance(given, dict) or isinstance(given, Wrong) or {"id", "contained"} & given.keys()
+    return not alone and isinstance(given, dict) and not given.get("meta", {}).keys() - {"profile"}
 
 
 def _needs_file(given: Fixture) -> bool:
