@@ -128,7 +128,7 @@ class Caller:
         **environ: Any,
     ) -> Answer:
         """`body`: a JSON value, or bytes that are sent as they are; FHIR JSON unless a header says otherwise."""
-        sent = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        sent = {"X-Request-Id": "asked-by-a-test"} | ({"Authorization": f"Bearer {self.token}"} if self.token else {})
         if body is not None:
             sent["Content-Type"] = FHIR_JSON
         sent |= headers or {}
