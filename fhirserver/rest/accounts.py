@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import jsonschema
 from flask import Blueprint, Response, request
 
-from fhirserver.access import Access
+from fhirserver.access import Access, require
 from fhirserver.audit import Event
 from fhirserver.errors import BadRequest, Conflict, FhirError, Forbidden, Unavailable
 from fhirserver.mail import Undelivered
@@ -77,6 +77,7 @@ def _asked(
     try:
         if who.kind != "operator":
             raise Forbidden("Accounts are kept by operators.")
+        require(who, "Patient", "u")  # an app of an operator gets no further than its scopes
         asked = body()
         for error in jsonschema.Draft202012Validator(schema).iter_errors(asked):
             at = "/".join(map(str, error.path)) or "The body"

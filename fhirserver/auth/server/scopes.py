@@ -44,8 +44,10 @@ def allowed(asked: Sequence[str], registered: Sequence[str]) -> tuple[str, ...]:
 
 
 def for_kind(granted: Iterable[str], kind: str) -> tuple[str, ...]:
-    """Those that somebody of a kind may grant."""
+    """Those that somebody of a kind may grant; who may grant no level, grants nothing."""
     levels = LEVELS[kind]
+    if not levels:
+        return ()
     return tuple(each for each in granted if (scope := parse(each)) is None or scope.level in levels)
 
 

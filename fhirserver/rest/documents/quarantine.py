@@ -10,7 +10,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver import jsontext
-from fhirserver.access import Access, Requester
+from fhirserver.access import Access, Requester, require
 from fhirserver.audit import Event
 from fhirserver.errors import BadRequest, Conflict, Forbidden, NotFound
 from fhirserver.outcome import Issue, outcome
@@ -179,6 +179,7 @@ def _own(exchange: Exchange, id: str) -> Row:
 def _owners(exchange: Exchange) -> frozenset[str] | None:
     """Whose documents the requester sees: his organisation's, or his own where he acts for none; None: everybody's."""
     requester = exchange.access.requester
+    require(requester, "DocumentReference", "c")
     if requester.kind == "operator":
         return None
     if requester.kind not in FEEDERS:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from fhirserver.access import require
 from fhirserver.audit import Event
 from fhirserver.errors import BadRequest, Forbidden
 from fhirserver.rest.jobs import asking
@@ -27,6 +28,7 @@ def reindex(exchange: Exchange, type: str = "") -> Answer:
     """202, and where to ask. `type`: those types only; `parameter`: the types that have one of these parameters."""
     if exchange.access.requester.kind != "operator":
         raise Forbidden("Only the operator of the server indexes anew.")
+    require(exchange.access.requester, "SearchParameter", "u")
     inputs = received_as(exchange, _PARAMETERS)
     types: list[str] = inputs.all("type")
     for each in types:
