@@ -31,6 +31,7 @@ CSRF: Final = "csrf"
 """Name of the field of each form."""
 MOST_FORM_BYTES: Final = 1 << 16
 _OPEN: Final = "takes_foreign_posts"
+_MOST: Final = "takes_uploads"
 _PROGRAMS: Final = (("Edg", "Edge"), ("Firefox", "Firefox"), ("Chrome", "Chrome"), ("Safari", "Safari"))
 _SYSTEMS: Final = (
     *((each, each) for each in ("Android", "iPhone", "iPad", "Windows")),
@@ -59,6 +60,16 @@ def takes_foreign_posts(view: View) -> View:
     """Marks a view whose POST may come from other sites, so that it is not asked for the form's token."""
     setattr(view, _OPEN, True)
     return view
+
+
+def takes_uploads(most: int) -> Callable[[View], View]:
+    """Marks a view whose form brings a file of that many bytes at most, besides what forms hold."""
+
+    def marked(view: View) -> View:
+        setattr(view, _MOST, most)
+        return view
+
+    return marked
 
 
 def current_session() -> Session | None:
@@ -157,8 +168,10 @@ def _still_may(session: Session) -> bool:
 
 
 def _checked() -> None:
-    request.max_content_length = MOST_FORM_BYTES
-    if request.method in ("GET", "HEAD") or _is_open():
+    request.max_content_length = MOST_FORM_BYTES + int(_marked(_MOST, 0))
+    if request.method == "HEAD":
+        request.method = "GET"  # what a form does, it does by POST alone
+    if request.method == "GET" or _is_open():
         return
     session = current_session()
     visit = cookie(VISIT)
@@ -169,8 +182,11 @@ def _checked() -> None:
 
 
 def _is_open() -> bool:
-    view = current_app.view_functions.get(request.endpoint or "")
-    return bool(getattr(view, _OPEN, False))
+    return bool(_marked(_OPEN, False))
+
+
+def _marked(mark: str, default: Any) -> Any:
+    return getattr(current_app.view_functions.get(request.endpoint or ""), mark, default)
 
 
 def _is_foreign() -> bool:

@@ -281,9 +281,19 @@ def codes(name: str) -> frozenset[tuple[str, str]]:
 
 
 @cache
+def displays(name: str) -> dict[str, str]:
+    """The French name of each code of a value set of `codes.csv`."""
+    return {row["code"]: row["display"] for row in _codes() if row["set"] == name}
+
+
+@cache
 def _tables() -> dict[str, frozenset[tuple[str, str]]]:
     found: dict[str, set[tuple[str, str]]] = {}
-    text = files("fhirserver.documents.cda").joinpath("codes.csv").read_text("utf-8")
-    for row in csv.DictReader(text.splitlines()):
+    for row in _codes():
         found.setdefault(row["set"], set()).add((row["system"], row["code"]))
     return {name: frozenset(pairs) for name, pairs in found.items()}
+
+
+def _codes() -> list[dict[str, str]]:
+    text = files("fhirserver.documents.cda").joinpath("codes.csv").read_text("utf-8")
+    return list(csv.DictReader(text.splitlines()))
