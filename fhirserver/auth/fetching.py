@@ -165,7 +165,8 @@ def public(address: str) -> bool:
     inner = getattr(found, "ipv4_mapped", None) or getattr(found, "sixtofour", None)
     if inner is not None:
         found = inner
-    return found.is_global and not found.is_multicast and not found.is_reserved
+    local = found.version == 6 and found.is_site_local
+    return found.is_global and not (found.is_multicast or found.is_reserved or local)
 
 
 class _Connection(http.client.HTTPConnection):

@@ -15,7 +15,7 @@ from fhirserver.auth.clients.catalogue import categories
 from fhirserver.auth.clients.desk import Desk
 from fhirserver.errors import BadRequest, FhirError, Forbidden
 from fhirserver.rest.edge import services
-from fhirserver.rest.oauth.certificate import certificate
+from fhirserver.rest.oauth.bearer import presented
 from fhirserver.rest.oauth.register import answer, body
 from fhirserver.rest.routes import ID
 
@@ -97,10 +97,7 @@ def _traced(view: Callable[..., tuple[int, Any]]) -> Callable[..., Response]:
 
     def traced(**path: str) -> Response:
         found = services()
-        shown = certificate(request, found.settings)
-        requester = found.verifier.requester(request.headers.get("Authorization"), shown)
-        found.rates.of_client(requester)
-        access = Access.of(requester, found.clock())
+        access = Access.of(presented(found, request).requester, found.clock())
         interaction = "catalogue" if request.method == "GET" else "register"
         try:
             status, value = view(access, **path)

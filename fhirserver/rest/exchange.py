@@ -9,10 +9,9 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 
 from fhirserver import jsontext, xmltext
 from fhirserver.access import Access
-from fhirserver.errors import BadRequest, NotAcceptable, TooLarge, Unauthenticated
+from fhirserver.errors import BadRequest, NotAcceptable, TooLarge
 from fhirserver.rest import negotiate
-from fhirserver.rest.address import address
-from fhirserver.rest.oauth.certificate import certificate
+from fhirserver.rest.oauth.bearer import presented
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,7 +63,7 @@ class Exchange:
     def __init__(self, services: Services, request: Request, requester: Requester | None = None) -> None:
         self.services = services
         self.request = request
-        requester = requester or _authenticated(services, request)
+        requester = requester or presented(services, request).requester
         self.access = Access.of(requester, services.clock())
         try:
             media = negotiate.answer_type(request.headers.get("Accept"), self._general("_format"))
@@ -159,16 +158,3 @@ class Exchange:
             raise BadRequest(f"The body ended after {size} of {announced} bytes.", code="structure")
         self._taken = b"".join(parts)
         return self._taken
-
-
-def _authenticated(services: Services, request: Request) -> Requester:
-    """Whom the request's token stands for, within the bound of his requests. Raises Unauthenticated or TooMany."""
-    try:
-        shown = certificate(request, services.settings)
-        requester = services.verifier.requester(request.headers.get("Authorization"), shown)
-    except Unauthenticated:
-        if "Authorization" in request.headers:  # without one the guard has counted it
-            services.rates.of_address(address(request, services.settings.trusted_proxies))
-        raise
-    services.rates.of_client(requester)
-    return requester

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from flask import Response, g, has_request_context, request
 
 from fhirserver.rest.address import address
+from fhirserver.rest.oauth import bearer
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -38,7 +39,8 @@ def register(app: Flask, services: Services) -> None:
     def begin() -> None:
         given = request.headers.get(HEADER, "")
         g.request_id = given if _PLAIN.fullmatch(given) else uuid.uuid4().hex
-        if "Authorization" not in request.headers and request.path not in UNBOUNDED:
+        bears = "Authorization" in request.headers and request.path.startswith(bearer.PATHS)
+        if not bears and request.path not in UNBOUNDED:
             services.rates.of_address(address(request, services.settings.trusted_proxies))
 
     def end(response: Response) -> Response:

@@ -386,13 +386,19 @@ def test_an_operator_grants_nothing_to_an_app(server: Application) -> None:
     assert told["error"] == "invalid_scope"
 
 
-def test_a_representative_grants_access_to_the_record_he_represents(server: Application) -> None:
+def test_a_representative_grants_access_to_the_record_he_represents_while_he_does(server: Application) -> None:
+    server.operator().store({"resourceType": "Patient", "id": "child", "birthDate": "2024-01-31"})
+    relation = {"resourceType": "RelatedPerson", "id": "r", "patient": {"reference": "Patient/child"}}
+    server.operator().store(relation)
     scopes = tokens.DEFAULT_SCOPES["representative"]
-    parent = Requester("representative", "RelatedPerson/r", patient="q", purpose="PATRQT", scopes=scopes)
-    person = flow.Person(server, parent)
-    given = granted(server, person, scope="openid fhirUser launch/patient patient/Patient.rs")
-    assert (given["patient"], server.nobody(given["access_token"]).get("Patient").ids) == ("q", ["q"])
+    parent = Requester("representative", "RelatedPerson/r", patient="child", purpose="PATRQT", scopes=scopes)
+    given = granted(server, flow.Person(server, parent), scope="openid fhirUser launch/patient patient/Patient.rs")
+    app = server.nobody(given["access_token"])
+    assert (given["patient"], app.get("Patient").ids) == ("child", ["child"])
     assert userinfo(server, given).json["fhirUser"] == f"{BASE}/RelatedPerson/r"
+    server.operator().store(relation | {"active": False})
+    assert (app.get("Patient").status, app.get("Patient/child").status, userinfo(server, given).status) == (401,) * 3
+    assert 'error="invalid_token"' in app.get("Patient").headers["www-authenticate"]
 
 
 def test_nobody_grants_access_to_another_record_than_the_screen_named(server: Application) -> None:

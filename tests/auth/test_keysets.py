@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from fhirserver.auth.clients.keysets import AGAIN_AFTER, KeySets
+from fhirserver.auth.clients.keysets import AGAIN_AFTER, KeySets, chosen, problem
 from fhirserver.auth.fetching import Fetcher, Unfetchable, public, refusal
 from tests.auth.registrations import ec_key, rsa_key
 from tests.auth.registrations import public as jwks
@@ -137,6 +137,13 @@ def test_what_is_no_set_of_keys_is_refused(site: Site, keys: Any) -> None:
         KeySets(Fetcher(production=False)).find({"jwks_uri": site.url}, KID, "ES384")
 
 
+@pytest.mark.parametrize("uses", [None, 5, True, "verify", {}, [], ["sign"]])
+def test_a_key_that_says_oddly_what_it_is_for_is_no_key(uses: Any) -> None:
+    odd = {**jwks(ec_key())["keys"][0], "key_ops": uses}
+    assert problem(odd)
+    assert chosen([odd], KID, "ES384") is None
+
+
 def test_a_redirect_is_not_followed(site: Site) -> None:
     def redirect(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(302)
@@ -191,7 +198,17 @@ def test_who_answers_drop_by_drop_is_not_waited_for() -> None:
             "0.0.0.0",
             "224.0.0.1",
         ),
-        *("::1", "fe80::1%eth0", "fc00::1", "::ffff:10.0.0.1", "ff02::1", "2002:0a00:0001::1", "::", "no address"),
+        *(
+            "::1",
+            "fe80::1%eth0",
+            "fc00::1",
+            "::ffff:10.0.0.1",
+            "ff02::1",
+            "2002:0a00:0001::1",
+            "fec0::1",
+            "::",
+            "no address",
+        ),
     ],
 )
 def test_in_production_no_address_of_an_inner_network_is_reached(address: str) -> None:

@@ -379,6 +379,18 @@ def test_a_login_and_a_refusal_are_traced_in_the_record(house: Application, mail
     assert who.login not in str(found)
 
 
+def test_what_a_form_does_is_not_done_by_asking_for_headers(house: Application, mailbox: Box) -> None:
+    sent = len(mailbox.messages)
+    client = house.app.test_client()
+    answers = [client.head(path) for path in ("/connexion", "/connexion/oubli", "/connexion/oubli/code", "/activation")]
+    assert [each.status_code for each in answers] == [200] * 4
+    assert [each.data for each in answers] == [b""] * 4
+    browser = log_in(house, person(house), mailbox)
+    held = browser.get("/compte/facteur/code", follow=False)
+    assert browser.client.head("/compte/mot-de-passe").status_code == 200
+    assert (held.status, len(mailbox.messages)) == (303, sent + 1)
+
+
 def test_passwords_are_hashed_anew_when_the_parameters_change(house: Application) -> None:
     who = person(house)
     stronger = house.under(password_memory=128)

@@ -73,6 +73,24 @@ def test_a_wrong_token_counts_for_the_address(application: Application) -> None:
     assert answers[-1].issue["code"] == "throttled"
 
 
+@pytest.mark.parametrize(
+    "path", ["/oauth/register", "/oauth/token", "/oauth/introspect", "/activation", "/accounts/api/cards"]
+)
+@pytest.mark.parametrize("shown", ["Bearer a.b.c", "Basic eA==", "x"])
+def test_whatever_is_shown_for_a_token_the_address_is_bounded(application: Application, path: str, shown: str) -> None:
+    client = application.under(address_rate=3, workers=1).app.test_client()
+    answers = [client.post(path, headers={"Authorization": shown}).status_code for _ in range(5)]
+    assert (429 in answers[:3], answers[3:]) == (False, [429, 429])
+
+
+def test_a_client_is_bounded_wherever_it_shows_its_token(application: Application) -> None:
+    bounded = application.under(client_rate=2, workers=1)
+    headers = {"Authorization": f"Bearer {bounded.operator().token}"}
+    client = bounded.app.test_client()
+    paths = ("/oauth/userinfo", "/catalogue/api/apps", "/oauth/userinfo", "/fhir/Patient/x")
+    assert [client.get(each, headers=headers).status_code for each in paths] == [403, 200, 429, 429]
+
+
 def test_a_client_is_bounded_and_no_other_with_it(application: Application) -> None:
     bounded = application.under(client_rate=3, workers=1)
     one, other = bounded.system("750000001", "his"), bounded.system("750000001", "lab")

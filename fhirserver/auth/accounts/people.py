@@ -77,6 +77,12 @@ class People:
             return [Subject(who, account.login, Reach(""))]
         return [subject for reach in account.records for subject in self._subject(reach)]
 
+    def still_acts(self, who: Requester) -> bool:
+        """Whether a representative still is one; whatever else somebody may is for the access rules."""
+        if who.kind != "representative":
+            return True
+        return any(self._subject(Reach(who.patient or "", who.id.rpartition("/")[2])))
+
     def _subject(self, reach: Reach) -> Iterator[Subject]:
         patient = self.patient(reach.patient)
         if patient is None or self.state(reach.patient) in UNUSED:

@@ -112,7 +112,8 @@ def problem(key: Any) -> str | None:
 def _key(jwk: dict[str, Any], algorithm: str) -> Key | None:
     if jwk.get("alg", algorithm) != algorithm or jwk.get("use", "sig") != "sig" or "d" in jwk:
         return None
-    if "verify" not in jwk.get("key_ops", ["verify"]):
+    uses = jwk.get("key_ops", ["verify"])
+    if not isinstance(uses, list) or "verify" not in uses:
         return None
     try:
         if algorithm == "ES384" and jwk.get("kty") == "EC" and jwk.get("crv") == "P-384":
