@@ -99,7 +99,7 @@ class Conditions:
         if not isinstance(leaf, Eq) or self._sight.patient is None:
             return FALSE
         fields = {HIDDEN_FROM_PATIENT: "unannounced", HIDDEN_FROM_REPRESENTATIVES: "secret"}
-        return Eq(fields[leaf.value], self._sight.patient) if leaf.value in fields else FALSE
+        return _one_of(fields[leaf.value], self._sight.own) if leaf.value in fields else FALSE
 
     def _term(self, leaf: Eq | Text) -> Predicate:
         text = leaf.value if isinstance(leaf, Eq) else leaf.text if isinstance(leaf, Prefix) else leaf.prefix
@@ -160,10 +160,12 @@ class Conditions:
 
     def _pats(self, leaf: Any) -> Predicate:
         """Whom a trace concerns, of those whom the requester is shown."""
-        own = self._sight.patient
-        if own is None or isinstance(leaf, Exists):
-            return replace(leaf, field="pats") if own is None else Eq("pats", own)
-        return Eq("pats", own) if matches(leaf, {"pat": own}) else FALSE
+        own = self._sight.own
+        if not own:
+            return replace(leaf, field="pats")  # type: ignore[no-any-return]
+        if isinstance(leaf, Exists) or matches(leaf, {"pat": own[0]}):
+            return _one_of("pats", own)
+        return _one_of("pats", tuple(each for each in own if matches(leaf, {"pat": each})))
 
     def _patient(self, leaf: Any, reference: str) -> Predicate:
         if not isinstance(leaf, Eq):
@@ -197,10 +199,10 @@ class Conditions:
 
     def _touched(self, *conditions: Eq) -> Predicate:
         """There is a resource among the entities that are shown."""
-        own = () if self._sight.patient is None else (Eq("p", self._sight.patient),)
+        whose: tuple[tuple[Eq, ...], ...] = tuple((Eq("p", each),) for each in self._sight.own) or ((),)
         found = []
         for name, late in self._sight.lists:
-            asked = Elem(name, (*own, *conditions)) if own or conditions else Exists(name)
+            asked = any_of(Elem(name, (*own, *conditions)) if own or conditions else Exists(name) for own in whose)
             bound = self._sight.announced if late else None
             found.append(asked if bound is None else all_of((asked, Cmp("at", "$lte", bound))))
         return any_of(found)
@@ -218,7 +220,7 @@ class Conditions:
     def _asked(self) -> Predicate:
         if self._sight.patient is None:
             return Exists("query")
-        return all_of((Exists("query"), Eq("pats", self._sight.patient), negate(Exists("several"))))
+        return all_of((Exists("query"), _one_of("pats", self._sight.own), negate(Exists("several"))))
 
     def _profile(self, leaf: Any, _: str) -> Predicate:
         """Of patients there may be none, or one; of resources just one, but for a query."""
@@ -241,6 +243,12 @@ class Conditions:
 
 
 _ACTIONS: Final = "http://hl7.org/fhir/audit-event-action"
+
+
+def _one_of(field: str, values: tuple[str, ...]) -> Predicate:
+    if not values:
+        return FALSE
+    return Eq(field, values[0]) if len(values) == 1 else In(field, values)
 
 
 def _at(condition: Cmp | Eq) -> Predicate:

@@ -11,6 +11,8 @@ from fhirserver.audit.sight import Sight
 from fhirserver.predicate import all_of
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from fhirserver.access import Access
     from fhirserver.predicate import Predicate
     from fhirserver.spec import Definitions
@@ -24,26 +26,30 @@ class AuditEvents:
     def __init__(self, base: str, definitions: Definitions) -> None:
         self._base, self._definitions = base, definitions
 
-    def condition(self, access: Access, predicate: Predicate) -> Predicate:
-        """The traces whose AuditEvents, as `access` is shown them, meet a predicate over envelopes."""
-        return all_of((TRACED, Conditions(Sight.of(access), self._base, self._definitions).of(predicate)))
+    def condition(self, access: Access, predicate: Predicate, absorbed: frozenset[str] = frozenset()) -> Predicate:
+        """The traces whose AuditEvents, as `access` is shown them, meet a predicate over envelopes.
 
-    def resource(self, access: Access, record: Row) -> Row:
+        `absorbed`, here and below: records that were merged into the requester's own."""
+        sight = Sight.of(access, absorbed)
+        return all_of((TRACED, Conditions(sight, self._base, self._definitions).of(predicate)))
+
+    def resource(self, access: Access, record: Row, absorbed: frozenset[str] = frozenset()) -> Row:
         """The AuditEvent as `access` is shown it."""
-        return rendered(record, Sight.of(access), self._base)
+        return rendered(record, Sight.of(access, absorbed), self._base)
 
-    def patient(self, access: Access) -> str | None:
-        """The only patient of whose traces `access` may see any; None when there is no such one."""
-        return Sight.of(access).patient
+    def patients(self, access: Access, absorbed: frozenset[str]) -> tuple[str, ...]:
+        """The only patients of whose traces `access` may see any; none when there are no such ones."""
+        return Sight.of(access, absorbed).own
 
-    def owner(self, access: Access, record: Row) -> str | None:
+    def owner(self, access: Access, record: Row, absorbed: frozenset[str]) -> str | None:
         """Of whom the AuditEvent tells: nobody, for who is shown his own acts."""
         if access.requester.kind in ("practitioner", "system"):
             return None
-        found = Sight.of(access).patients(record)
-        return found[0] if len(found) == 1 else None
+        sight = Sight.of(access, absorbed)
+        found = sight.patients(record)
+        return (sight.patient or found[0]) if len(found) == 1 else None
 
-    def labels(self, record: Row, patient: str | None) -> list[str]:
-        """The labels that the AuditEvent is held under."""
+    def labels(self, record: Row, patients: Collection[str]) -> list[str]:
+        """The labels that the AuditEvent is held under, for whom it tells of."""
         kept = {"secret": HIDDEN_FROM_REPRESENTATIVES, "unannounced": HIDDEN_FROM_PATIENT}
-        return [label for name, label in kept.items() if patient in record.get(name, ())]
+        return [label for name, label in kept.items() if set(patients) & set(record.get(name, ()))]

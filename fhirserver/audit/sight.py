@@ -20,19 +20,25 @@ class Sight(NamedTuple):
     """`patient`: whose record alone is shown, None for who is shown whole traces, his own acts or all.
 
     `representative`: not what a minor keeps secret, nor what was asked. `announced`: what happened until then is no
-    longer kept from the person for want of an announcement.
+    longer kept from the person for want of an announcement. `absorbed`: records that were merged into his.
     """
 
     patient: str | None = None
     representative: bool = False
     announced: datetime | None = None
+    absorbed: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, access: Access) -> Sight:
+    def of(cls, access: Access, absorbed: frozenset[str] = frozenset()) -> Sight:
         who = access.requester
         if who.kind not in ("patient", "representative"):
             return cls()
-        return cls(who.patient or "|", who.kind == "representative", month_before(access.now))
+        return cls(who.patient or "|", who.kind == "representative", month_before(access.now), absorbed)
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        """The ids of the record that is shown, of one that absorbed others also theirs; none where all are."""
+        return () if self.patient is None else (self.patient, *sorted(self.absorbed))
 
     @property
     def lists(self) -> tuple[tuple[str, bool], ...]:
@@ -46,20 +52,20 @@ class Sight(NamedTuple):
     def patients(self, record: dict[str, Any]) -> list[str]:
         """The patients named."""
         known: list[str] = record.get("pats", [])
-        return known if self.patient is None else [each for each in known if each == self.patient]
+        return known if self.patient is None else [each for each in known if each in self.own]
 
     def entities(self, record: dict[str, Any]) -> list[dict[str, Any]]:
         """The resources named."""
         lists = [name for name, late in self.lists if not late or self.announced is None or self._is_past(record)]
         found = [each for name in lists for each in record.get(name, ())]
-        return found if self.patient is None else [each for each in found if each.get("p") == self.patient]
+        return found if self.patient is None else [each for each in found if each.get("p") in self.own]
 
     def query(self, record: dict[str, Any]) -> str | None:
         """What was asked; of several persons' records nothing, for it may name the others."""
         text: str | None = record.get("query")
         if text is None or self.patient is None:
             return text
-        if record.get("pats") != [self.patient]:
+        if "several" in record or not self.patients(record):
             return None
         return text.partition("?")[0].partition(" ")[0] if self.representative else text
 

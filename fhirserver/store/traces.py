@@ -15,11 +15,14 @@ from fhirserver import jsontext
 from fhirserver.errors import BadRequest
 from fhirserver.predicate import And, Cmp, Eq, In, Or, all_of, to_mongo
 from fhirserver.search import dates
+from fhirserver.store.actors import POLICIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Collection as Names
     from datetime import datetime
 
+    from pymongo.client_session import ClientSession
     from pymongo.collection import Collection
     from pymongo.database import Database
 
@@ -42,11 +45,11 @@ _ORDER: Final = "AuditEvent is sorted by date, period-start, _lastUpdated and _i
 class Traced(Protocol):
     """How traces are shown as AuditEvents."""
 
-    def condition(self, access: Access, predicate: Predicate) -> Predicate: ...
-    def resource(self, access: Access, record: Row) -> Row: ...
-    def patient(self, access: Access) -> str | None: ...
-    def owner(self, access: Access, record: Row) -> str | None: ...
-    def labels(self, record: Row, patient: str | None) -> list[str]: ...
+    def condition(self, access: Access, predicate: Predicate, absorbed: frozenset[str]) -> Predicate: ...
+    def resource(self, access: Access, record: Row, absorbed: frozenset[str]) -> Row: ...
+    def patients(self, access: Access, absorbed: frozenset[str]) -> tuple[str, ...]: ...
+    def owner(self, access: Access, record: Row, absorbed: frozenset[str]) -> str | None: ...
+    def labels(self, record: Row, patients: Names[str]) -> list[str]: ...
 
 
 def is_trace(type_: str, id_: str) -> bool:
@@ -66,22 +69,30 @@ def make(database: Database[Row]) -> None:
 
 
 class Traces:
-    """The traces as AuditEvents; `index` makes their search entries."""
+    """The traces as AuditEvents; `index` makes their search entries. `absorbed`: records merged into his own."""
 
     def __init__(self, database: Database[Row], traced: Traced, index: Callable[[Row], Indexed]) -> None:
-        self.collection = database[COLLECTION]
+        self.collection, self._policies = database[COLLECTION], database[POLICIES]
         self._traced, self._index = traced, index
 
-    def by_id(self, access: Access, seen: Predicate, id_: str) -> list[Row]:
-        """The stages that find one trace, if it may be seen."""
-        return [{"$match": {"_id": id_}}, {"$match": to_mongo(self._traced.condition(access, seen))}]
+    def absorbed(self, access: Access, session: ClientSession | None) -> frozenset[str]:
+        """The records that were merged into that of a patient or of whom a representative represents."""
+        who = access.requester
+        if who.patient is None or who.kind not in ("patient", "representative"):
+            return frozenset()
+        row = self._policies.find_one({"_id": who.patient}, {"into": 1, "beside._id": 1}, session=session) or {}
+        return frozenset() if "into" in row else frozenset(each["_id"] for each in row.get("beside", ()))
 
-    def matched(self, access: Access, query: Query, seen: Predicate) -> list[Row]:
+    def by_id(self, access: Access, seen: Predicate, id_: str, absorbed: frozenset[str]) -> list[Row]:
+        """The stages that find one trace, if it may be seen."""
+        return [{"$match": {"_id": id_}}, {"$match": to_mongo(self._traced.condition(access, seen, absorbed))}]
+
+    def matched(self, access: Access, query: Query, seen: Predicate, absorbed: frozenset[str]) -> list[Row]:
         """The stages that find what a search matches, of that which may be seen; the first is what an index serves."""
-        asked = self._traced.condition(access, all_of((*query.where, seen)))
+        asked = self._traced.condition(access, all_of((*query.where, seen)), absorbed)
         items: Sequence[Predicate] = asked.items if isinstance(asked, And) else (asked,)
-        patient = self._traced.patient(access)
-        seed: dict[str, Any] = {} if patient is None else {"pats": patient}
+        own = self._traced.patients(access, absorbed)
+        seed: dict[str, Any] = {"pats": own[0] if len(own) == 1 else {"$in": list(own)}} if own else {}
         for each in items:
             if isinstance(each, Eq | In) and each.field in ("_id", "pats", "who.rpps"):
                 seed.setdefault(each.field, to_mongo(each)[each.field])
@@ -92,21 +103,29 @@ class Traces:
         return [*([{"$match": seed}] if seed else []), *({"$match": to_mongo(each)} for each in items)]
 
     def page(
-        self, access: Access, query: Query, seen: Predicate, after: Sequence[Any] | None, *, at: bool
+        self,
+        access: Access,
+        query: Query,
+        seen: Predicate,
+        absorbed: frozenset[str],
+        after: Sequence[Any] | None,
+        *,
+        at: bool,
     ) -> list[Row]:
         """The stages of a page in the order of the search, after a position, or (`at`) from it on."""
         keys = {key.field.removesuffix(".lo").removesuffix(".hi") for key in query.sort} - {"_id"}
         if not keys <= _SORTED or len(keys) > 1:
             raise BadRequest(_ORDER, code="not-supported")
-        stages = self.matched(access, query, seen)
+        stages = self.matched(access, query, seen, absorbed)
         if after is not None:
             stages.append({"$match": _after(query, after, at=at)})
         return [*stages, {"$sort": _order(query)}, {"$limit": query.count + 1}]
 
-    def shown(self, access: Access, record: Row, *, terms: bool = False) -> Row:
+    def shown(self, access: Access, record: Row, absorbed: frozenset[str], *, terms: bool = False) -> Row:
         """The trace as the envelope of an AuditEvent."""
-        resource = self._traced.resource(access, record)
-        owner = self._traced.owner(access, record)
+        resource = self._traced.resource(access, record, absorbed)
+        owner = self._traced.owner(access, record, absorbed)
+        told = self._traced.patients(access, absorbed) or (owner,)
         begin = dates.micros(record["at"])
         span = {"lo": begin, "hi": begin + _MILLISECOND}
         row: Row = {
@@ -114,7 +133,7 @@ class Traces:
             "v": 1,
             "lu": record["at"],
             "s": {"date": span, "period-start": span},
-            "acl": {"labels": self._traced.labels(record, owner)},
+            "acl": {"labels": self._traced.labels(record, [each for each in told if each])},
             "r": jsontext.dump(resource),
         }
         if owner is not None:

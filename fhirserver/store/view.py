@@ -296,11 +296,13 @@ class View:
         self, kept: Traces, query: Query, access: Predicate, after: tuple[Any, ...] | None, at: bool
     ) -> tuple[list[Row], int]:
         """As `_page`, of the traces that are shown as AuditEvents."""
-        found = self._run(kept.collection, kept.page(self._access, query, access, after, at=at)) if query.count else []
-        rows = [kept.shown(self._access, row, terms=bool(query.includes)) for row in found]
+        merged = kept.absorbed(self._access, self._session)
+        stages = kept.page(self._access, query, access, merged, after, at=at)
+        found = self._run(kept.collection, stages) if query.count else []
+        rows = [kept.shown(self._access, row, merged, terms=bool(query.includes)) for row in found]
         if query.total == "none" or (after is None and 0 < query.count >= len(rows)):
             return rows, len(rows)
-        return rows, self._count(kept.collection, kept.matched(self._access, query, access))
+        return rows, self._count(kept.collection, kept.matched(self._access, query, access, merged))
 
     def _of_collection(
         self, collection: Collection[Row], query: Query, access: Predicate, after: tuple[Any, ...] | None, at: bool
@@ -383,8 +385,9 @@ class View:
             found = self._run(kept.collection, [{"$match": {"_id": id_}}, {"$project": {"pats": 1}}])
             located = frozenset(each for row in found for each in row.get("pats", ())) or frozenset({NOBODY})
         seen = self._predicate(traces.TYPE, located, self._by_id)
-        rows = self._run(kept.collection, kept.by_id(self._access, seen, id_))
-        return kept.shown(self._access, rows[0]) if rows else None
+        merged = kept.absorbed(self._access, self._session)
+        rows = self._run(kept.collection, kept.by_id(self._access, seen, id_, merged))
+        return kept.shown(self._access, rows[0], merged) if rows else None
 
     def _tombstone(self, type_: str, id_: str, history: Collection[Row], hidden: Sequence[Row]) -> Row | None:
         """The newest tombstone; of a hidden resource, None after as much work."""

@@ -130,6 +130,19 @@ def validator() -> Validator:
     return Validator(DEFINITIONS)
 
 
+@settings(max_examples=80, deadline=None)
+@given(record=records)
+def test_of_a_record_that_absorbed_another_all_is_found_by_its_own_id(record: Row) -> None:
+    holder, absorbed = Access.of(ACTORS[2], NOW), frozenset({"p2"})
+    row = envelope(SERVED.resource(holder, record, absorbed), record)
+    for text, where in asked():
+        if text not in ("patient=p1", "entity=Patient/p1"):
+            found = matches(SERVED.condition(holder, where, absorbed), record)
+            assert found == matches(where, row), text
+        else:
+            assert matches(SERVED.condition(holder, where, absorbed), record) == ("pats" in record)
+
+
 @settings(max_examples=40, deadline=None)
 @given(record=records, access=sights)
 def test_what_is_shown_conforms_to_r4(validator: Validator, record: Row, access: Access) -> None:

@@ -284,3 +284,26 @@ def test_a_token_that_is_not_accepted_is_traced_without_a_name(application: Appl
     before = application.operator().search("AuditEvent", altid="unknown").total
     assert application.nobody().get(f"Patient/{own}").status == 401
     assert application.operator().search("AuditEvent", altid="unknown").total == before
+
+
+def test_the_holder_sees_what_happened_to_records_that_were_merged_into_his(
+    application: Application, alice: Caller, own: str
+) -> None:
+    operator = application.operator()
+    other = operator.create(patient(birthDate=f"{datetime.now(UTC).year - 10}-01-01"))
+    operator.create(care_team(other, "Practitioner/alice"))
+    seen = operator.create(observation(other))
+    alice.get(f"Observation/{seen}")
+    sent = [
+        {"name": "source-patient", "valueReference": reference(f"Patient/{other}")},
+        {"name": "target-patient", "valueReference": reference(f"Patient/{own}")},
+    ]
+    assert operator.post("Patient/$merge", {"resourceType": "Parameters", "parameter": sent}).status == 200
+    me, parent = application.patient(own), application.representative(own)
+    for each in (me, parent):
+        (event,) = by(each, own)
+        assert references(event) == [f"Patient/{other}", f"Observation/{seen}/_history/1"]
+        assert each.get(f"AuditEvent/{event['id']}").status == 200
+        assert acts(each, own, entity=f"Observation/{seen}", subtype="read") == [event]
+    assert me.get("AuditEvent?patient=" + other + "&action=R&subtype=read").total == 1
+    assert by(application.patient(operator.create(patient())), own) == []
