@@ -19,7 +19,12 @@ SET, DOCUMENT, BINARY, FOLDER = (f"urn:uuid:7a1b2c3d-0000-4000-8000-{n:012}" for
 
 
 def unique(key: int) -> str:
-    """A uniqueId of this run."""
+    """A uniqueId of this run, of the branch of examples."""
+    return f"urn:oid:1.2.250.1.999.7.${{number}}.{key}"
+
+
+def entry_uuid(key: int) -> str:
+    """An entryUUID of this run."""
     return f"urn:uuid:${{run}}-0000-4000-8000-{key:012}"
 
 
@@ -70,7 +75,7 @@ def provided(key: int, of: str = "${patientId}", data: bytes = LETTER, **more: A
         "hash": base64.b64encode(hashlib.sha1(data, usedforsecurity=False).digest()).decode(),
     }
     made = _metadata("pdsm-comprehensive-document-reference", key, of, attachment)
-    entry = {"use": "official", "system": RFC, "value": unique(key + 500)}
+    entry = {"use": "official", "system": RFC, "value": entry_uuid(key)}
     return made | {"identifier": [*made["identifier"], entry]} | more
 
 

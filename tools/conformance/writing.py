@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
-from tools.conformance import consent, rest, search
+from tools.conformance import consent, documents, rest, search
 from tools.conformance.building import FILES
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-SUITES: Final[tuple[ModuleType, ...]] = (rest, search, consent)
+SUITES: Final[tuple[ModuleType, ...]] = (rest, search, consent, documents)
 """Each has `SCRIPTS` (TestScripts); its name is the suite's."""
 
 
