@@ -51,7 +51,8 @@ def answering(answer: Callable[[Asked], Told]) -> Iterator[tuple[str, list[Asked
                 told.body if isinstance(told.body, bytes) else b"" if told.body is None else jsontext.dump(told.body)
             )
             self.send_response(told.status)
-            for name, value in {"Content-Type": "application/fhir+json", **told.headers}.items():
+            named = {name.lower(): value for name, value in told.headers.items()}
+            for name, value in {"content-type": "application/fhir+json", **named}.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()

@@ -16,36 +16,28 @@ from fhirserver.conformance.script import requirements as named
 from fhirserver.conformance.shipped import folder
 from fhirserver.spec import Definitions
 from fhirserver.validation import Validator
-from tests.serving import COMMAND, Served, serve
+from tests.serving import COMMAND
 from tools.conformance.writing import files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from fhirserver.outcome import Issue
+    from tests.conformance.conftest import Prepared
 
+pytestmark = pytest.mark.xdist_group("conformance")
 SUITES = sorted(each.name for each in folder().iterdir() if each.is_dir())
 
 
-@pytest.fixture(scope="module")
-def roles(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, Path]]:
-    """A server with the people that the suites need, and the file of roles."""
-    place = tmp_path_factory.mktemp("conformance")
-    with serve(place / "data") as server:
-        made = place / "roles.json"
-        line = [COMMAND, "conformance", "prepare", "--base", server.base, "--data", str(server.folder)]
-        subprocess.run([*line, "--output", str(made)], check=True, capture_output=True)
-        yield server, made
-
-
 @pytest.mark.parametrize("suite", SUITES)
-def test_this_server_passes(roles: tuple[Served, Path], suite: str, tmp_path: Path) -> None:
-    server, file = roles
+def test_this_server_passes(prepared: Prepared, suite: str, tmp_path: Path) -> None:
     report = tmp_path / "report.json"
-    line = [COMMAND, "conformance", "run", "--base", server.base, "--roles", str(file), "--suite", suite]
+    line = [COMMAND, "conformance", "run", "--base", prepared.server.base, "--roles", str(prepared.file)]
     done = subprocess.run(
-        [*line, "--report", "json", "--output", str(report)], check=False, capture_output=True, text=True
+        [*line, "--suite", suite, "--report", "json", "--output", str(report)],
+        check=False,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     told: dict[str, Any] = json.loads(report.read_text())

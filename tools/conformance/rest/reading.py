@@ -182,7 +182,7 @@ _NEGOTIATING: Final = script(
         check(
             "0.0100 is still 0.0100",
             path="/f:Observation/f:valueQuantity/f:value/@value",
-            operator="equals",
+            operator="contains",
             value="0.0100",
         ),
     ),
