@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 T ?= tests
 
-.PHONY: serve test lint types contracts unit bench docs clean
+.PHONY: serve test lint types contracts unit bench screenshots docs clean
 
 serve: $(VENV)/.serve ## Run the server with demo data on http://127.0.0.1:$(PORT)
 	@exec $(BIN)/fhirserver serve --host 127.0.0.1 --port $(PORT) --embedded $(DATA) --demo
@@ -24,7 +24,12 @@ contracts: $(VENV)/.test
 	$(BIN)/lint-imports
 
 unit: $(VENV)/.test ## The tests; T=tests/rest for a part
+	bin/browser
 	bin/tests $(T)
+
+screenshots: $(VENV)/.test ## Pictures of the pages, in docs/images/
+	bin/browser
+	$(BIN)/python -m tests.browser.screenshots docs/images
 
 bench: $(VENV)/.test ## Requests a second, latency and CPU, beside a bare loop
 	$(BIN)/python -m bench.main

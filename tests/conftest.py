@@ -6,6 +6,7 @@ import tempfile
 from typing import TYPE_CHECKING
 
 from tests import corpus
+from tests.browser import chromium
 
 if TYPE_CHECKING:
     import pytest
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
 _absent: dict[tuple[str, str], int] = {}
 _metrics = tempfile.mkdtemp(prefix="fhirserver-test-metrics-")
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = _metrics  # read when prometheus_client is imported
+
+
+def _program(name: str) -> str | None:
+    """Where it is; Chromium has several names and places."""
+    return chromium.executable() if name == "chromium" else shutil.which(name)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -31,7 +37,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         missing = [
             (kind, name)
-            for kind, present in (("corpus", corpus.present), ("program", shutil.which))
+            for kind, present in (("corpus", corpus.present), ("program", _program))
             for mark in item.iter_markers(kind)
             for name in mark.args
             if not present(name)

@@ -271,6 +271,7 @@ def _json(status: int, value: Mapping[str, Any]) -> Answer:
 
 def _page(status: int, content: str) -> Answer:
     body = (
-        f'<!doctype html><html lang="fr"><meta charset="utf-8"><title>Simulation</title><body>{content}</body></html>'
+        '<!doctype html><html lang="fr"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f'<link rel="icon" href="data:,"><title>Simulation</title><body>{content}</body></html>'
     )
     return Answer(status, body.encode(), {"Content-Type": "text/html; charset=utf-8"})

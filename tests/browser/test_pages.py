@@ -1,0 +1,49 @@
+"""The pages at a phone's size and a desk's, light and dark: axe-core finds nothing, nothing is scrolled sideways."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.browser import tour
+from tests.browser.visit import DESKTOP, NARROW, visiting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from playwright.sync_api import Browser, Page
+
+    from tests.browser.house import House
+    from tests.browser.visit import Visit
+
+pytestmark = [pytest.mark.program("chromium", "node", "npm"), pytest.mark.xdist_group("browser")]
+
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+@pytest.mark.parametrize("way", tour.WAYS, ids=lambda way: way.__name__)
+def test_pages_can_be_used_by_everybody(
+    chromium: Browser, house: House, modules: Path, way: Callable[[Visit, House], Iterator[str]]
+) -> None:
+    axe = (modules / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+    faults: dict[str, list[str]] = {}
+    with visiting(chromium, house.origins) as visit:
+        for name in way(visit, house):
+            found = [*_at(visit.page, axe, "phone"), *_at(visit.page, axe, "desk")]
+            faults |= {name: found} if found else {}
+    assert faults == {}
+
+
+def _at(page: Page, axe: str, size: str) -> Iterator[str]:
+    page.set_viewport_size(NARROW if size == "phone" else DESKTOP)
+    page.emulate_media(color_scheme="light" if size == "phone" else "dark", reduced_motion="reduce")
+    if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+        yield f"{size}: wider than the window"
+    page.evaluate(f"window.axe === undefined && void function () {{ {axe} }}.call(window)")
+    told: dict[str, Any] = page.evaluate("rules => axe.run({runOnly: rules})", RULES)
+    assert told["passes"]
+    for violation in told["violations"]:
+        places = ", ".join(" ".join(map(str, node["target"])) for node in violation["nodes"])
+        yield f"{size}: {violation['id']} at {places}: {violation['help']}"

@@ -1,0 +1,102 @@
+"""Ways through the pages; each yields the name of a page while the browser is on it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.browser.house import LEA
+from tests.browser.people import activates, activation_steps, confirms
+from tests.browser.visit import PASSWORD
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.browser.house import House
+    from tests.browser.visit import Visit
+
+LOGIN = "parent.deux"
+PARENT = "RelatedPerson?name=EXEMPLE"
+
+
+def first_visit(visit: Visit, house: House) -> Iterator[str]:
+    """Léa's mother: from a letter to the space, and what is at hand before."""
+    page, root = visit.page, house.root
+    for name, path in (
+        ("accueil", "/"),
+        ("demande", "/activation/demande"),
+        ("oubli", "/connexion/oubli"),
+        ("introuvable", "/nulle-part"),
+    ):
+        page.goto(root + path)
+        yield name
+    page.goto(f"{root}/activation")
+    visit.fill(Code_provisoire="ABCDE-FGHJK", Date_de_naissance="01/01/2000", Numéro_de_sécurité_sociale="1" * 15)
+    visit.press("Continuer")
+    yield "activation-refus"
+    yield from activation_steps(visit, house, LEA, "parent.un", related=house.found(PARENT))
+
+
+def account(visit: Visit, house: House) -> Iterator[str]:
+    """An app asks Léa's mother; what her account is for."""
+    page, root = visit.page, house.root
+    activates(visit, house, LEA, LOGIN, related=house.found(PARENT))
+    visit.press("Se déconnecter")
+    page.goto(f"{root}/connexion")
+    yield "connexion"
+    visit.fill(Identifiant=LOGIN, Mot_de_passe="pas le bon du tout")
+    visit.press("Continuer")
+    yield "connexion-refus"
+    page.goto(house.app.home)
+    visit.press("Relier mon dossier")
+    visit.fill(Identifiant=LOGIN, Mot_de_passe=PASSWORD)
+    visit.press("Continuer")
+    yield "second-facteur"
+    confirms(visit, house, LOGIN, "Se connecter")
+    yield "consentement"
+    visit.press("Autoriser ce que j’ai coché")
+    yield "consentement-refus"
+    page.get_by_label("Consulter : résultats et mesures").check()
+    page.get_by_label("Garder cet accès").check()
+    visit.press("Autoriser ce que j’ai coché")
+    yield "application"
+    for name, path in (
+        ("compte", "/compte"),
+        ("autorisations", "/compte/applications"),
+        ("catalogue", "/catalogue"),
+        ("facteur", "/compte/facteur"),
+        ("cle", "/compte/cle"),
+        ("mot-de-passe", "/compte/mot-de-passe"),
+        ("choix-du-dossier", "/choisir"),
+    ):
+        page.goto(root + path)
+        yield name
+    page.goto(f"{root}/catalogue")
+    visit.press("Carnet de mesures")
+    yield "fiche"
+    page.goto(f"{root}/compte/facteur")
+    page.get_by_label("Une application qui affiche des codes").check()
+    visit.press("Continuer")
+    yield "facteur-application"
+    page.goto(f"{root}/compte/applications")
+    visit.press("Retirer l’autorisation")
+    yield "autorisations-retrait"
+
+
+def professional(visit: Visit, house: House) -> Iterator[str]:
+    """A physician of two situations, who opens an app."""
+    page = visit.page
+    page.goto(house.app.home)
+    visit.press("Relier mon dossier")
+    visit.press("Se connecter avec Pro Santé Connect")
+    visit.press("medecin")
+    yield "situation"
+    visit.press("HOPITAL DE LA SIMULATION")
+    yield "dossier"
+    visit.fill(Matricule_INS_du_patient="284027505600135")
+    visit.press("Continuer")
+    yield "dossier-refus"
+    page.goto(f"{house.root}/compte")
+    yield "compte-professionnel"
+
+
+WAYS = (first_visit, account, professional)
