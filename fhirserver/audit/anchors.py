@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.access import Access
+from fhirserver.audit.chain import milliseconds
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -70,7 +71,7 @@ def purge(store: Store, chains: Chains, before: datetime, now: datetime) -> int:
 
     What is thrown away is told first, by a record that stays: `audit.verifying` goes by it. Raises Unavailable.
     """
-    access = Access.system("retention")
+    access, before, now = Access.system("retention"), milliseconds(before), milliseconds(now)
     ends = store.old_traces(access, before)
     known: dict[str, Any] = {}
     for each in store.landmarks(access):

@@ -17,7 +17,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from fhirserver import jsontext
+import orjson
+
 from fhirserver.errors import FhirError
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Place:
         """The record with its place and its hash, ready to be stored; `anchor`: the latest there is, named once."""
         place = {"_id": f"{self._chain}.{self._n:010}", "chain": self._chain, "n": self._n, "prev": self._prev}
         linked = {**place, **record, **({"anchor": self._anchor} if self._anchor else {})}
-        linked["at"] = _milliseconds(linked["at"])
+        linked["at"] = milliseconds(linked["at"])
         linked["hash"] = digest(linked)
         self.end = (self._chain, self._n + 1, linked["hash"])
         return linked
@@ -104,18 +105,12 @@ class Chains:
 
 def digest(linked: dict[str, Any]) -> str:
     """SHA-256, in hexadecimal, over the record without its own hash, as JSON with sorted keys."""
-    content = {key: _plain(value) for key, value in sorted(linked.items()) if key != "hash"}
-    return hashlib.sha256(jsontext.dump(content)).hexdigest()
+    content = {key: value for key, value in linked.items() if key != "hash"}
+    content["at"] = milliseconds(linked["at"])
+    return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS | orjson.OPT_NAIVE_UTC)).hexdigest()
 
 
-def _milliseconds(at: datetime) -> datetime:
+def milliseconds(at: datetime) -> datetime:
     """The instant as the database keeps it."""
-    return at.astimezone(UTC).replace(microsecond=at.microsecond // 1000 * 1000)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return _milliseconds(value if value.tzinfo else value.replace(tzinfo=UTC)).isoformat()
-    if isinstance(value, dict):
-        return {key: _plain(each) for key, each in sorted(value.items())}
-    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value
+    known = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return known.astimezone(UTC).replace(microsecond=at.microsecond // 1000 * 1000)
