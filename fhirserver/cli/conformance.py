@@ -48,6 +48,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     prepare.add_argument("--output", type=Path, default=Path("roles.json"), metavar="FILE", help="default roles.json")
     prepare.add_argument("--lifetime", type=int, default=7200, metavar="SECONDS", help="of the tokens, default 7200")
     actions.add_parser("list", help="list the suites that ship", allow_abbrev=False)
+    coverage = actions.add_parser("coverage", help="which tests check which requirement", allow_abbrev=False)
+    coverage.add_argument("--output", type=Path, metavar="FILE.md", help="default: standard output")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -65,6 +67,20 @@ def _list(_: argparse.Namespace) -> int:
     for suite, scripts in found.items():
         tests = sum(len(each.resource.get("test", ())) for each in scripts)
         print(f"{suite:24}{len(scripts):4} scripts {tests:4} tests")
+    return 0
+
+
+def _coverage(options: argparse.Namespace) -> int:
+    from fhirserver.conformance import collect, coverage
+    from fhirserver.conformance.requirements import requirements
+    from fhirserver.conformance.shipped import folder
+    from fhirserver.spec import Definitions
+
+    text = coverage.page(requirements(), collect([folder()], Definitions.core()))
+    if options.output:
+        options.output.write_text(text, encoding="utf-8")
+    else:
+        print(text, end="")
     return 0
 
 
@@ -208,4 +224,4 @@ def _validating(definitions: Definitions) -> Callable[[dict[str, Any], str], Seq
     return errors
 
 
-_ACTIONS: Final = {"run": _run, "list": _list, "prepare": _prepare}
+_ACTIONS: Final = {"run": _run, "list": _list, "prepare": _prepare, "coverage": _coverage}
