@@ -15,6 +15,12 @@ Part = dict[str, Any]
 Fixture = dict[str, Any] | list[Any] | str
 
 
+class Text(str):
+    """What is no JSON: it lies in a file (`.xml`), which is sent as it is but for its variables."""
+
+    __slots__ = ()
+
+
 class Wrong(dict[str, Any]):
     """A resource that no script may contain, often because it is none: it lies in a file."""
 
@@ -43,7 +49,7 @@ def script(
         "status": "active",
         "origin": [{"index": n, "profile": {"system": ROLE, "code": each}} for n, each in enumerate(roles, 1)],
     }
-    files = {f"fixtures/{name}-{_id(key)}.json": each for key, each in given.items() if _needs_file(each)}
+    files = {_place(name, key, each): each for key, each in given.items() if _needs_file(each)}
     held = {key: each for key, each in given.items() if isinstance(each, dict) and _is_contained(each)}
     if held:
         made["contained"] = [{**each, "id": _id(key)} for key, each in held.items()]
@@ -151,16 +157,16 @@ def _is_contained(given: Fixture) -> bool:
 
 
 def _needs_file(given: Fixture) -> bool:
-    return not isinstance(given, str) and not _is_contained(given)
+    return isinstance(given, Text) or (not isinstance(given, str) and not _is_contained(given))
+
+
+def _place(script: str, key: str, given: Fixture) -> str:
+    if _needs_file(given):
+        return f"fixtures/{script}-{_id(key)}.{'xml' if isinstance(given, Text) else 'json'}"
+    return given if isinstance(given, str) else f"#{_id(key)}"
 
 
 def _fixture(script: str, key: str, given: Fixture, *, auto: bool) -> Part:
     alive = auto and not key.startswith("-")
-    place = (
-        given
-        if isinstance(given, str)
-        else f"#{_id(key)}"
-        if _is_contained(given)
-        else f"fixtures/{script}-{_id(key)}.json"
-    )
-    return {"id": _id(key), "autocreate": alive, "autodelete": alive, "resource": {"reference": place}}
+    place = {"reference": _place(script, key, given)}
+    return {"id": _id(key), "autocreate": alive, "autodelete": alive, "resource": place}

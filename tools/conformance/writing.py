@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
-from tools.conformance import consent, documents, rest, search
+from tools.conformance import cda, consent, documents, rest, search
 from tools.conformance.building import FILES
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-SUITES: Final[tuple[ModuleType, ...]] = (rest, search, consent, documents)
+SUITES: Final[tuple[ModuleType, ...]] = (rest, search, consent, documents, cda)
 """Each has `SCRIPTS` (TestScripts); its name is the suite's."""
 
 
@@ -28,4 +28,6 @@ def files() -> dict[str, bytes]:
 
 
 def _text(content: object) -> bytes:
+    if isinstance(content, str):
+        return content.encode()
     return f"{json.dumps(content, indent=2, ensure_ascii=False)}\n".encode()
