@@ -112,7 +112,8 @@ def to_login(path: str, *origins: str, again: bool = False) -> Response:
 
     `again`: though somebody is logged in.
     """
-    return redirect(f"/connexion?suite={sealed.seal(path, *origins)}{'&neuf=1' if again else ''}")
+    onward = path if sealed.is_path(path) else "/compte"  # an address may hold what no path of ours has
+    return redirect(f"/connexion?suite={sealed.seal(onward, *origins)}{'&neuf=1' if again else ''}")
 
 
 def redirect(location: str) -> Response:
