@@ -25,6 +25,7 @@ from fhirserver.portal import (
     home,
     login,
     page,
+    record,
 )
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ _PAGES: Final[tuple[Callable[[Blueprint], None], ...]] = (
     account.routes,
     federation.routes,
     catalogue.routes,
+    record.routes,
 )
 
 

@@ -101,6 +101,7 @@ def _context() -> dict[str, Any]:
         "csrf": browser.csrf_token,
         "asset": assets.url,
         "session": browser.current_session(),
+        **g.get("page_context", {}),
         "development": services().settings.environment != "production",
     }
 

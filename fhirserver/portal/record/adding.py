@@ -1,0 +1,113 @@
+"""`/dossier/<patient>/documents/ajouter`: the person adds a document, as the API takes one (IHE ITI-105)."""
+
+from __future__ import annotations
+
+import base64
+import uuid
+from typing import TYPE_CHECKING, Any, Final
+
+from flask import Response, request
+
+from fhirserver.portal import browser
+from fhirserver.portal.page import page
+from fhirserver.portal.record import wording
+from fhirserver.portal.record.documents import MASK, TYPE, VISIBILITY
+from fhirserver.portal.record.space import PERSONS, Refused, access_of, opened
+
+if TYPE_CHECKING:
+    from flask import Blueprint
+
+    from fhirserver.portal.record.space import Resource, Space
+
+LONGEST: Final = 200
+MOST_BYTES: Final = 10 * 1024 * 1024
+_SIMPLIFIED: Final = "https://interop.esante.gouv.fr/ig/fhir/pdsm/StructureDefinition/pdsm-simplified-publish"
+_TYPES: Final = (
+    "https://mos.esante.gouv.fr/NOS/TRE_A05-TypeDocComplementaireCISIS/FHIR/TRE-A05-TypeDocComplementaireCISIS"
+)
+_CLASSES: Final = "https://mos.esante.gouv.fr/NOS/TRE_A03-ClasseDocument/FHIR/TRE-A03-ClasseDocument"
+_OWN_CLASS: Final = "90"
+_OWN: Final = "DOCPAT"
+_NOT_OWN: Final = "DOCPAT08"
+"""The health profile, which the service makes."""
+_SIGNS: Final = (
+    (b"%PDF-", "application/pdf"),
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+)
+_KINDS: Final = "Choisissez un fichier PDF, PNG, JPEG ou texte."
+
+
+def routes(pages: Blueprint) -> None:
+    pages.add_url_rule("/dossier/<patient>/documents/ajouter", "document_add", add, methods=["GET", "POST"])
+
+
+@browser.takes_uploads(MOST_BYTES)
+def add(patient: str) -> Response:
+    """The form, and what was sent by it."""
+    space = opened(patient, *PERSONS)
+    if request.method == "GET":
+        return _page(200, {}, {})
+    form, errors = request.form, dict[str, str]()
+    title, type_ = form.get("titre", "").strip(), form.get("type", "")
+    if not title or len(title) > LONGEST or not title.isprintable():
+        errors["titre"] = f"Donnez un titre de {LONGEST} caractères au plus."
+    if type_ not in types():
+        errors["type"] = "Choisissez ce que c’est."
+    data = sent.stream.read(MOST_BYTES + 1) if (sent := request.files.get("fichier")) else b""
+    media = media_of(data)
+    if media is None:
+        errors["fichier"] = _KINDS
+    if not errors:
+        try:
+            space.ask("POST", TYPE, _document(space, title, type_, str(media), data))
+        except Refused as refused:
+            errors[""] = f"Le document n’a pas été accepté : {refused.told}"
+    if errors:
+        return _page(422, errors, {"titre": title, "type": type_})
+    return browser.redirect(f"{space.url}/documents?ajoute=1")
+
+
+def types() -> dict[str, str]:
+    """What persons deposit, by code of JDV_J07."""
+    known = wording.document_types().items()
+    return {code: name for code, name in known if code.startswith(_OWN) and code != _NOT_OWN}
+
+
+def media_of(data: bytes) -> str | None:
+    """What bytes are, by what they begin with, whatever the browser says; None for what is not taken."""
+    for sign, media in _SIGNS:
+        if data.startswith(sign):
+            return media
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        return None
+    plain = all(each.isprintable() or each in "\r\n\t\f\ufeff" for each in text)
+    return "text/plain; charset=utf-8" if text.strip() and plain else None
+
+
+def _document(space: Space, title: str, type_: str, media: str, data: bytes) -> Resource:
+    who = space.subject
+    author = f"Patient/{space.id}" if who.kind == "patient" else who.id
+    made: dict[str, Any] = {
+        "resourceType": TYPE,
+        "meta": {"profile": [_SIMPLIFIED]},
+        "masterIdentifier": {"use": "usual", "system": "urn:ietf:rfc:3986", "value": f"urn:uuid:{uuid.uuid4()}"},
+        "status": "current",
+        "type": {"coding": [{"system": _TYPES, "code": type_, "display": types()[type_]}]},
+        "category": [{"coding": [{"system": _CLASSES, "code": _OWN_CLASS}]}],
+        "subject": {"reference": f"Patient/{space.id}"},
+        "date": access_of(space).now.isoformat(timespec="seconds"),
+        "author": [{"reference": author, **({"display": who.name} if who.name else {})}],
+        "custodian": {"display": "Espace de santé de la personne"},
+        "content": [{"attachment": {"contentType": media, "data": base64.b64encode(data).decode(), "title": title}}],
+    }
+    if request.form.get("masque") == "oui":
+        made["securityLabel"] = [{"coding": [{"system": VISIBILITY, "code": MASK}]}]
+    return made
+
+
+def _page(status: int, errors: dict[str, str], typed: dict[str, str]) -> Response:
+    options = sorted(types().items())
+    return page("record/add.html", status, errors=errors, typed=typed, options=options, here="documents")

@@ -1,0 +1,33 @@
+"""The pages of a record, by who it is shown to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from fhirserver.portal.record.space import Space
+
+
+class Entry(NamedTuple):
+    """`path` below the record's own; `personal`: for the person's own side only."""
+
+    name: str
+    path: str
+    label: str
+    personal: bool = False
+
+
+ENTRIES: Final = (
+    Entry("overview", "", "Accueil"),
+    Entry("profile", "/profil", "Profil médical"),
+    Entry("documents", "/documents", "Documents"),
+    Entry("biology", "/biologie", "Biologie"),
+    Entry("sharing", "/partage", "Partage et accès", personal=True),
+    Entry("journal", "/journal", "Journal des accès", personal=True),
+    Entry("news", "/notifications", "Notifications", personal=True),
+)
+
+
+def entries(space: Space) -> list[tuple[str, str, str]]:
+    """Name, path and label of the pages that it may open."""
+    return [(each.name, each.path, each.label) for each in ENTRIES if space.is_person or not each.personal]

@@ -1,0 +1,144 @@
+"""Results over time as a drawing (SVG): a line of points, and the reference range as a band behind it.
+
+The drawing holds numbers and dates only: no word of anybody's stands in it.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+WIDTH: Final = 720
+HEIGHT: Final = 300
+_LEFT, _RIGHT, _TOP, _BOTTOM = 70, 20, 20, 40
+_LINES: Final = 4
+
+
+class Point(NamedTuple):
+    """A numeric result; `low`, `high`: its reference range, in the same unit."""
+
+    at: datetime
+    value: Decimal
+    unit: str
+    low: Decimal | None = None
+    high: Decimal | None = None
+
+
+def points(observations: Iterable[Mapping[str, Any]]) -> list[Point]:
+    """Those that have a number and a day, oldest first, in the unit of the latest."""
+    found = sorted((made for each in observations if (made := point(each))), key=lambda each: each.at)
+    return [each for each in found if each.unit == found[-1].unit]
+
+
+def point(observation: Mapping[str, Any]) -> Point | None:
+    quantity = observation.get("valueQuantity") or {}
+    value, at = _number(quantity), _moment(observation.get("effectiveDateTime"))
+    if value is None or at is None:
+        return None
+    ranges = observation.get("referenceRange") or []
+    unit = str(quantity.get("unit") or quantity.get("code") or "")
+    given = ranges[0] if len(ranges) == 1 else {}
+    low, high = (_bound(given.get(each), unit) for each in ("low", "high"))
+    return Point(at, value, unit, low, high)
+
+
+def drawn(found: Sequence[Point]) -> str:
+    """The SVG; empty of points when there are fewer than two."""
+    opening = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" '
+        f'font-size="14"><rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>'
+    )
+    parts = [opening]
+    if len(found) > 1:
+        frame = _Frame(found)
+        parts += [*frame.band(), *frame.grid(), *frame.line()]
+    return "".join([*parts, "</svg>"])
+
+
+def number(value: Decimal) -> str:
+    return f"{value:f}".replace(".", ",")
+
+
+class _Frame:
+    """Where values and days lie in the drawing."""
+
+    def __init__(self, found: Sequence[Point]) -> None:
+        self.found = found
+        bounds = [each for one in found for each in (one.value, one.low, one.high) if each is not None]
+        low, high = min(bounds), max(bounds)
+        margin = (high - low) / 10 or abs(high) / 10 or Decimal(1)
+        self.low, self.high = low - margin, high + margin
+        self.start, self.end = found[0].at, found[-1].at
+
+    def x(self, at: datetime) -> float:
+        whole = (self.end - self.start).total_seconds() or 1.0
+        return _LEFT + (at - self.start).total_seconds() / whole * (WIDTH - _LEFT - _RIGHT)
+
+    def y(self, value: Decimal) -> float:
+        share = float((value - self.low) / (self.high - self.low))
+        return HEIGHT - _BOTTOM - share * (HEIGHT - _TOP - _BOTTOM)
+
+    def band(self) -> Iterable[str]:
+        """The reference range, from each result to the next, as that result has it."""
+        for one, after in zip(self.found, self.found[1:], strict=False):
+            if one.low is None and one.high is None:
+                continue
+            top = self.y(one.high) if one.high is not None else _TOP
+            bottom = self.y(one.low) if one.low is not None else HEIGHT - _BOTTOM
+            x = self.x(one.at)
+            yield (
+                f'<rect x="{x:.1f}" y="{top:.1f}" width="{self.x(after.at) - x:.1f}" height="{bottom - top:.1f}" '
+                'fill="#cfe8d5"/>'
+            )
+
+    def grid(self) -> Iterable[str]:
+        for step in range(_LINES + 1):
+            value = self.low + (self.high - self.low) * step / _LINES
+            y = self.y(value)
+            yield f'<line x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}" stroke="#d5d5dc"/>'
+            yield f'<text x="{_LEFT - 8}" y="{y + 5:.1f}" text-anchor="end">{_short(value)}</text>'
+        for at, anchor in ((self.start, "start"), (self.end, "end")):
+            text = f"{at.day:02}/{at.month:02}/{at.year:04}"
+            yield f'<text x="{self.x(at):.1f}" y="{HEIGHT - 12}" text-anchor="{anchor}">{text}</text>'
+
+    def line(self) -> Iterable[str]:
+        places = [(self.x(each.at), self.y(each.value)) for each in self.found]
+        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+        yield f'<polyline points="{path}" fill="none" stroke="#0b4fa0" stroke-width="2"/>'
+        for x, y in places:
+            yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="#0b4fa0"/>'
+
+
+def _short(value: Decimal) -> str:
+    return f"{value:.3g}".replace(".", ",") if abs(value) < 1000 else f"{value:.0f}"
+
+
+def _bound(quantity: Any, unit: str) -> Decimal | None:
+    """An end of a range, if it is in the unit of the result."""
+    if not isinstance(quantity, dict) or str(quantity.get("unit") or quantity.get("code") or unit) != unit:
+        return None
+    return _number(quantity)
+
+
+def _number(quantity: Mapping[str, Any]) -> Decimal | None:
+    """A value that is plainly there: `<5` is no point."""
+    if "value" not in quantity or quantity.get("comparator"):
+        return None
+    try:
+        value = Decimal(str(quantity["value"]))
+    except InvalidOperation:
+        return None
+    return value if value.is_finite() and abs(value) < 10**12 else None
+
+
+def _moment(text: Any) -> datetime | None:
+    """A day or a moment; a year or a month alone has no place on the line."""
+    try:
+        at = datetime.fromisoformat(str(text).replace("Z", "+00:00")) if len(str(text)) >= 10 else None
+    except ValueError:
+        return None
+    return None if at is None else at if at.tzinfo else at.replace(tzinfo=UTC)

@@ -1,0 +1,127 @@
+"""What resources say, in French words for a page: names of things and people, dates, amounts."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
+
+from fhirserver.documents.cda.rules import displays
+from fhirserver.rest.edge import services
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Resource = dict[str, Any]
+_MONTHS: Final = (
+    "janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre", "novembre",
+    "décembre",
+)  # fmt: skip
+_DATE: Final = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?")
+_INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT.+")
+
+
+def when(text: Any, *, time: bool = False) -> str:
+    """A FHIR date, dateTime or instant, as exact as it is, in the server's time zone."""
+    text = str(text or "")
+    if _INSTANT.fullmatch(text):
+        at = datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(zone())
+        told = _day(at.year, at.month, at.day)
+        return f"{told} à {at.hour} h {at.minute:02}" if time else told
+    found = _DATE.match(text)
+    if found is None:
+        return ""
+    year, month, day = (int(each) if each else 0 for each in found.groups())
+    return _day(year, month, day)
+
+
+def zone() -> ZoneInfo:
+    return ZoneInfo(services().settings.timezone)
+
+
+def concept(value: Any) -> str:
+    """A CodeableConcept or Coding: its text, or what its first coding says."""
+    if not isinstance(value, dict):
+        return ""
+    if text := value.get("text"):
+        return str(text)
+    codings = value.get("coding") or [value]
+    told = (each.get("display") for each in codings)
+    return str(next(filter(None, told), "") or next((each["code"] for each in codings if each.get("code")), ""))
+
+
+def document_type(value: Any) -> str:
+    """The type of a document, as the nomenclature calls it."""
+    for each in (value or {}).get("coding", ()):
+        if each.get("code") in document_types():
+            return document_types()[each["code"]]
+    return concept(value)
+
+
+def document_types() -> dict[str, str]:
+    """The types of documents of the health record (JDV_J07), by code."""
+    return displays("J07")
+
+
+def amount(observation: Mapping[str, Any]) -> str:
+    """The value of an Observation with its unit; of one with components, each of them."""
+    if parts := observation.get("component"):
+        told = [f"{concept(each.get('code'))} {amount(each)}" for each in parts]
+        return " ; ".join(told)
+    for name, value in observation.items():
+        if name.startswith("value"):
+            return _value(name, value)
+    return concept(observation.get("dataAbsentReason"))
+
+
+def interval(range_: Mapping[str, Any]) -> str:
+    """A reference range."""
+    low, high = (quantity(range_.get(each)) for each in ("low", "high"))
+    if low and high:
+        return f"de {low} à {high}"
+    told = f"au moins {low}" if low else f"au plus {high}" if high else ""
+    return told or str(range_.get("text") or "")
+
+
+def quantity(value: Any) -> str:
+    if not isinstance(value, dict) or "value" not in value:
+        return ""
+    sign = str(value.get("comparator") or "")
+    number = str(value["value"]).replace(".", ",")
+    return " ".join(each for each in (f"{sign}{number}", str(value.get("unit") or value.get("code") or "")) if each)
+
+
+def person(name: Any) -> str:
+    """A HumanName, or the first of several."""
+    first = (name[0] if name else {}) if isinstance(name, list) else name or {}
+    given = " ".join(map(str, first.get("given") or ()))
+    told = [*(first.get("prefix") or ())[:1], given, first.get("family")]
+    return " ".join(str(each) for each in told if each) or str(first.get("text") or "")
+
+
+def actor(reference: Mapping[str, Any]) -> str:
+    """Who a Reference means, as far as it says itself."""
+    identifier = reference.get("identifier") or {}
+    return str(reference.get("display") or identifier.get("value") or "")
+
+
+def _value(name: str, value: Any) -> str:
+    if name == "valueQuantity":
+        return quantity(value)
+    if name == "valueCodeableConcept":
+        return concept(value)
+    if name == "valueBoolean":
+        return "oui" if value else "non"
+    if name in ("valueDateTime", "valueTime"):
+        return when(value, time=True)
+    if name == "valueRange":
+        return interval(value)
+    if name == "valueRatio":
+        return " / ".join(quantity(value.get(each)) for each in ("numerator", "denominator"))
+    return str(value)
+
+
+def _day(year: int, month: int, day: int) -> str:
+    told = ["1er" if day == 1 else str(day or ""), _MONTHS[month - 1] if month else "", str(year)]
+    return " ".join(filter(None, told))
