@@ -6,6 +6,7 @@ Started by the supervisor. Workers end with their parent, however it ends.
 from __future__ import annotations
 
 import signal
+import socket
 from typing import TYPE_CHECKING
 
 from granian.constants import Interfaces
@@ -54,7 +55,7 @@ def main() -> None:
     settings = settings_.load()
     Server(
         "fhirserver.serving.http:worker",
-        address=settings.host,
+        address=_resolved(settings.host, settings.port),
         port=settings.port,
         interface=Interfaces.WSGI,
         workers=settings.workers,
@@ -66,6 +67,11 @@ def main() -> None:
         log_level="warning",  # type: ignore[arg-type]
         log_dictconfig=LOGGING,
     ).serve()
+
+
+def _resolved(host: str, port: int) -> str:
+    """The address of a name such as `localhost`: granian takes addresses only."""
+    return str(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4][0])
 
 
 def worker() -> Gate:

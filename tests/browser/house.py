@@ -98,7 +98,7 @@ def opened(folder: Path) -> Iterator[House]:
             "FHIRSERVER_PSC_CLIENT_ID": "fhirserver",
             "FHIRSERVER_PSC_SECRET_FILE": str(secret),
         }
-        running = stack.enter_context(serve(folder / "data", "--workers", "1", "--demo", environ=environ))
+        running = stack.enter_context(serve(folder / "data", "--host", "localhost", "--workers", "1", "--demo", environ=environ))
         app = stack.enter_context(answering(App(0, running.base)))
         root = running.base.removesuffix("/fhir")
         house = House(running, root, running.token("--operator"), box, providers, app)

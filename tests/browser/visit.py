@@ -73,10 +73,13 @@ def visiting(browser: Browser, origins: set[str], *, script: bool = True, phone:
     context = browser.new_context(
         java_script_enabled=script, viewport=PHONE if phone else DESKTOP, locale="fr-FR", service_workers="block"
     )
+    visit = Visit(context)
     try:
-        visit = Visit(context)
         yield visit
         assert visit.origins <= origins, visit.origins - origins
         assert visit.complaints == [], visit.complaints
+    except Exception as error:
+        error.add_note(f"at {visit.page.url}, complaints: {visit.complaints}")
+        raise
     finally:
         context.close()
