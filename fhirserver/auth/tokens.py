@@ -194,7 +194,7 @@ class TokenVerifier:
         accepted = self._audiences.get(str(claims.get("iss")))
         if accepted is None:
             raise _refused("The token comes from another issuer.")
-        if accepted.isdisjoint(audience if isinstance(audience, list) else [str(audience)]):
+        if accepted.isdisjoint(map(str, audience if isinstance(audience, list) else [audience])):
             raise _refused("The token is meant for another audience.")
         if claims.get("development") and not self._development:
             raise _refused("Development tokens are refused in production.")
@@ -229,10 +229,10 @@ class TokenVerifier:
 
 def _requester(claims: Mapping[str, Any]) -> Requester:
     described = claims.get("requester")
-    if not isinstance(described, dict) or described.get("kind") not in DEFAULT_SCOPES:
+    if not isinstance(described, dict) or str(described.get("kind")) not in DEFAULT_SCOPES:
         raise _refused("The token does not say what kind of requester it stands for.")
     fields = {name: described.get(name) for name in _FIELDS}
-    scope, purpose, subject = claims.get("scope", ""), claims.get("purpose_of_use", "TREAT"), claims.get("sub")
+    scope, purpose, subject = claims.get("scope") or "", claims.get("purpose_of_use", "TREAT"), claims.get("sub")
     texts = [*fields.values(), scope, purpose, subject]
     if not all(value is None or isinstance(value, str) for value in texts) or not subject:
         raise _refused("A claim of the token is not text.")

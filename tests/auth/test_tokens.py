@@ -72,8 +72,11 @@ def test_what_is_no_token_is_challenged(header: str | None) -> None:
         {"iss": None},
         {"aud": "https://elsewhere.example"},
         {"aud": None},
+        {"aud": [["https://elsewhere.example"], {}]},
         {"requester": None},
         {"requester": {"kind": "god"}},
+        {"requester": {"kind": ["patient"], "patient": "p"}},
+        {"exp": "NaN"},
         {"requester": {"kind": "patient"}},
         {"requester": {"kind": "practitioner"}},
         {"requester": {"kind": "patient", "patient": {"$ne": 1}}},
@@ -93,6 +96,11 @@ def test_a_token_with_wrong_claims_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(Unauthenticated) as caught:
         verifier().requester(f"Bearer {sign(claims(**changes), KEY)}")
     assert 'error="invalid_token"' in caught.value.headers["WWW-Authenticate"]
+
+
+def test_a_token_without_scopes_is_good_for_nothing() -> None:
+    who = verifier().requester(f"Bearer {sign(claims(scope=None), KEY)}")
+    assert who.scopes == ()
 
 
 def test_a_token_of_another_key_is_refused() -> None:
