@@ -153,6 +153,11 @@ class Settings:
     syslog_tls_cert: str = _setting("", "PEM file of the certificate by which it knows this server; empty: none")
     syslog_tls_key: str = _setting("", "PEM file of the key of that certificate; empty: in the same file")
     syslog_format: str = _setting("dicom", "what it is sent: `dicom` (audit messages, ITI-20) or `fhir` (AuditEvents)")
+    notice_days: int = _setting(
+        0, "days for which a person is shown who looked and what happened (Communications of the server); 0: for good"
+    )
+    log_folder: str = _setting("", "folder of the server's messages, a file a day; empty: standard error only")
+    log_days: int = _setting(180, "days for which files of messages are kept in `log_folder`; 0: for good")
     trace_days: int = _setting(3653, "days for which traces are kept: as long as a closed record; 0: for good")
     sync_on_commit: bool = _setting(True, "embedded database: flush each commit to disk")
 

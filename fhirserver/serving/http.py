@@ -14,6 +14,7 @@ from granian.server import Server
 
 from fhirserver import settings as settings_
 from fhirserver.lifeline import die_with_parent
+from fhirserver.serving.logs import configured
 
 if TYPE_CHECKING:
     import logging
@@ -25,24 +26,6 @@ GRACE_SECONDS = 8
 """Time that requests in flight have after SIGTERM."""
 REFUSERS = 16
 """Threads beyond those of the requests that are taken: they refuse what is past capacity, and answer `/health`."""
-
-
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "generic": {"format": "[%(levelname)s] %(message)s"},
-        "reticent": {"()": "fhirserver.serving.logs.Reticent"},
-    },
-    "filters": {"threads": {"()": "fhirserver.serving.http.not_about_threads"}},
-    "handlers": {
-        "console": {"class": "logging.StreamHandler", "formatter": "generic", "filters": ["threads"]},
-        "reticent": {"class": "logging.StreamHandler", "formatter": "reticent"},
-    },
-    "root": {"handlers": ["reticent"], "level": "INFO"},
-    "loggers": {"_granian": {"handlers": ["console"], "propagate": False}, "pymongo": {"level": "WARNING"}},
-}
-"""Granian's messages go to standard error: standard output says `ready`."""
 
 
 def not_about_threads() -> Callable[[logging.LogRecord], bool]:
@@ -65,7 +48,7 @@ def main() -> None:
         workers_kill_timeout=GRACE_SECONDS,
         factory=True,
         log_level="warning",  # type: ignore[arg-type]
-        log_dictconfig=LOGGING,
+        log_dictconfig=configured(settings.log_folder, settings.log_days),
     ).serve()
 
 

@@ -13,7 +13,7 @@ from pymongo.errors import AutoReconnect, DuplicateKeyError, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from fhirserver.store import claims, connection, reindexing, schema, traces
+from fhirserver.store import claims, connection, reindexing, retention, schema, traces
 from fhirserver.store.collections import Collections
 from fhirserver.store.definitions import Registry, Writing
 from fhirserver.store.errors import StoreError, busy, is_transient, translated, unclear
@@ -25,6 +25,7 @@ from fhirserver.store.outbox import Outbox
 from fhirserver.store.planner import is_embedded
 from fhirserver.store.quarantine import Quarantine
 from fhirserver.store.registers import Register
+from fhirserver.store.spaces import Spaces
 from fhirserver.store.traces import COLLECTION as TRACES
 from fhirserver.store.traces import Traces
 from fhirserver.store.transaction import Room, Rules, Transaction
@@ -201,6 +202,11 @@ class Store:
         """Documents that wait for their patient (`store.quarantine`)."""
         return Quarantine(self._bound().database)
 
+    @property
+    def spaces(self) -> Spaces:
+        """The records of spaces (`store.spaces`)."""
+        return Spaces(self._bound().database)
+
     def absorbed(self, patient: str) -> frozenset[str]:
         """The ids of the records that were merged into this one, and into those: what was traced of it under them."""
         with translated():
@@ -272,6 +278,13 @@ class Store:
         """Throws away the beginning of a chain (`store.traces.forget`). Raises PermissionError as `traces`."""
         with translated():
             traces.forget(self._kept(access), chain, end)
+
+    def forget(self, access: Access, type_: str, term: str, before: datetime, count: int) -> int:
+        """Removes what is kept no longer (`store.retention.forget`). Raises PermissionError for anybody's work."""
+        if access.reason is None:
+            raise PermissionError("only the server's own work removes anything for good")
+        with translated():
+            return retention.forget(self._bound().room.collections, type_, term, before, count)
 
     def new_traces(
         self, access: Access, known: Mapping[str, int], since: datetime | None, count: int

@@ -9,10 +9,12 @@ import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from fhirserver.access import NOTICE, Access
 from fhirserver.audit.anchors import Anchors, purge
 from fhirserver.audit.deliveries import Deliveries
 from fhirserver.audit.export import Export, Target
 from fhirserver.errors import FhirError
+from fhirserver.espace.space import due
 from fhirserver.mail import mailer_of
 
 if TYPE_CHECKING:
@@ -25,6 +27,9 @@ EVERY: Final = 1.0
 """Seconds between two rounds."""
 HOUR: Final = 3600.0
 SENDING: Final = 5.0
+AT_ONCE: Final = 500
+"""Notices removed by one command."""
+_TOLD: Final = f"_tag|{NOTICE['system']}|{NOTICE['code']}"
 _log = logging.getLogger(__name__)
 
 
@@ -38,7 +43,7 @@ class Keeping:
         self._deliveries = Deliveries(services.store, services.notices, mailer, self._addresses, services.issuer)
         worker = f"{services.instance}-{os.getpid()}"
         self._anchors = Anchors(services.store, services.chains, worker, settings.anchor_file)
-        self._duties: list[tuple[float, Callable[[], object]]] = [(0.0, self.deliver), (HOUR, self.purge)]
+        self._duties: list[tuple[float, Callable[[], object]]] = [(0.0, self.deliver), (HOUR, self.purge), (HOUR, self.spaces)]
         if settings.anchor_seconds:
             self._duties.append((settings.anchor_seconds, self.anchor))
         self._export = self._exporting()
@@ -59,8 +64,24 @@ class Keeping:
 
     def purge(self) -> int:
         """Throws away traces past their time; of how many chains. Raises Unavailable."""
+        self.forget_notices()
         days, now = self._services.settings.trace_days, self._services.clock()
         return purge(self._services.store, self._services.chains, now - timedelta(days=days), now) if days else 0
+
+    def forget_notices(self) -> int:
+        """Removes what the person was told, past its time; how many. Raises Unavailable."""
+        days, now, removed = self._services.settings.notice_days, self._services.clock(), 0
+        access = Access.system("notices past their time", now)
+        while days:
+            found = self._services.store.forget(access, "Communication", _TOLD, now - timedelta(days=days), AT_ONCE)
+            removed += found
+            if found < AT_ONCE:
+                break
+        return removed
+
+    def spaces(self) -> dict[str, int]:
+        """Has happen what time brings to spaces; how often what did. Raises Unavailable."""
+        return due(self._services.spaces, self._services.definitions, self._services.clock())
 
     def _exporting(self) -> Export | None:
         settings = self._services.settings
