@@ -206,7 +206,6 @@ def update(exchange: Exchange, tx: Transaction, resource: dict[str, Any], id: st
     require_changeable(type, before)
     pre = jsontext.parse_object(before.body)
     index = compartment.changed(exchange, tx, resource, pre, before.pat)
-    _require_unmerged(tx, type, {before.pat, index.pat}, index.patx)
     identifiers = tx.identifiers(author_references(resource))
     require_unsealed(before, pre)
     _require_known_actors(exchange, tx, resource)
@@ -218,6 +217,7 @@ def update(exchange: Exchange, tx: Transaction, resource: dict[str, Any], id: st
         )
         if not decision.allowed:
             raise Forbidden(decision.words)
+    _require_unmerged(tx, type, {before.pat, index.pat}, index.patx)
     if exchange.access.requester.kind != "operator":
         require_metadata(pre, resource, also=frozenset({"meta"}))
         require_free(exchange, pre)
@@ -288,7 +288,6 @@ def _create(
     require(exchange.access.requester, type, "c")
     resource = {**resource, "id": id}
     index = index or compartment.indexed(exchange, tx, resource)
-    _require_unmerged(tx, type, {index.pat}, index.patx)
     _require_reach(exchange, type, "c", {"by": sorted(exchange.access.requester.own)}, (resource, index.pat))
     identifiers = tx.identifiers(author_references(resource))
     _require_known_actors(exchange, tx, resource)
@@ -297,6 +296,7 @@ def _create(
     decision = judge_write(exchange.access, "create", type, None, resource, policy, identifiers=identifiers)
     if not decision.allowed:
         raise Forbidden(decision.words)
+    _require_unmerged(tx, type, {index.pat}, index.patx)
     _require_open(exchange, tx, type, index.patx)
     identity.require_own_number(exchange, tx, resource, id)
     if document is None:

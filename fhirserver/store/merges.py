@@ -95,12 +95,24 @@ def begin(
 
 
 def end(database: Database[Row], session: ClientSession, source: str) -> None:
-    """Forgets a merge; the target's space is as it was, unless its state was changed meanwhile."""
-    row = Merges(database, session).of(source) or {}
-    before, together = row["space"]
+    """Forgets a merge; the target's space is what it would be without it, unless its state was changed meanwhile."""
+    merges = Merges(database, session)
+    row = merges.of(source) or {}
+    rows = merges.into(row["into"])
     now = (spaces.of(database, row["into"], session) or {}).get("states", [])
-    if now == together != before:
-        spaces.replace(database, row["into"], before, session)
+    states = list[Row]()
+    together: list[Row] | None = None
+    for each in rows:
+        before, after = each["space"]
+        states = states if before == together else before
+        together = after
+        if each["_id"] != source:
+            own = (spaces.of(database, each["_id"], session) or {}).get("states", [])
+            pair = [states, united(states, own)]
+            database[COLLECTION].update_one({"_id": each["_id"]}, {"$set": {"space": pair}}, session=session)
+            states = pair[1]
+    if now == together != states:
+        spaces.replace(database, row["into"], states, session)
     database[COLLECTION].delete_one({"_id": source}, session=session)
 
 
@@ -141,6 +153,10 @@ class Merges:
             found.update(new)
             waiting += new
         return frozenset(found)
+
+    def into(self, target: str) -> list[Row]:
+        """The merges into a record, in their order."""
+        return self._rows.find({"names": target, "into": target}, session=self._session).sort("at").to_list()
 
     def since(self, moment: Any) -> list[Row]:
         """Merges of after a moment."""

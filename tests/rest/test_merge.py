@@ -399,3 +399,38 @@ def test_writes_and_both_ways_of_a_merge_at_once_lose_nothing(two: Two) -> None:
     stored = {each.id for each in answers if each.status == 201}
     assert set(two.operator.search("Observation", patient=whole, _count="50").ids) == stored | {two.in_a, two.in_b}
     assert two.operator.search("Observation", patient=part).total == 0
+
+
+@pytest.mark.parametrize("states", [("opposed", "closed"), ("closed", "opposed"), ("closed", "closed")])
+def test_undone_in_any_order_a_space_is_as_those_left_make_it(two: Two, states: tuple[str, str]) -> None:
+    from fhirserver.access import Access
+
+    operator, store = two.operator, two.application.services.store
+    c = operator.create(records.patient())
+    operator.create(records.care_team(c, "Practitioner/carol"))
+    in_c = operator.create(records.observation(c))
+    store.transact(Access.system("test"), lambda tx: [tx.space(*each) for each in zip((two.a, c), states, strict=True)])
+    carol = two.application.practitioner(CAROL)
+    assert carol.get(f"Observation/{in_c}").status == 404
+    two.merge()
+    assert operator.post("Patient/$merge", parameters(c, two.b)).status == 200
+    assert (two.sees(BOB), carol.get(f"Observation/{in_c}").status) == (set(), 404)
+    two.unmerge()
+    assert (two.sees(BOB), carol.get(f"Observation/{in_c}").status) == (set(), 404)
+    assert operator.post("Patient/$unmerge", parameters(c, two.b)).status == 200
+    assert (two.sees(BOB), carol.get(f"Observation/{in_c}").status) == ({"b"}, 404)
+
+
+def test_who_may_not_write_in_a_record_is_not_told_that_it_was_merged(two: Two) -> None:
+    stranger = two.application.patient(two.operator.create(records.patient()))
+    own = stranger.create(records.observation(stranger.get("Patient").ids[0]))
+    moved = records.observation(two.a, id=own)
+
+    def refused() -> list[tuple[int, str]]:
+        answers = stranger.post("Observation", records.observation(two.a)), stranger.put(f"Observation/{own}", moved)
+        return [(each.status, each.told) for each in answers]
+
+    before = refused()
+    assert [status for status, _ in before] == [403, 403]
+    two.merge()
+    assert refused() == before
