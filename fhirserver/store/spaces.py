@@ -1,15 +1,21 @@
-"""The record of a person's space: its states, each from a moment on, of which the policy is made (`access.spaces`)."""
+"""The record of a person's space: its states, each from a moment on, of which the policy is made (`access.spaces`).
+
+What else a row holds (`log`, `zone`, `due`, …) is the state machine's (`espace.machine`); `due`: when it is next to be
+looked at.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from pymongo import UpdateOne
+from pymongo import ASCENDING, UpdateOne
 
 from fhirserver.access import SPACES
 from fhirserver.store import locks
+from fhirserver.store.errors import translated
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from pymongo.client_session import ClientSession
@@ -45,3 +51,34 @@ def replace(database: Database[Row], patient: str, states: list[Row], session: C
         return
     change = UpdateOne({"_id": patient}, {"$set": {"states": states}, "$inc": {"n": 1}}, upsert=True)
     locks.write(database[COLLECTION], [change], session)
+
+
+class Spaces:
+    """The records of spaces, in a transaction where there is one."""
+
+    def __init__(self, database: Database[Row], session: ClientSession | None = None) -> None:
+        self._rows, self._session = database[COLLECTION], session
+
+    def of(self, patients: Iterable[str]) -> dict[str, Row]:
+        """Those that there are, by patient."""
+        with translated():
+            found = self._rows.find({"_id": {"$in": sorted(patients)}}, session=self._session)
+            return {row["_id"]: row for row in found}
+
+    def due(self, now: datetime, count: int, *, after: str = "") -> list[str]:
+        """The next patients, by id, whose space is to be looked at."""
+        with translated():
+            self._rows.create_index([("due", ASCENDING), ("_id", ASCENDING)], name="due", sparse=True)
+            asked = {"due": {"$lte": now}, "_id": {"$gt": after}}
+            return [row["_id"] for row in self._rows.find(asked, {"_id": 1}).sort("_id", ASCENDING).limit(count)]
+
+
+def keep(database: Database[Row], rows: Mapping[str, Row], session: ClientSession) -> None:
+    """Stores rows in the place of those of the same patients."""
+    changes = []
+    for patient, row in rows.items():
+        facts = {name: value for name, value in row.items() if name not in ("_id", "n") and value is not None}
+        gone = {name: "" for name, value in row.items() if value is None}
+        change: Row = {"$set": facts, "$inc": {"n": 1}} | ({"$unset": gone} if gone else {})
+        changes.append(UpdateOne({"_id": patient}, change, upsert=True))
+    locks.write(database[COLLECTION], changes, session)
