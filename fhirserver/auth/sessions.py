@@ -90,13 +90,15 @@ class Sessions:
         """Ends a session of an account, by its key."""
         self._rows.drop_all(account=account, _id=key)
 
-    def act_for(self, session: Session, subject: Requester) -> str:
-        """A session in its place, of the same login, for another of the account's records; the new secret."""
+    def act_for(self, session: Session, subject: Requester) -> str | None:
+        """A session in its place, of the same login, for another of the account's records; the new secret, None where
+        the session was ended meanwhile."""
+        if not self._rows.drop(session.key):
+            return None
         secret = self.open(subject, session.account, session.amr, session.acr, session.device)
         self._rows.change(
             _key(secret), {"at": session.at, "until": min(datetime.now(UTC) + self._idle, session.at + self._longest)}
         )
-        self._rows.drop(session.key)
         return secret
 
     def close_all(self, account: str) -> int:

@@ -155,6 +155,7 @@ def password() -> Response:
     throttle.Throttle(services().store).forget(throttle.PAIR, "password", held.id)
     session = browser.needed_session()
     _changed(held, "Le mot de passe de votre espace de santé a été changé.", password=room.passwords.hash(new))
+    room.logins.end(held.id)
     services().sessions.close_all(held.id)
     return browser.open_session(browser.redirect("/compte"), session.subject, held.id, session.amr, session.acr)
 
@@ -163,6 +164,7 @@ def sessions() -> Response:
     """Ends one session, or all."""
     session = browser.needed_session()
     if request.form.get("session") == "toutes":
+        services().accounts.logins.end(session.account)
         services().sessions.close_all(session.account)
         tracing.done("logout", session.subject)
         return browser.close_session(browser.redirect("/connexion"))

@@ -71,9 +71,11 @@ def _change() -> Response:
     if request.method == "GET":
         return _page(subjects)
     chosen = _chosen(subjects)
+    secret = services().sessions.act_for(session, chosen.requester)
+    if secret is None:
+        raise browser.LoginNeeded("/choisir")
     tracing.done("choose", chosen.requester)
-    response = browser.redirect("/compte")
-    return browser.set_cookie(response, browser.SESSION, services().sessions.act_for(session, chosen.requester))
+    return browser.set_cookie(browser.redirect("/compte"), browser.SESSION, secret)
 
 
 def _page(subjects: list[Subject]) -> Response:

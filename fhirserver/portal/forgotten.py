@@ -64,7 +64,8 @@ def forgotten_code() -> Response:
 def _renewed(account: Account, new: str) -> None:
     found = services()
     room = found.accounts
-    room.accounts.change(account, password=room.passwords.hash(new))
+    room.accounts.insist(account, password=room.passwords.hash(new))
+    room.logins.end(account.id)
     found.sessions.close_all(account.id)
     room.devices.forget_all(account.id)
     tracing.about("password-reset", account)

@@ -1,18 +1,23 @@
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from html import unescape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyotp
 import pytest
 
-from fhirserver.auth.accounts import throttle
+from fhirserver.auth.accounts import secretly, throttle
+from fhirserver.auth.accounts.login import Passed, Place, Refused
 from fhirserver.auth.sessions import REGISTER
+from fhirserver.store import Register
 from tests.portal.browser import Browser
 from tests.portal.people import PASSWORD, Authenticator, code_for, first_step, log_in, mailed, named, person
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fhirserver.auth.accounts.account import Account
     from tests.application import Application
     from tests.mail.server import Box
@@ -184,6 +189,68 @@ def test_who_forgot_a_password_is_told_nothing_of_accounts(house: Application, m
     assert answers[:2] == answers[2:]
 
 
+def test_who_asks_for_codes_in_anothers_name_does_not_keep_him_from_his(house: Application, mailbox: Box) -> None:
+    who, codes = person(house), list[str]()
+    for count in range(throttle.MESSAGES.free + 2):
+        thief = Browser(house)
+        asked = thief.send(thief.get("/connexion/oubli"), "/connexion/oubli", identifiant=who.login)
+        if count < throttle.MESSAGES.free:
+            codes.append(_other(mailbox, who, codes))
+        throttle.Throttle(house.services.store).forget(throttle.PROOFS, "127.0.0.1")
+    browser = Browser(house)
+    page = browser.send(browser.get("/connexion/oubli"), "/connexion/oubli", identifiant=who.login)
+    typed = {"code": codes[-1], "second": who.codes[0], "mot-de-passe": NEW, "confirmation": NEW}
+    assert browser.send(page, "/connexion/oubli/code", typed | {"code": codes[0]}).status == 401
+    assert "est changé" in browser.send(page, "/connexion/oubli/code", typed).text
+    assert thief.send(asked, "/connexion/oubli/code", typed | {"second": who.codes[1]}).status == 401
+
+
+def test_what_is_looked_up_does_not_depend_on_whether_there_is_an_account(
+    house: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    who, room, counts = person(house, mail=False), house.services.accounts, list[int]()
+    asked: list[str] = []
+
+    def counted(name: str) -> Callable[..., Any]:
+        real = getattr(Register, name)
+
+        def call(*args: Any, **more: Any) -> Any:
+            asked.append(name)
+            return real(*args, **more)
+
+        return call
+
+    for name in ("find", "add", "put", "change"):
+        monkeypatch.setattr(Register, name, counted(name))
+    device = ".".join(secretly.token() for _ in range(4))
+    for login in (who.login, "personne"):
+        asked.clear()
+        with pytest.raises(Refused):
+            room.logins.begin(login, "wrong", Place(f"198.51.100.{len(counts)}", device))
+        counts.append(len(asked))
+        asked.clear()
+        room.resets.begin(login, f"198.51.100.{len(counts)}")
+        counts.append(len(asked))
+    assert counts[:2] == counts[2:]
+
+
+def test_a_new_password_ends_logins_that_are_between_their_steps(house: Application, mailbox: Box) -> None:
+    who = person(house)
+    between = first_step(thief := Browser(house), who.login)
+    code = mailed(mailbox, who)
+    room = house.services.accounts
+    chosen = room.logins.choose_later(Passed(who.account, ("pwd", "otp", "mfa"), "", known=False))
+    room.logins.end(who.account.id)
+    assert thief.send(between, "/connexion/code", code=code).status == 401
+    with pytest.raises(Refused):
+        room.logins.choosing(chosen)
+    browser = log_in(house, who, mailbox)
+    between, code = first_step(thief, who.login), mailed(mailbox, who)
+    typed = {"actuel": PASSWORD, "mot-de-passe": NEW, "confirmation": NEW}
+    assert browser.send(browser.get("/compte/mot-de-passe"), "/compte/mot-de-passe", typed).status == 200
+    assert thief.send(between, "/connexion/code", code=code).status == 401
+
+
 def test_pages_of_the_account_need_a_login(house: Application) -> None:
     for path in ("/compte", "/compte/facteur", "/compte/cle", "/compte/mot-de-passe", "/choisir"):
         assert Browser(house).get(path).path.startswith("/connexion?suite=")
@@ -203,3 +270,11 @@ def _remove(browser: Browser, way: str) -> dict[str, str]:
 
 def _last_mail(box: Box, who: Person, words: str) -> str:
     return code_for(box, who.account.mail, words)
+
+
+def _other(box: Box, who: Person, known: list[str]) -> str:
+    """The code of an e-mail that is there by now, none of those known."""
+    until = time.monotonic() + 5
+    while (code := mailed(box, who, r"\b[0-9A-Z]{5}-[0-9A-Z]{5}\b")) in known:
+        assert time.monotonic() < until
+    return code

@@ -103,6 +103,16 @@ class Accounts:
         row = self._rows.change(account.id, _row(changed), n=account.n)
         return None if row is None else _account(row)
 
+    def insist(self, account: Account, **changes: Any) -> Account:
+        """As `change`, whatever else changes meanwhile. Raises Conflict for an account that is gone."""
+        held: Account | None = account
+        while held is not None:
+            changed = self.change(held, **changes)
+            if changed is not None:
+                return changed
+            held = self.find(account.id)
+        raise Conflict("There is no such account any longer.")
+
     def remove(self, account: Account) -> None:
         self._rows.drop(account.id)
         self._names.drop(account.login)

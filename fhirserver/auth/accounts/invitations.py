@@ -175,11 +175,3 @@ class TooEarly(Exception):
     def __init__(self, wait: timedelta) -> None:
         super().__init__("too many tries")
         self.wait = wait
-
-
-def open_space(store: Store, reach: Reach, state: str, now: datetime) -> None:
-    """The person's space is open from now on; one that was already stays as it is."""
-    from fhirserver.access import Access
-
-    if state in ("announced", "opposed"):
-        store.transact(Access.system("activation of a space", now), lambda tx: tx.space(reach.patient, "open"))

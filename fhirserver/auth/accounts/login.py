@@ -91,7 +91,7 @@ class Logins:
         """The first step; a token for the second. Raises Refused (`wrong`, `wait`)."""
         login = folded(login)
         account = self._accounts.named(login)
-        known = account is not None and self._devices.knows(place.device, account.id)
+        known = self._devices.knows(place.device, account.id if account is not None else "")
         self._spend(login, place, known=known)
         right = self._passwords.verify(password, account.password if account else None)
         veiled = not known and self._throttle.spent(throttle.ATTACK, login) >= throttle.ATTACK.free
@@ -186,6 +186,11 @@ class Logins:
             raise Refused("over")
         return Passed(account, tuple(row["amr"]), row["onward"], row["known"])
 
+    def end(self, account: str) -> None:
+        """Ends what is between its steps: the password changed, or the account's sessions were ended."""
+        self._rows.drop_all(account=account)
+        self._choices.drop_all(account=account)
+
     def _pended(
         self,
         login: str,
@@ -276,11 +281,11 @@ class Logins:
 
     @property
     def _choices(self) -> Register:
-        return self._store.register(CHOICES)
+        return self._store.register(CHOICES, ("account",))
 
     @property
     def _rows(self) -> Register:
-        return self._store.register(REGISTER)
+        return self._store.register(REGISTER, ("account",))
 
 
 def _pending(row: Mapping[str, Any]) -> Pending:

@@ -1,6 +1,7 @@
 """A forgotten password: a code by e-mail, and a second proof that is not the mailbox: an app's or a recovery code.
 
-Whoever asks gets the same answer, whether there is such an account or not.
+Whoever asks gets the same answer, whether there is such an account or not. The code that was sent last is good wherever
+it was asked for, so that nobody is kept from his by those who ask in his name until no more are sent.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from fhirserver.store import Register, Store
 
 REGISTER: Final = "resets"
+SENT: Final = "reset-codes"
 LASTS: Final = timedelta(minutes=30)
 SUBJECT: Final = "Votre nouveau mot de passe"
 TEXT: Final = (
@@ -42,31 +44,36 @@ class Resets:
         if wait := self._throttle.spend(throttle.PROOFS, address):
             raise Refused("wait", wait)
         account = self._accounts.named(folded(login))
-        code, token = secretly.words(), secretly.token()
-        row = {
-            "account": account.id if account is not None else None,
-            "code": self._secrets.digest("reset", secretly.read(code)),
-            "tries": 0,
-            "until": datetime.now(UTC) + LASTS,
-        }
+        whom, token = account.id if account is not None else folded(login), secretly.token()
+        self._send(account, whom)
+        row = {"account": whom, "tries": 0, "until": datetime.now(UTC) + LASTS}
         self._rows.put(secretly.key(token), row)
-        if account is not None and account.mail and not self._throttle.spend(throttle.MESSAGES, "reset", account.id):
-            self._post.send_aside("mail", account.mail, SUBJECT, TEXT.format(code=code))
         return token
 
     def check(self, token: str | None, code: str, second: str) -> Account:
         """The account when both codes are right; the second one is used up. Raises Refused (`over`, `wrong`)."""
-        row = self._counted(token)
-        account = self._accounts.find(row["account"]) if row["account"] else None
-        right = self._secrets.is_digest("reset", secretly.read(code), row["code"])
+        row, now = self._counted(token), datetime.now(UTC)
+        account, key = self._accounts.find(row["account"]), secretly.key(row["account"])
+        sent = self._codes.find(key, now)
+        right = self._secrets.is_digest("reset", secretly.read(code), sent["code"] if sent else "")
         if account is None or not right:
-            raise Refused("wrong", account=row["account"] or "")
+            raise Refused("wrong", account=account.id if account is not None else "")
         used = self._second(account, second)
         if used is None:
             raise Refused("wrong", account=account.id)
-        if self._rows.take(row["_id"], datetime.now(UTC)) is None:
+        if self._rows.take(row["_id"], now) is None or self._codes.take(key, now) is None:
             raise Refused("over")
         return used
+
+    def _send(self, account: Account | None, whom: str) -> None:
+        """Sends a code, which voids the one before, unless there were too many."""
+        if self._throttle.spend(throttle.MESSAGES, "reset", whom):
+            return
+        code = secretly.words()
+        known = self._secrets.digest("reset", secretly.read(code))
+        self._codes.put(secretly.key(whom), {"code": known, "until": datetime.now(UTC) + LASTS})
+        if account is not None and account.mail:
+            self._post.send_aside("mail", account.mail, SUBJECT, TEXT.format(code=code))
 
     def _second(self, account: Account, typed: str) -> Account | None:
         plain = "".join(typed.split())
@@ -88,3 +95,8 @@ class Resets:
     @property
     def _rows(self) -> Register:
         return self._store.register(REGISTER)
+
+    @property
+    def _codes(self) -> Register:
+        """The code that was sent last, by account or by what was typed for one."""
+        return self._store.register(SENT)
