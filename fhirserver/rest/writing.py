@@ -29,6 +29,7 @@ from fhirserver.rest.documents.belonging import document_of, require_free, requi
 from fhirserver.rest.documents.changes import DOCUMENT, require_metadata
 from fhirserver.search.scoped import scoped
 from fhirserver.store import new_id as new_id
+from fhirserver.store.traces import is_trace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -47,6 +48,9 @@ break them. `$validate` and `fhirserver validate` call them errors.
 _ACTORS: Final = ("Practitioner/", "PractitionerRole/", "Organization/")
 _TRACES: Final = "AuditEvent"
 _FIXED: Final = "What was recorded stays as it was: an AuditEvent is neither changed nor deleted."
+_FORGED: Final = "source.observer is this server, which records by itself what is done here: name who else tells."
+    "source.observer is this server, which records by itself what is done here: name the system that tells."
+)
 _NOT_YOURS: Final = "An id is given by the server: POST to {type}, or update a resource that is there."
 
 
@@ -87,6 +91,18 @@ def require_changeable(type: str, stored: Stored | None = None) -> None:
     """Of AuditEvents nothing is changed, whoever asks, and whether or not there is one. Raises MethodNotAllowed."""
     if type == _TRACES and (stored is None or not stored.deleted):
         raise MethodNotAllowed(_FIXED, headers={"Allow": "GET, HEAD"})
+
+
+def require_recorded_elsewhere(exchange: Exchange, resource: Mapping[str, Any], id: str) -> None:
+    """What is recorded from outside is not taken for a trace of this server. Raises MethodNotAllowed, Unprocessable."""
+    if resource["resourceType"] != _TRACES:
+        return
+    if is_trace(_TRACES, id):
+        raise MethodNotAllowed(_FIXED, headers={"Allow": "GET, HEAD"})
+    observer = resource.get("source", {}).get("observer", {})
+    named = observer.get("identifier", {}).get("value"), observer.get("reference")
+    if any(str(each).rstrip("/") == exchange.services.base for each in named):
+        raise Unprocessable(_FORGED, code="business-rule", expression="AuditEvent.source.observer")
 
 
 def findings(exchange: Exchange, resource: dict[str, Any], profiles: Sequence[str] = ()) -> list[Issue]:
@@ -286,6 +302,7 @@ def _create(
 ) -> Stored:
     type = resource["resourceType"]
     require(exchange.access.requester, type, "c")
+    require_recorded_elsewhere(exchange, resource, id)
     resource = {**resource, "id": id}
     index = index or compartment.indexed(exchange, tx, resource)
     _require_reach(exchange, type, "c", {"by": sorted(exchange.access.requester.own)}, (resource, index.pat))

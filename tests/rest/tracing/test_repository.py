@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.records import patient, post, reference
+from tests.application import BASE
+from tests.records import patient, post, put, reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -97,3 +98,18 @@ def test_an_event_that_claims_the_french_profile_is_held_to_it(french: Applicati
 def test_a_search_demands_no_date(application: Application, pacs: Caller) -> None:
     id = pacs.create(event(None, outcome="12"))
     assert pacs.search("AuditEvent", outcome="12").ids == [id]
+
+
+def test_what_is_recorded_from_outside_is_no_trace_of_this_server(application: Application, pacs: Caller) -> None:
+    for named in ({"identifier": {"system": "urn:ietf:rfc:3986", "value": BASE}}, {"reference": f"{BASE}/"}):
+        for caller in (pacs, application.operator()):
+            refused = caller.post("AuditEvent", event(None, source={"observer": named}))
+            assert (refused.status, "source.observer" in refused.told) == (422, True)
+
+
+def test_no_id_of_a_trace_is_given_to_what_is_recorded(application: Application) -> None:
+    id = "0" * 32 + ".0000000001"
+    operator = application.operator()
+    assert operator.put(f"AuditEvent/{id}", event(None, id=id)).status == 405
+    assert operator.transact(put(event(None, id=id))).status == 405
+    assert operator.search("AuditEvent", _id=id).total == 0
