@@ -1,0 +1,43 @@
+"""`/dossier`: to the record of who is logged in; `/dossier/<patient>`: what is new in it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fhirserver.portal import browser
+from fhirserver.portal.page import page
+from fhirserver.portal.record import biology, documents, news
+from fhirserver.portal.record.space import PERSONS, opened
+
+if TYPE_CHECKING:
+    from flask import Blueprint, Response
+
+FEW = ("_count", "5")
+
+
+def routes(pages: Blueprint) -> None:
+    pages.add_url_rule("/dossier", "record", own)
+    pages.add_url_rule("/dossier/<patient>", "overview", overview)
+
+
+def own() -> Response:
+    """The person's record, a professional's search, an operator's account."""
+    subject = browser.needed_session().subject
+    if subject.kind in PERSONS:
+        return browser.redirect(f"/dossier/{subject.patient}")
+    return browser.redirect("/patients" if subject.kind == "practitioner" else "/compte")
+
+
+def overview(patient: str) -> Response:
+    """The latest documents, results and, for the person, notifications."""
+    space = opened(patient)
+    written = space.search(documents.TYPE, ("status", "current"), ("_sort", "-date"), FEW, ("_total", "none"))
+    results = space.search(biology.TYPE, biology.LABORATORY, ("_sort", "-date"), FEW, ("_total", "none"))
+    told = space.search(news.TYPE, *news.ASKED, ("_count", "3"), ("_total", "none")) if space.is_person else None
+    return page(
+        "record/overview.html",
+        documents=[documents.summary(each) for each in written.resources],
+        rows=[biology.row(each) for each in results.resources],
+        news=[news.told(each) for each in told.resources] if told else [],
+        here="overview",
+    )

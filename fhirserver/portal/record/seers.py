@@ -1,0 +1,79 @@
+"""Who sees a record or a document, in plain French: the rows of `$who-can-see`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fhirserver.portal.record.space import Space
+
+_PURPOSES: Final = {"TREAT": "pour les soins", "BTG": "en urgence, en disant pourquoi", "ETREAT": "SAMU-Centre 15"}
+_KINDS: Final = {
+    "holder": "La personne dont c’est le dossier",
+    "representative": "Ses représentants, jusqu’à sa majorité",
+    "relative": "Un proche",
+    "practitioner": "Tout professionnel",
+    "system": "Le logiciel d’un établissement, pour ce qu’il a déposé",
+}
+_UNTOLD: Final = frozenset({"operator"})
+"""Who is told once, below the table."""
+
+
+class Seer(NamedTuple):
+    """A row; `excepted`: of whom it does not speak."""
+
+    who: str
+    details: str
+    purposes: str
+    excepted: str
+
+
+def seers(space: Space, resource: str) -> list[Seer]:
+    """Who sees a resource of the record, those who are named first."""
+    found = space.read(f"Patient/{space.id}/$who-can-see", ("resource", resource))
+    rows = [each["part"] for each in found["parameter"] if each["name"] == "seer"]
+    told = [_seer(parts) for parts in rows if _value(parts, "kind") not in _UNTOLD]
+    return list(dict.fromkeys(told))
+
+
+def _seer(parts: list[dict[str, Any]]) -> Seer:
+    kind = str(_value(parts, "kind"))
+    who = _value(parts, "who")
+    organization = _value(parts, "organization")
+    professions = dict.fromkeys(_coding(each) for each in _values(parts, "profession"))
+    details = [*professions]
+    if isinstance(organization, dict):
+        name = _reference(organization)
+        details.append(f"pour {name}" if name else "pour un établissement")
+    purposes = [_PURPOSES.get(str(each), str(each)) for each in _values(parts, "purpose")]
+    excepted = dict.fromkeys(filter(None, (_except(each) for each in _values(parts, "except"))))
+    named = _reference(who) if isinstance(who, dict) and kind not in ("holder", "representative") else ""
+    return Seer(named or _KINDS.get(kind, kind), ", ".join(details), ", ".join(purposes), ", ".join(excepted))
+
+
+def _except(value: Any) -> str:
+    if "code" in value:
+        code = str(value["code"])
+        return f"{_coding(value)} ({code.partition('/')[2]})" if "/" in code else _coding(value)
+    return _reference(value)
+
+
+def _coding(value: Mapping[str, Any]) -> str:
+    return str(value.get("display") or value.get("code") or "")
+
+
+def _reference(value: Mapping[str, Any]) -> str:
+    number = str((value.get("identifier") or {}).get("value", ""))
+    name = str(value.get("display", ""))
+    return f"{name} ({number})" if name and number else name or number or str(value.get("reference", ""))
+
+
+def _values(parts: list[dict[str, Any]], name: str) -> list[Any]:
+    found = [each for each in parts if each["name"] == name]
+    return [next(value for key, value in each.items() if key.startswith("value")) for each in found]
+
+
+def _value(parts: list[dict[str, Any]], name: str) -> Any:
+    return next(iter(_values(parts, name)), None)
