@@ -167,6 +167,9 @@ def test_an_operator_writes_the_entry_references_and_suspends(application: Appli
     assert "Référencée" in page.text
     assert "Dossier complet" in page.text
     assert browser(application, None).get(f"/catalogue/{client.id}").status == 200
+    emptied = operator.post(f"{base}/fiche", fields | {"categories": ["suivi"], "publisher": ""})
+    assert (emptied.status, "Une erreur" in emptied.text) == (422, True)
+    assert application.services.catalogue.client(client.id).catalogue["publisher"] == "Éditeur"
 
     page = operator.send(page, f"{base}/decision", status="suspended")
     assert page.status == 422, "without a reason"

@@ -132,8 +132,6 @@ class Catalogue:
             raise Conflict(f"A client that is {client.status} cannot become {status}.")
         if len(reason) > _MOST or (status == "suspended" and not reason.strip()):
             raise BadRequest(f"A suspension says why; a reason has at most {_MOST} characters.")
-        if status == "referenced" and (missing := lacking(client)):
-            raise BadRequest(f"Before it is referenced, this must be known of the client: {', '.join(missing)}.")
         decision = Decision(datetime.now(UTC), status, by, reason.strip())
         changed = client._replace(status=status, until=ALWAYS, history=(*client.history, decision))
         return self._replaced(changed)
@@ -178,6 +176,8 @@ class Catalogue:
         }
 
     def _replaced(self, client: Client) -> Client:
+        if client.status == "referenced" and (missing := lacking(client)):
+            raise BadRequest(f"Of a client that is referenced, this must be known: {', '.join(missing)}.")
         changed = self._clients.replace(client)
         self.publish(changed.id)
         return changed

@@ -38,7 +38,10 @@ LACKING: Final = {
     "hosting": "l’hébergement",
     "organization": "le FINESS de l’établissement",
 }
-_REFUSED: Final = "Ce qui est saisi n’est pas recevable : vérifiez les longueurs, le FINESS et le motif."
+_REFUSED: Final = (
+    "Ce qui est saisi n’est pas recevable : vérifiez les longueurs, le FINESS et le motif ; la fiche d’une application "
+    "référencée est complète."
+)
 _MEANWHILE: Final = "Ce client a été modifié entre-temps, ou cette décision n’est plus possible : vérifiez son état."
 
 
