@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
+import re
 import subprocess
 import threading
 from contextlib import ExitStack, contextmanager
@@ -12,12 +14,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
+import pyotp
+
 from examples.app.__main__ import App
 from examples.providers.provider import CLIENTS
 from examples.providers.serve import Server as Providers
 from examples.providers.serve import running as providers_running
+from fhirserver.auth.keys import SigningKey
 from tests.mail.server import Box, smtp_server
-from tests.serving import Served, serve
+from tests.portal.people import PASSWORD
+from tests.serving import COMMAND, Served, serve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +38,7 @@ LEA = ("21/06/2015", "215067505600347")
 
 @dataclass
 class House:
-    """`root`: the server without `/fhir`; `token`: an operator's."""
+    """`root`: the server without `/fhir`; `token`: an operator's; `operator`: the authenticator app of another one."""
 
     running: Served
     root: str
@@ -40,6 +46,7 @@ class House:
     box: Box
     providers: Providers
     app: App
+    operator: pyotp.TOTP
 
     @property
     def origins(self) -> set[str]:
@@ -98,12 +105,27 @@ def opened(folder: Path) -> Iterator[House]:
             "FHIRSERVER_PSC_CLIENT_ID": "fhirserver",
             "FHIRSERVER_PSC_SECRET_FILE": str(secret),
         }
-        running = stack.enter_context(serve(folder / "data", "--host", "localhost", "--workers", "1", "--demo", environ=environ))
+        operator = _operator(folder, environ)
+        running = stack.enter_context(
+            serve(folder / "data", "--host", "localhost", "--workers", "1", "--demo", environ=environ)
+        )
         app = stack.enter_context(answering(App(0, running.base)))
         root = running.base.removesuffix("/fhir")
-        house = House(running, root, running.token("--operator"), box, providers, app)
+        house = House(running, root, running.token("--operator"), box, providers, app, operator)
         house.reference()
         yield house
+
+
+def _operator(folder: Path, environ: dict[str, str]) -> pyotp.TOTP:
+    """The account of the operator `revue`."""
+    SigningKey.in_folder(folder / "data", create=True)
+    (folder / "password").write_text(PASSWORD)
+    line = [COMMAND, "account", "add", "--operator", "revue", "--password-file", str(folder / "password")]
+    line += ["--data", str(folder / "data")]
+    done = subprocess.run(line, env={**os.environ, **environ}, capture_output=True, text=True, check=True, timeout=60)
+    totp = pyotp.parse_uri(re.findall(r"otpauth://\S+", done.stdout)[0])
+    assert isinstance(totp, pyotp.TOTP)
+    return totp
 
 
 @contextmanager

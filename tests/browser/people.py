@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.browser.visit import PASSWORD
-from tests.portal.people import code_for
+from tests.portal.people import PASSWORD, code_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tests.browser.house import LEA
 from tests.browser.people import activates, activation_steps, confirms
-from tests.browser.visit import PASSWORD
+from tests.portal.people import PASSWORD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,4 +99,21 @@ def professional(visit: Visit, house: House) -> Iterator[str]:
     yield "compte-professionnel"
 
 
-WAYS = (first_visit, account, professional)
+def operator(visit: Visit, house: House) -> Iterator[str]:
+    """An operator, who looks at apps."""
+    page = visit.page
+    page.goto(f"{house.root}/connexion")
+    visit.fill(Identifiant="revue", Mot_de_passe=PASSWORD)
+    visit.press("Continuer")
+    page.get_by_label("Code").fill(house.operator.now())
+    visit.press("Se connecter")
+    page.goto(f"{house.root}/catalogue/revue?etat=referenced")
+    yield "revue"
+    visit.press("Carnet de mesures")
+    yield "revue-fiche"
+    page.get_by_label("Éditeur").fill("")
+    visit.press("Enregistrer la fiche")
+    yield "revue-refus"
+
+
+WAYS = (first_visit, account, professional, operator)

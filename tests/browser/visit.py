@@ -15,7 +15,6 @@ NARROW: ViewportSize = {"width": 320, "height": 640}
 """The least that WCAG 2.2 asks of (1.4.10)."""
 PHONE: ViewportSize = {"width": 360, "height": 740}
 DESKTOP: ViewportSize = {"width": 1100, "height": 800}
-PASSWORD = "lampe tortue orage violon"
 
 
 class Visit:
