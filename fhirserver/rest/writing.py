@@ -49,8 +49,6 @@ _ACTORS: Final = ("Practitioner/", "PractitionerRole/", "Organization/")
 _TRACES: Final = "AuditEvent"
 _FIXED: Final = "What was recorded stays as it was: an AuditEvent is neither changed nor deleted."
 _FORGED: Final = "source.observer is this server, which records by itself what is done here: name who else tells."
-    "source.observer is this server, which records by itself what is done here: name the system that tells."
-)
 _NOT_YOURS: Final = "An id is given by the server: POST to {type}, or update a resource that is there."
 
 
