@@ -8,6 +8,7 @@ consent     who may see the record was changed, by whomever, the person too
 granted     an application was let into the record;  revoked: it was shut out again
 updated     two weeks after the deposit of what still waits for its announcement (CSP R.1111-53): just that there is new
 visible     a month after it: it is visible now
+space       the space was opened, closed, … : with a text of its own (`espace`)
 access      a first access or an emergency, whose Communication is there already (`audit.notices`): the e-mail alone
 """
 
@@ -72,7 +73,7 @@ def of_writes(access: Access, done: Iterable[Stored]) -> list[Row]:
 def said(news: Row, when: str, who: str | None) -> str:
     """The text of the Communication."""
     actor = f"{who} a" if who else _ACTORS[news["by"]]
-    return TEXTS[news["kind"]].format(when=when, who=actor, app=news.get("app", ""))
+    return str(news.get("text") or TEXTS[news["kind"]]).format(when=when, who=actor, app=news.get("app", ""))
 
 
 def _kind(access: Access, stored: Stored) -> str | None:

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from flask import request
 
+from fhirserver.access import Access
 from fhirserver.auth.accounts import factors
 from fhirserver.auth.accounts.account import Reach
-from fhirserver.auth.accounts.invitations import TooEarly, open_space
+from fhirserver.auth.accounts.invitations import TooEarly
 from fhirserver.auth.accounts.login import Passed, Refused
 from fhirserver.auth.accounts.passwords import refusal
 from fhirserver.auth.accounts.people import read_birth, read_matricule
 from fhirserver.errors import Conflict
+from fhirserver.espace.space import Actor
 from fhirserver.portal import browser, enrolling, entering, tracing
 from fhirserver.portal.login import place, waiting
 from fhirserver.portal.page import page
@@ -156,8 +158,10 @@ def _made(found: Invitation, purpose: dict[str, Any], fields: dict[str, Any]) ->
 
 
 def _opened(found: Invitation, account: Account) -> None:
-    store, people = services().store, services().accounts.people
-    open_space(store, found.reach, people.state(found.reach.patient), services().clock())
+    if services().accounts.people.state(found.reach.patient) in ("announced", "opposed"):
+        access = Access.system("activation of a space", services().clock())
+        role = "representative" if found.reach.related else "holder"
+        services().spaces.happen(Actor(role, access, services().origin), found.reach.patient, "activate")
     tracing.about("activate", account._replace(records=(Reach(found.reach.patient),)))
 
 

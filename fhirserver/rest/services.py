@@ -24,6 +24,7 @@ from fhirserver.auth.grants import Grants
 from fhirserver.auth.server import AuthorizationServer, backend
 from fhirserver.auth.server.introspection import Introspection
 from fhirserver.auth.sessions import Sessions
+from fhirserver.espace.space import Spaces
 from fhirserver.rest import guard
 from fhirserver.rest.address import address
 from fhirserver.rest.rates import Rates
@@ -123,6 +124,10 @@ class Services:
     def accounts(self) -> AccountRoom:
         root = self.base.removesuffix("/fhir")
         return AccountRoom(self.store, self.published, self.settings, self.derive, self.clock, root)
+
+    @cached_property
+    def spaces(self) -> Spaces:
+        return Spaces(self.store, self.chains)
 
     @cached_property
     def grants(self) -> Grants:

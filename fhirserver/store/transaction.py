@@ -129,6 +129,16 @@ class Transaction:
         spaces.record(self._room.collections.database, patient, state, moment, self._session)
         self._patients.add(patient)
 
+    @property
+    def spaces(self) -> spaces.Spaces:
+        """The records of spaces, as this transaction sees them."""
+        return spaces.Spaces(self._room.collections.database, self._session)
+
+    def keep_spaces(self, rows: Mapping[str, Row]) -> None:
+        """Stores the records of spaces (`store.spaces`), by patient."""
+        spaces.keep(self._room.collections.database, rows, self._session)
+        self._patients.update(rows)
+
     def lock(self, keys: Iterable[str]) -> None:
         """Of two transactions that lock the same key, one comes wholly after the other. To be called before reading."""
         locks.touch(self._collection(locks.COLLECTION), keys, self._session)

@@ -42,6 +42,10 @@ TOLD = {
         "1 resources were moved", '"total":1', '"active":false', '"type":"replaced-by"', "refer to that one", "200",
         '"total":1',
     ],
+    "espace": [
+        '"state","valueCode":"announced"', '"state","valueCode":"opposed"', '"state","valueCode":"open"',
+        "The space is open: lift is not possible", '"name":"erased-by"', '"valueCode":"activate"',
+    ],
     "cda": ["could not be established", '"valueCode":"held"', "201", "409", "201", "200"],
     "patch": ['"gender":"female"', '"family":"Ravel"', '"family":"Debussy"'],
     "bundles": [

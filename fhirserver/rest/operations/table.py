@@ -10,6 +10,7 @@ from fhirserver.rest.documents.render import render
 from fhirserver.rest.documents.summary import summary
 from fhirserver.rest.jobs.export import export
 from fhirserver.rest.jobs.reindex import reindex
+from fhirserver.rest.operations import espace
 from fhirserver.rest.operations.document import document
 from fhirserver.rest.operations.everything import everything
 from fhirserver.rest.operations.expand import expand
@@ -92,6 +93,11 @@ OPERATIONS: Final = (
     Operation("merge", "Patient", merge, MERGE, "Make two records one", ("POST",), ()),
     _own("unmerge", "Patient", unmerge, "Undo a merge of records", methods=("POST",), instance=()),
     _own("who-can-see", "Patient", who_can_see, "Who sees a resource of the record"),
+    _own("espace", "Patient", espace.espace, "The state of a person's space", instance=("GET",)),
+    *(
+        _own(f"espace-{name}", "Patient", espace.changing(name), summary, instance=("POST",))
+        for name, (_, summary) in espace.EVENTS.items()
+    ),
     _own("cda", "", cda, "Store a CDA document", instance=(), system=("POST",)),
     _own("quarantine", "", quarantine, "Documents that wait for their patient", instance=(), system=("GET",)),
     _own("quarantine-resolve", "", quarantine_resolve, "End the waiting of one", instance=(), system=("POST",)),

@@ -43,7 +43,8 @@ class Keeping:
         self._deliveries = Deliveries(services.store, services.notices, mailer, self._addresses, services.issuer)
         worker = f"{services.instance}-{os.getpid()}"
         self._anchors = Anchors(services.store, services.chains, worker, settings.anchor_file)
-        self._duties: list[tuple[float, Callable[[], object]]] = [(0.0, self.deliver), (HOUR, self.purge), (HOUR, self.spaces)]
+        self._duties: list[tuple[float, Callable[[], object]]] = [(0.0, self.deliver), (HOUR, self.purge)]
+        self._duties.append((HOUR, self.spaces))
         if settings.anchor_seconds:
             self._duties.append((settings.anchor_seconds, self.anchor))
         self._export = self._exporting()

@@ -1,0 +1,46 @@
+"""When a legal delay ends: at midnight of its last day, where the person lives.
+
+As in articles 641 and 642 of the Code de procédure civile: the day that begins it is not counted; of months and years
+it ends on the day of the same number, the last of the month where there is none; at 24 o'clock. Neither weekends nor
+holidays move it. `end` is thus the first moment at which it is over.
+"""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from fhirserver.access import moments
+from fhirserver.espace.tables import delay
+
+if TYPE_CHECKING:
+    from fhirserver.espace.tables import Delay
+
+
+def end(name: str, begin: datetime, zone: str) -> datetime:
+    """The first moment (UTC) at which a delay that begins at a moment is over."""
+    day = begin.astimezone(ZoneInfo(zone)).date()
+    return midnight(last_day(delay(name, day), day) + timedelta(days=1), zone)
+
+
+def last_day(known: Delay, day: date) -> date:
+    """The last day of a delay that begins on a day."""
+    if known.unit in ("days", "weeks"):
+        return day + timedelta(days=known.number * (7 if known.unit == "weeks" else 1))
+    months = known.number * (12 if known.unit == "years" else 1)
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+
+
+def majority(birth: str | None, zone: str) -> datetime | None:
+    """The first moment of the day on which somebody comes of age; who was born on 29 February, on 1 March where there
+    is no such day. None when the date of birth cannot be read, or only in part."""
+    moment = moments.majority(birth) if birth and len(birth) == 10 else None
+    return None if moment is None else midnight(moment.date(), zone)
+
+
+def midnight(day: date, zone: str) -> datetime:
+    """The first moment of a day somewhere, in UTC."""
+    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)

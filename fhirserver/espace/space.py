@@ -1,0 +1,197 @@
+"""What happens to spaces, carried out: each transition in one transaction with its trace, and the person is told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from fhirserver import jsontext
+from fhirserver.access import Access, spaces
+from fhirserver.audit import Entity, Event, news
+from fhirserver.errors import Conflict, NotFound
+from fhirserver.espace import machine
+from fhirserver.espace.tables import ERASED, zone
+from fhirserver.search import parse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from datetime import datetime
+
+    from fhirserver.audit import Chains, Origin
+    from fhirserver.espace.machine import Row
+    from fhirserver.espace.tables import Transition
+    from fhirserver.spec import Definitions
+    from fhirserver.store import Store, Transaction
+
+    Work = Callable[[Transaction], tuple[Row, list[Transition]]]
+
+_REASON: Final = "state of a space"
+_AT_ONCE: Final = 500
+
+
+class Actor(NamedTuple):
+    """Who has something happen: `role` is a word of the table of transitions, `access` who he is for the trace."""
+
+    role: str
+    access: Access
+    origin: Origin | None = None
+
+
+class Spaces:
+    """The spaces of one server."""
+
+    def __init__(self, store: Store, chains: Chains) -> None:
+        self._store, self._chains = store, chains
+
+    def row(self, patient: str) -> Row | None:
+        """What is recorded of a space."""
+        return self._store.spaces.of([patient]).get(patient)
+
+    def happen(self, actor: Actor, patient: str, event: str, at: datetime | None = None) -> Row:
+        """Has an event happen now, or (`at`) at a moment that is over; what time brought until then happens first.
+
+        Raises NotFound, Conflict for what the state does not allow, Forbidden for who may not.
+        """
+        now = actor.access.now
+        moment = min(at, now) if at is not None else now
+
+        def work(tx: Transaction) -> tuple[Row, list[Transition]]:
+            facts = self._facts(tx, patient)
+            before, brought = caught_up(tx.spaces.of([patient]).get(patient), facts, now)
+            found = machine.allowed(before, event, actor.role, moment)
+            made = machine.after(before, found, moment, actor.role, facts)
+            self._told(tx, actor.access, patient, made, [*brought, found])
+            tx.keep_spaces({patient: made})
+            return made, [*brought, found]
+
+        return self._traced(actor, f"Patient/$espace-{event}", patient, work)[0]
+
+    def announce(self, actor: Actor, patients: Mapping[str, datetime], tx: Transaction) -> list[str]:
+        """Within a transaction, records that the persons were sent the information, each when; who had none yet."""
+        known = tx.spaces.of(patients)
+        rows: dict[str, Row] = {}
+        for patient, at in patients.items():
+            if patient not in known:
+                found = machine.allowed(None, "announce", actor.role, at)
+                rows[patient] = machine.after(None, found, at, actor.role, self._facts(tx, patient))
+        if rows:
+            tx.keep_spaces(rows)
+        return sorted(rows)
+
+    def bring(self, now: datetime) -> dict[str, int]:
+        """Has happen what time brings until now, but for erasures; how often each event did. Raises Unavailable."""
+        counts: dict[str, int] = {}
+        after = ""
+        while patients := self._store.spaces.due(now, _AT_ONCE, after=after):
+            after = patients[-1]
+            for patient in patients:
+                for each in self._brought(patient, now):
+                    counts[each.event] = counts.get(each.event, 0) + 1
+        return counts
+
+    def deaths(self, definitions: Definitions, now: datetime) -> int:
+        """Closes the spaces of whom their Patients call dead since; how many. Raises Unavailable."""
+        actor, count = Actor(machine.TIME, Access.system(_REASON, now)), 0
+        query = parse(definitions, "Patient", [("deceased", "true"), ("_sort", "_id"), ("_count", str(_AT_ONCE))])
+        view, after = self._store.view(actor.access), None
+        while True:
+            page = view.search(query, after)
+            rows = self._store.spaces.of(each.id for each in page.matches)
+            for each in page.matches:
+                since = spaces.timeline(jsontext.parse_object(each.body), None)[-1][1]
+                last = rows.get(each.id, {}).get("log") or [{"to": ""}]
+                if last[-1]["to"] == "deceased" or (since is not None and since > now):
+                    continue
+                try:
+                    self.happen(actor, each.id, "die", since or now)
+                    count += 1
+                except (NotFound, Conflict):
+                    continue
+            if page.after is None:
+                return count
+            after = page.after
+
+    def to_erase(self, now: datetime) -> list[str]:
+        """The patients whose record time is to erase."""
+        found, after = list[str](), ""
+        while patients := self._store.spaces.due(now, _AT_ONCE, after=after):
+            after = patients[-1]
+            rows = self._store.spaces.of(patients)
+            found += [patient for patient, row in rows.items() if erasing(row, now)]
+        return found
+
+    def _brought(self, patient: str, now: datetime) -> list[Transition]:
+        actor = Actor(machine.TIME, Access.system(_REASON, now))
+
+        def work(tx: Transaction) -> tuple[Row, list[Transition]]:
+            row = tx.spaces.of([patient]).get(patient) or {}
+            facts = self._facts(tx, patient)
+            made, brought = caught_up(row, facts, now)
+            if made is not None and brought:
+                tx.keep_spaces({patient: made})
+                self._told(tx, actor.access, patient, made, brought)
+            return made or {}, brought
+
+        try:
+            return self._traced(actor, "Patient/$espace-due", patient, work)[1]
+        except (NotFound, Conflict):  # deleted, or merged into another record, whose space counts
+            return []
+
+    def _traced(self, actor: Actor, query: str, patient: str, work: Work) -> tuple[Row, list[Transition]]:
+        """One transaction, with a trace where something happened."""
+        event = Event("operation", 200, (Entity("Patient", patient, None, patient),), query=query)
+
+        def traced(tx: Transaction) -> tuple[Row, list[Transition]]:
+            made, happened = work(tx)
+            if happened:
+                tx.trace(place.link(event.record(actor.access.requester, actor.access.now, actor.origin)))
+            return made, happened
+
+        with self._chains.place() as place:
+            return self._store.transact(actor.access, traced)
+
+    def _facts(self, tx: Transaction, patient: str) -> dict[str, Any]:
+        """Where the person lives, and when he was born. Raises NotFound, Conflict for a merged record."""
+        stored = tx.trusted(Access.system(_REASON)).read("Patient", patient)
+        if stored is None or stored.deleted:
+            raise NotFound(f"Patient/{patient} is not here.")
+        if (merged := tx.merges.of(patient)) is not None:
+            raise Conflict(f"Patient/{patient} was merged into Patient/{merged['into']}: the space is that one's.")
+        resource = jsontext.parse_object(stored.body)
+        return {"zone": zone(resource), "born": resource.get("birthDate")}
+
+    def _told(
+        self, tx: Transaction, access: Access, patient: str, row: Mapping[str, Any], happened: Iterable[Transition]
+    ) -> None:
+        """Queues what the person is told; who has no e-mail finds it in the record."""
+        rows = [news.row("space", patient, access, text=each.told) for each in happened if each.told]
+        if rows:
+            tx.post(rows)
+
+
+def due(spaces: Spaces, definitions: Definitions, now: datetime) -> dict[str, int]:
+    """Has happen all that is due: by event, how often. Again: nothing more. Raises Unavailable."""
+    dead = spaces.deaths(definitions, now)
+    return spaces.bring(now) | ({"die": dead} if dead else {})
+
+
+def caught_up(row: Row | None, facts: Mapping[str, Any], now: datetime) -> tuple[Row | None, list[Transition]]:
+    """The row after all that time brought until a moment, each at its own, up to an erasure, which is not done here."""
+    happened: list[Transition] = []
+    while row is not None and row.get("log"):
+        ahead = [(moment, event) for moment, event in machine.deadlines(row) if moment <= now]
+        if not ahead:
+            break
+        moment, event = ahead[0]
+        found = machine.allowed(row, event, machine.TIME, moment)
+        if found.to == ERASED:
+            break
+        row = machine.after(row, found, moment, machine.TIME, facts)
+        happened.append(found)
+    return row, happened
+
+
+def erasing(row: Mapping[str, Any], now: datetime) -> bool:
+    """Whether time is to erase the record."""
+    if not row.get("log"):
+        return False
+    return any(moment <= now and event in ("erase", "expire") for moment, event in machine.deadlines(row))

@@ -1,0 +1,94 @@
+"""The tables of this room: delays by date, transitions, time zones overseas (CSV files beside this module)."""
+
+from __future__ import annotations
+
+import csv
+from datetime import date
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+NONE: Final = "none"
+"""The state of a space that nothing is recorded of."""
+ERASED: Final = "erased"
+METROPOLE: Final = "Europe/Paris"
+
+
+class Delay(NamedTuple):
+    """A legal delay as it is from a day on: `number` of `unit`s (`days`, `weeks`, `months`, `years`)."""
+
+    name: str
+    start: date
+    number: int
+    unit: str
+    article: str
+
+
+class Transition(NamedTuple):
+    """`who` may have it happen: `holder`, `representative`, `agent` (of the health insurance), `operator`, `time`.
+
+    `told`: what the person is told of it, with places for `when` and `who`; empty: nothing.
+    """
+
+    event: str
+    origin: str
+    to: str
+    who: frozenset[str]
+    article: str
+    told: str
+
+
+@cache
+def delays() -> tuple[Delay, ...]:
+    return tuple(
+        Delay(row["name"], date.fromisoformat(row["from"]), int(number), unit, row["article"])
+        for row in _rows("delays.csv")
+        for number, unit in [row["value"].split()]
+    )
+
+
+def delay(name: str, day: date, known: Sequence[Delay] | None = None) -> Delay:
+    """The delay of what begins on a day: the latest row from before, else the first one. Raises KeyError."""
+    rows = sorted(each for each in (delays() if known is None else known) if each.name == name)
+    if not rows:
+        raise KeyError(name)
+    return next((each for each in reversed(rows) if each.start <= day), rows[0])
+
+
+@cache
+def transitions() -> Mapping[tuple[str, str], Transition]:
+    """By event and the state before it."""
+    return {
+        (row["event"], origin): Transition(
+            row["event"], origin, row["to"], frozenset(row["who"].split()), row["article"], row["told"]
+        )
+        for row in _rows("transitions.csv")
+        for origin in row["from"].split()
+    }
+
+
+def zone(patient: Mapping[str, Any]) -> str:
+    """The time zone of a person: that of the postal code of the home, overseas; `METROPOLE` elsewhere.
+
+    The longest prefix counts: Saint-Barthélemy and Saint-Martin have codes of Guadeloupe.
+    """
+    told = [each for each in patient.get("address") or () if isinstance(each, dict) and each.get("use") != "old"]
+    for address in sorted(told, key=lambda each: each.get("use") != "home"):
+        code = str(address.get("postalCode") or "").replace(" ", "")
+        found = [row for row in _zones() if code.startswith(row[0])]
+        if code:
+            return max(found, key=lambda row: len(row[0]))[1] if found else METROPOLE
+    return METROPOLE
+
+
+@cache
+def _zones() -> tuple[tuple[str, str], ...]:
+    return tuple((row["prefix"], row["zone"]) for row in _rows("zones.csv"))
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    text = resources.files("fhirserver.espace").joinpath(name).read_text("utf-8")
+    return list(csv.DictReader(text.splitlines()))

@@ -1,0 +1,108 @@
+"""Patient/[id]/$espace and what changes it: the opening and closing of a person's space (docs/espace.md)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from fhirserver.access import permits, require
+from fhirserver.audit import Entity, Event
+from fhirserver.errors import Forbidden
+from fhirserver.espace import machine
+from fhirserver.espace.space import Actor
+from fhirserver.rest.answer import Answer, of_value
+from fhirserver.rest.parameters import received_as
+from fhirserver.rest.read import unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from fhirserver.rest.exchange import Exchange
+
+AGENT: Final = "espace"
+"""The scope of an agent of the health insurance, and the only one that such a token needs: it reads nothing."""
+EVENTS: Final = {
+    "open": ("announce", "The information of the opening was sent: it opens in six weeks"),
+    "oppose": ("oppose", "Oppose the opening of a space"),
+    "activate": ("activate", "Open a space at once"),
+    "suspend": ("suspend", "Suspend a space"),
+    "object": ("object", "Object to a suspension"),
+    "lift": ("lift", "End a suspension"),
+    "close": ("close", "Close a space"),
+    "archive": ("archive", "Put a closed space away"),
+    "reopen": ("reopen", "Have a closed space again"),
+    "request-erasure": ("request-erasure", "Ask for the erasure of a space"),
+}
+"""By operation (`$espace-open`): the event, and what the operation does."""
+
+
+def espace(exchange: Exchange, type: str, id: str) -> Answer:
+    """`GET Patient/[id]/$espace`: Parameters with the state, what happened, and what time will bring."""
+    received_as(exchange, ())
+    _role(exchange, id)
+    event = Event("operation", 200, (Entity(type, id, None, id),), query=f"{type}/$espace")
+    return of_value(200, described(exchange.services.spaces.row(id), exchange.access.now), event)
+
+
+def changing(name: str) -> Callable[..., Answer]:
+    """The handler of `POST Patient/[id]/$espace-[name]`: what `$espace` says afterwards; traced with the change."""
+    event, _ = EVENTS[name]
+
+    def handler(exchange: Exchange, type: str, id: str) -> Answer:
+        received_as(exchange, ())
+        role = _role(exchange, id)
+        if role != "agent":
+            require(exchange.access.requester, "Patient", "u")
+        actor = Actor(role, exchange.access, exchange.services.origin)
+        row = exchange.services.spaces.happen(actor, id, event)
+        return of_value(200, described(row, exchange.access.now))
+
+    return handler
+
+
+def described(row: Mapping[str, Any] | None, now: datetime) -> dict[str, Any]:
+    """Parameters: `state`, `since`, `due` (what time will bring), `erased-by` and `event`s."""
+    told: list[dict[str, Any]] = [{"name": "state", "valueCode": machine.state(row, now)}]
+    if row is not None:
+        held = [each for each in row.get("states", ()) if each["since"] <= now]
+        told += [{"name": "since", "valueInstant": _instant(held[-1]["since"])}] if held else []
+        for moment, event in machine.deadlines(row) if row.get("log") else ():
+            part = [{"name": "event", "valueCode": event}, {"name": "at", "valueInstant": _instant(moment)}]
+            told.append({"name": "due", "part": part})
+        if (until := machine.erased_by(row)) is not None:
+            told.append({"name": "erased-by", "valueInstant": _instant(until)})
+        told += [{"name": "event", "part": _step(each)} for each in row.get("log", ())]
+    return {"resourceType": "Parameters", "parameter": told}
+
+
+def _step(step: Mapping[str, Any]) -> list[dict[str, Any]]:
+    codes = [{"name": name, "valueCode": step[name]} for name in ("event", "from", "to", "by")]
+    at = {"name": "at", "valueInstant": _instant(step["at"])}
+    return [*codes, at, {"name": "article", "valueString": step["article"]}]
+
+
+def _role(exchange: Exchange, patient: str) -> str:
+    """What the requester is to the space. Raises NotFound, to whom it is nothing as to whom it is not there."""
+    who, people = exchange.access.requester, exchange.services.accounts.people
+    if who.kind == "operator" and permits(who, "Patient", "u"):
+        role = "operator"
+    elif who.kind == "operator" and AGENT in who.scopes:
+        role = "agent"
+    elif who.kind in ("patient", "representative") and who.patient == patient:
+        role = "holder" if who.kind == "patient" else "representative"
+    elif who.kind in ("patient", "representative", "practitioner", "system"):
+        raise unknown("Patient", patient)
+    else:
+        raise Forbidden(f"The token covers neither Patient (u) nor {AGENT}.")
+    found = people.patient(patient)
+    if found is None:
+        raise unknown("Patient", patient)
+    if role == "representative":
+        related = who.id.rpartition("/")[2]
+        if not people.is_minor(found) or related not in {each["id"] for each in people.relations(patient)}:
+            raise unknown("Patient", patient)
+    return role
+
+
+def _instant(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
