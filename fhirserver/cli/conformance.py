@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from fhirserver.conformance import Script, ScriptResult
     from fhirserver.conformance.operating import Server
+    from fhirserver.conformance.state import Given
     from fhirserver.spec import Definitions
 
 REPORT: Final = {"html": "report.html", "junit": "report.xml", "json": "report.json", "testreport": "testreport.json"}
@@ -34,6 +35,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     run_.add_argument(
         "--token", action="append", default=[], metavar="[ROLE=]TOKEN", help="bearer token, of a role of the scripts"
     )
+    run_.add_argument("--client", metavar="ID", help="a backend service for the role system")
+    run_.add_argument("--key", type=Path, metavar="FILE", help="its private key, a JWK with a kid")
     run_.add_argument("--roles", type=Path, metavar="FILE.json", help='{"tokens": {role: token}, "variables": {…}}')
     run_.add_argument("--variable", action="append", default=[], metavar="NAME=VALUE", help="a variable of the scripts")
     run_.add_argument("--package", action="append", default=[], metavar="TGZ", help="a guide with profiles")
@@ -92,13 +95,14 @@ def _prepare(options: argparse.Namespace) -> int:
         words += ["--profession", role.profession] if role.profession else []
         words += ["--organization", role.organization] if role.organization else []
         words += ["--purpose", "BTG", "--reason", role.emergency] if role.emergency else []
+        words += ["--purpose", role.purpose] if role.purpose else []
         parser = argparse.ArgumentParser(allow_abbrev=False)
         token.arguments(parser)
         return token.minted(parser.parse_args([*words, "--lifetime", str(options.lifetime)]))
 
     try:
         told = preparing.prepare(options.base.rstrip("/"), mint)
-    except (preparing.PreparingError, preparing.WireError) as error:
+    except (preparing.BackendError, preparing.PreparingError, preparing.WireError) as error:
         raise Problem(str(error)) from None
     options.output.touch(mode=0o600)
     options.output.write_bytes(jsontext.pretty(told))
@@ -113,11 +117,11 @@ def _run(options: argparse.Namespace) -> int:
     from fhirserver.conformance.reports import REPORTS
 
     definitions = _definitions(options.package)
-    servers, variables = _servers(options)
     try:
         scripts = _scripts(options, definitions)
     except ScriptError as error:
         raise Problem(str(error)) from None
+    servers, variables = _servers(options, scripts)
     campaign = Campaign(servers, definitions, _validating(definitions), variables, parallel=max(1, options.parallel))
     results: list[ScriptResult] = []
     with tqdm(total=len(scripts), unit="script", file=sys.stderr, disable=None) as bar:
@@ -154,15 +158,14 @@ def _summed(results: Sequence[ScriptResult], expected: int) -> int:
     return 1 if failed or not told["pass"] else 0
 
 
-def _servers(options: argparse.Namespace) -> tuple[dict[int, Server], dict[str, str]]:
+def _servers(options: argparse.Namespace, scripts: Sequence[Script]) -> tuple[dict[int, Server], dict[str, Given]]:
     """The destinations by index, and the variables that are given."""
+    from fhirserver.conformance import backend
     from fhirserver.conformance.operating import Server
 
-    tokens: dict[str, str] = {}
-    variables: dict[str, str] = {}
-    if options.roles:
-        told = _roles(options.roles)
-        tokens, variables = dict(told.get("tokens", {})), dict(told.get("variables", {}))
+    told = _object(options.roles) if options.roles else {}
+    tokens: dict[str, str] = dict(told.get("tokens", {}))
+    variables: dict[str, Given] = dict(told.get("variables", {}))
     for each in options.token:
         role, equals, token = each.partition("=")
         tokens[role if equals else ""] = token if equals else each
@@ -174,10 +177,34 @@ def _servers(options: argparse.Namespace) -> tuple[dict[int, Server], dict[str, 
     for base in options.base:
         if not base.startswith(("http://", "https://")):
             raise Problem(f"--base {base}: an http or https address is needed.")
-    return {n: Server(base.rstrip("/"), tokens) for n, base in enumerate(options.base, 1)}, variables
+    bases = [each.rstrip("/") for each in options.base]
+    if any(backend.ROLE in each.origins().values() for each in scripts) and (client := _client(options, told)):
+        token, more = _backend(client, bases[0])
+        tokens[backend.ROLE] = token
+        variables |= more
+    return {n: Server(base, tokens) for n, base in enumerate(bases, 1)}, variables
 
 
-def _roles(file: Path) -> dict[str, Any]:
+def _client(options: argparse.Namespace, roles: dict[str, Any]) -> dict[str, Any] | None:
+    """The backend service that is named, or that the file of roles has: `id` and `key`."""
+    if bool(options.client) != bool(options.key):
+        raise Problem("--client ID and --key FILE go together.")
+    return {"id": options.client, "key": _object(options.key)} if options.client else roles.get("client")
+
+
+def _backend(client: dict[str, Any], base: str) -> tuple[str, dict[str, Given]]:
+    """A token of the backend service, and the assertions that scripts try."""
+    from fhirserver.conformance.backend import Backend, BackendError
+    from fhirserver.conformance.wire import WireError
+
+    try:
+        service = Backend(str(client["id"]), client["key"])
+        return service.token(base), service.variables(base)
+    except (BackendError, WireError) as error:
+        raise Problem(f"client {client['id']}: {error}.") from None
+
+
+def _object(file: Path) -> dict[str, Any]:
     try:
         return jsontext.parse_object(file.read_bytes())
     except (OSError, FhirError) as error:

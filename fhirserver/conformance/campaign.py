@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from fhirserver.conformance.operating import Server
     from fhirserver.conformance.result import ScriptResult
     from fhirserver.conformance.script import Script
+    from fhirserver.conformance.state import Given
     from fhirserver.spec import Definitions
 
 
@@ -26,7 +27,7 @@ class Campaign:
         servers: Mapping[int, Server],
         definitions: Definitions,
         validate: Callable[[dict[str, Any], str], Sequence[str]],
-        variables: Mapping[str, str] | None = None,
+        variables: Mapping[str, Given] | None = None,
         *,
         parallel: int = 4,
     ) -> None:

@@ -3,7 +3,7 @@
 holder (`patient`)      cared for by `physician`; `other-physician` has no basis to see the record, but as `emergency`
 other (`other-patient`)  somebody else, of whom nobody above may learn
 child                   whose record `representative` acts for
-hospital, laboratory    systems with a FINESS number each
+hospital, laboratory    systems with a FINESS number each; `feeding` is the hospital, when it is about to deposit
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import secrets
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fhirserver import jsontext
+from fhirserver.conformance import backend
+from fhirserver.conformance.backend import BackendError
 from fhirserver.conformance.operating import JSON
 from fhirserver.conformance.wire import Wire, WireError
 
@@ -34,6 +36,7 @@ class Role(NamedTuple):
     organization: str | None = None
     emergency: str | None = None
     """Why the glass is broken (purpose of use BTG)."""
+    purpose: str | None = None
 
 
 class PreparingError(RuntimeError):
@@ -41,7 +44,7 @@ class PreparingError(RuntimeError):
 
 
 def prepare(base: str, mint: Callable[[Role], str]) -> dict[str, Any]:
-    """`{"tokens": {role: token}, "variables": {name: value}}`, as `conformance run --roles` takes them.
+    """`{"tokens": {role: token}, "variables": {…}, "client": {id, key}}`, as `conformance run --roles` takes it.
 
     `mint` makes the token of a role. Raises PreparingError or WireError.
     """
@@ -51,13 +54,16 @@ def prepare(base: str, mint: Callable[[Role], str]) -> dict[str, Any]:
     entries = [_entry(f"urn:uuid:{_uuid(name)}", each) for name, each in _places(numbers).items()]
     entries += [_entry(f"urn:uuid:{_uuid(name)}", each) for name, each in people.items()]
     entries += [_entry(f"urn:uuid:{_uuid('care')}", _care()), _entry(f"urn:uuid:{_uuid('parent')}", _parent())]
-    ids = _stored(base, mint(Role("operator")), entries)
+    operator = mint(Role("operator"))
+    ids = _stored(base, operator, entries)
     variables = {f"{name}Id": id_ for name, id_ in ids.items()} | numbers
     for name, each in people.items():
         variables |= {f"{name}Ins": each["identifier"][0]["value"], f"{name}Family": each["name"][0]["family"]}
         variables |= {f"{name}BirthDate": each["birthDate"], f"{name}Given": each["name"][0]["given"][0]}
         variables |= {f"{name}Birth": each["birthDate"].replace("-", "")}
-    return {"tokens": {name: mint(role) for name, role in _roles(variables).items()}, "variables": variables}
+    tokens = {name: mint(role) for name, role in _roles(variables).items()}
+    client = _registered(base, operator, numbers["hospitalFiness"])
+    return {"tokens": tokens, "variables": variables, "client": client}
 
 
 _PEOPLE: Final[Mapping[str, tuple[str, str]]] = {
@@ -90,22 +96,47 @@ def _roles(variables: Mapping[str, str]) -> dict[str, Role]:
         "other-physician": Role("practitioner", variables["otherPhysicianRpps"], PHYSICIAN),
         "emergency": Role("practitioner", variables["otherPhysicianRpps"], PHYSICIAN, emergency="essai"),
         "hospital": Role("system", f"hospital-{hospital}", organization=hospital),
+        "feeding": Role("system", f"hospital-{hospital}", organization=hospital, purpose="RECORDMGT"),
         "laboratory": Role("system", f"laboratory-{laboratory}", organization=laboratory),
     }
 
 
-def _stored(base: str, token: str, entries: list[dict[str, Any]]) -> dict[str, str]:
-    """Stores all of it at once; the ids by name."""
-    body = jsontext.dump({"resourceType": "Bundle", "type": "transaction", "entry": entries})
-    headers = {"Authorization": f"Bearer {token}", "Content-Type": JSON, "Accept": JSON}
+def _registered(base: str, operator: str, finess: str) -> dict[str, Any]:
+    """A backend service that acts for this establishment: its id and its private key."""
+    key = backend.new_key()
+    said = {
+        "client_name": "Essai de conformité",
+        "grant_types": ["client_credentials"],
+        "token_endpoint_auth_method": "private_key_jwt",
+        "scope": backend.SCOPE,
+        "jwks": {"keys": [backend.public(key)]},
+    }
+    headers = {"Content-Type": "application/json", "Accept": "application/json"}
+    found = backend.configuration(base)
+    made = _taken("POST", str(found.get("registration_endpoint")), headers, said, 201)
+    headers["Authorization"] = f"Bearer {operator}"
+    register = f"{base.removesuffix('/fhir')}/catalogue/api/clients/{made['client_id']}"
+    _taken("PUT", register, headers, {"organization": finess}, 200)
+    return {"id": made["client_id"], "key": key}
+
+
+def _taken(method: str, url: str, headers: Mapping[str, str], body: object, expected: int) -> dict[str, Any]:
+    """Sends JSON, which the server must take. Raises PreparingError."""
     wire = Wire()
     try:
-        answer = wire.send("POST", base, headers, body).answer
+        answer = wire.send(method, url, headers, jsontext.dump(body)).answer
     finally:
         wire.close()
-    if answer.status != 200:
+    if answer.status != expected:
         raise PreparingError(f"the server answered {answer.status}: {answer.content[:500].decode(errors='replace')}")
-    made = jsontext.parse_object(answer.content)["entry"]
+    return jsontext.parse_object(answer.content)
+
+
+def _stored(base: str, token: str, entries: list[dict[str, Any]]) -> dict[str, str]:
+    """Stores all of it at once; the ids by name."""
+    body = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": JSON, "Accept": JSON}
+    made = _taken("POST", base, headers, body, 200)["entry"]
     named = {_uuid(name): name for name in _NAMES}
     found = {}
     for entry, told in zip(entries, made, strict=True):
@@ -192,4 +223,4 @@ def _rpps() -> str:
     return f"{body}{-sum(each - 9 * (each > 9) for each in doubled) % 10}"
 
 
-__all__ = ["PreparingError", "Role", "WireError", "prepare"]
+__all__ = ["BackendError", "PreparingError", "Role", "WireError", "prepare"]

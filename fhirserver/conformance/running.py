@@ -18,6 +18,7 @@ from fhirserver.conformance.wire import Exchanged, Wire, WireError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from fhirserver.conformance.state import Given
     from fhirserver.spec import Definitions
 
 
@@ -25,7 +26,7 @@ class Surroundings(NamedTuple):
     """What all scripts of a campaign share. `servers`: by index of the destination; `validate`: see `Judge`."""
 
     servers: Mapping[int, Server]
-    variables: Mapping[str, str]
+    variables: Mapping[str, Given]
     definitions: Definitions
     validate: Callable[[dict[str, Any], str], Sequence[str]]
     wire: Wire

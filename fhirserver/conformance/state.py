@@ -12,11 +12,14 @@ from fhirserver.conformance.script import ScriptError
 from fhirserver.errors import FhirError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from fhirserver.conformance.script import Script
     from fhirserver.conformance.wire import Exchanged, Message
     from fhirserver.spec import Definitions
+
+    Given = str | Callable[[], str]
+    """A variable from outside: its value, or what makes one for each use."""
 
 _PLACEHOLDER: Final = re.compile(r"\$\{([A-Za-z0-9._-]+)\}")
 _DEPTH: Final = 8
@@ -24,16 +27,17 @@ _DEPTH: Final = 8
 
 
 class State:
-    """`given`: variables from outside. `${run}` is eight hexadecimal digits that no other run has.
+    """`given`: variables from outside, each its value or what makes one for each use.
 
-    `${number}` is what they are as a number.
+    `${run}` is eight hexadecimal digits that no other run has, `${number}` what they are as a number,
+    `${nir}` a matricule with it (INS-NIR, of a woman born in May 1985 in Lyon).
     """
 
-    def __init__(self, script: Script, given: Mapping[str, str], definitions: Definitions) -> None:
+    def __init__(self, script: Script, given: Mapping[str, Given], definitions: Definitions) -> None:
         self.definitions = definitions
         self._script = script
         run = secrets.token_hex(4)
-        self._given = {"run": run, "number": str(int(run, 16)), **given}
+        self._given: dict[str, Given] = {"run": run, **_numbers(int(run, 16)), **given}
         self._variables = {each["name"]: each for each in script.resource.get("variable", ())}
         self._contained = {f"#{each.get('id')}": each for each in script.resource.get("contained", ())}
         self._fixtures = {each["id"]: each for each in script.resource.get("fixture", ()) if "id" in each}
@@ -108,8 +112,8 @@ class State:
 
     def _value(self, name: str, depth: int) -> str:
         variable = self._variables.get(name)
-        if name in self._given:
-            return self._given[name]
+        if (given := self._given.get(name)) is not None:
+            return given if isinstance(given, str) else given()
         if variable is None:
             raise ScriptError(f"there is no variable {name!r}")
         found = self._looked(variable, depth)
@@ -156,3 +160,9 @@ class State:
         except (FhirError, LookError) as error:
             raise ScriptError(f"{source!r} cannot be written as {media}: {error}") from None
         return content
+
+
+def _numbers(run: int) -> dict[str, str]:
+    """Of the matricule six digits are those of the run; then comes its key (97 less the remainder by 97)."""
+    body = f"2850569{run % 1_000_000:06}"
+    return {"number": str(run), "nir": f"{body}{97 - int(body) % 97:02}"}

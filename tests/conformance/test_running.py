@@ -252,7 +252,8 @@ def test_a_report_tells_what_failed_and_no_secret(tmp_path: Path, report: str) -
         holds(response="gone", description="it is <gone>"),
         origin=[{"index": 1, "profile": {**ROLE, "code": "patient"}}],
     )
-    secret = {"resourceType": "Parameters", "access_token": "very-secret"}
+    form = "token=very-secret&client_assertion=very-secret"
+    secret = {"resourceType": "Parameters", "access_token": "very-secret", "form": form}
     result, _ = told(made, lambda _: Told(200, secret), {"patient": "very-secret"})
     content = REPORTS[report]([result], "http://x/fhir").decode()
     assert "gone" in content

@@ -16,7 +16,7 @@ Fixture = dict[str, Any] | list[Any] | str
 
 
 class Text(str):
-    """What is no JSON: it lies in a file (`.xml`), which is sent as it is but for its variables."""
+    """XML or other text that is no resource: it lies in a file, which is sent as it is but for its variables."""
 
     __slots__ = ()
 
@@ -162,7 +162,8 @@ def _needs_file(given: Fixture) -> bool:
 
 def _place(script: str, key: str, given: Fixture) -> str:
     if _needs_file(given):
-        return f"fixtures/{script}-{_id(key)}.{'xml' if isinstance(given, Text) else 'json'}"
+        ending = "json" if not isinstance(given, Text) else "xml" if given.startswith("<") else "txt"
+        return f"fixtures/{script}-{_id(key)}.{ending}"
     return given if isinstance(given, str) else f"#{_id(key)}"
 
 

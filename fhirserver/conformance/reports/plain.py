@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from fhirserver.conformance.wire import Message
 
 _SECRET: Final = re.compile(
-    r"""((?:access_token|refresh_token|id_token|client_assertion|client_secret|subject_token|code_verifier|password)"""
+    r"""((?:access_token|refresh_token|id_token|client_assertion|client_secret|subject_token|code_verifier|password"""
+    r"""|(?<![A-Za-z_])token)"""
     r"""(?:"\s*:\s*"|=))[^"&\s]+"""
 )
 SHOWN: Final = 20_000
