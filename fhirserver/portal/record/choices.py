@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Resource = dict[str, Any]
 TYPE: Final = "Consent"
 EMERGENCIES: Final = {
-    "BTG": "Un professionnel qui ne vous suit pas peut ouvrir le dossier en urgence, en disant pourquoi (bris de glace)",
+    "BTG": "Un professionnel qui ne vous suit pas peut ouvrir le dossier en urgence, et dit pourquoi (bris de glace)",
     "ETREAT": "Le médecin régulateur du SAMU-Centre 15 peut ouvrir le dossier",
 }
 """By purpose of use: what the law allows unless the person opposes it (CSP L.1111-17 I)."""

@@ -33,7 +33,13 @@ def subject(who: Requester, patient: str) -> Requester:
     issued, now = int(kept["issued"]), services().clock().timestamp()
     if not issued <= now < issued + services().settings.emergency_seconds:
         return who
-    return replace(who, purpose=PURPOSE, reason=str(kept["reason"]), issued=issued)
+    return declared(who, str(kept["reason"]), issued)
+
+
+def declared(who: Requester, reason: str, issued: int | None = None) -> Requester:
+    """A professional in an emergency, from now on unless `issued` says since when."""
+    since = int(services().clock().timestamp()) if issued is None else issued
+    return replace(who, purpose=PURPOSE, reason=reason, issued=since)
 
 
 def begin(response: Response, patient: str, reason: str) -> Response:
