@@ -211,6 +211,8 @@ class Conditions:
         if not isinstance(leaf, Eq):
             return any_of((self._pats(Exists("pat")), self._touched(), Exists("req"))) if not value else FALSE
         reference, _, version = value.partition("/_history/")
+        if reference in self._sight.hidden:
+            return FALSE
         patient = reference.removeprefix("Patient/")
         named = self._pats(Eq("pat", patient)) if patient != reference and not version else FALSE
         number = (Eq("v", int(version)),) if version.isascii() and version.isdigit() else ()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.access.acl import HIDDEN_FROM_PATIENT, HIDDEN_FROM_REPRESENTATIVES
 from fhirserver.audit.conditions import TRACED, Conditions
 from fhirserver.audit.rendering import rendered
 from fhirserver.audit.sight import Sight
 from fhirserver.predicate import all_of
+from fhirserver.store.traces import Known
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
+_NOTHING: Final = Known()
+
 
 class AuditEvents:
     """The traces of the server at `base`."""
@@ -26,26 +29,24 @@ class AuditEvents:
     def __init__(self, base: str, definitions: Definitions) -> None:
         self._base, self._definitions = base, definitions
 
-    def condition(self, access: Access, predicate: Predicate, absorbed: frozenset[str] = frozenset()) -> Predicate:
-        """The traces whose AuditEvents, as `access` is shown them, meet a predicate over envelopes.
-
-        `absorbed`, here and below: records that were merged into the requester's own."""
-        sight = Sight.of(access, absorbed)
+    def condition(self, access: Access, predicate: Predicate, known: Known = _NOTHING) -> Predicate:
+        """The traces whose AuditEvents, as `access` is shown them, meet a predicate over envelopes."""
+        sight = Sight.of(access, known)
         return all_of((TRACED, Conditions(sight, self._base, self._definitions).of(predicate)))
 
-    def resource(self, access: Access, record: Row, absorbed: frozenset[str] = frozenset()) -> Row:
+    def resource(self, access: Access, record: Row, known: Known = _NOTHING) -> Row:
         """The AuditEvent as `access` is shown it."""
-        return rendered(record, Sight.of(access, absorbed), self._base)
+        return rendered(record, Sight.of(access, known), self._base)
 
-    def patients(self, access: Access, absorbed: frozenset[str]) -> tuple[str, ...]:
+    def patients(self, access: Access, known: Known) -> tuple[str, ...]:
         """The only patients of whose traces `access` may see any; none when there are no such ones."""
-        return Sight.of(access, absorbed).own
+        return Sight.of(access, known).own
 
-    def owner(self, access: Access, record: Row, absorbed: frozenset[str]) -> str | None:
+    def owner(self, access: Access, record: Row, known: Known) -> str | None:
         """Of whom the AuditEvent tells: nobody, for who is shown his own acts."""
         if access.requester.kind in ("practitioner", "system"):
             return None
-        sight = Sight.of(access, absorbed)
+        sight = Sight.of(access, known)
         found = sight.patients(record)
         return (sight.patient or found[0]) if len(found) == 1 else None
 

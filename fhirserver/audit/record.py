@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from fhirserver.access import keys
 from fhirserver.access.acl import HIDDEN_FROM_PATIENT, HIDDEN_FROM_REPRESENTATIVES
 from fhirserver.search import terms
+from fhirserver.store.traces import ENTITIES as ENTITIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from fhirserver.store import Stored
 
 
-ENTITIES: Final = "entities"
-"""The resources touched, `{"r": "Observation/1", "v": 3, "p": "<patient>"}`: those that nobody need be kept from. Those
-to be kept from somebody stand apart, in `entities_s`, `entities_u`, `entities_su` (see `Entity.kept`)."""
 _LONGEST_NAME: Final = 100
 NOBODY: Final = {"kind": "nobody", "id": "unknown"}
 """Who sent a token that is not accepted."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fhirserver.access.moments import month_before
 from fhirserver.audit.record import ENTITIES
+from fhirserver.store.traces import Known
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from fhirserver.access import Access
 
 _SECRET, _UNANNOUNCED, _BOTH = f"{ENTITIES}_s", f"{ENTITIES}_u", f"{ENTITIES}_su"
+_NOTHING = Known()
 ALL = (ENTITIES, _SECRET, _UNANNOUNCED, _BOTH)
 
 
@@ -21,19 +23,21 @@ class Sight(NamedTuple):
 
     `representative`: not what a minor keeps secret, nor what was asked. `announced`: what happened until then is no
     longer kept from the person for want of an announcement. `absorbed`: records that were merged into his.
+    `hidden`: resources (`Type/id`) that are not named, for they may not be seen now.
     """
 
     patient: str | None = None
     representative: bool = False
     announced: datetime | None = None
     absorbed: frozenset[str] = frozenset()
+    hidden: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, access: Access, absorbed: frozenset[str] = frozenset()) -> Sight:
+    def of(cls, access: Access, known: Known = _NOTHING) -> Sight:
         who = access.requester
         if who.kind not in ("patient", "representative"):
-            return cls()
-        return cls(who.patient or "|", who.kind == "representative", month_before(access.now), absorbed)
+            return cls(hidden=known.hidden)
+        return cls(who.patient or "|", who.kind == "representative", month_before(access.now), known.absorbed)
 
     @property
     def own(self) -> tuple[str, ...]:
@@ -58,6 +62,7 @@ class Sight(NamedTuple):
         """The resources named."""
         lists = [name for name, late in self.lists if not late or self.announced is None or self._is_past(record)]
         found = [each for name in lists for each in record.get(name, ())]
+        found = [each for each in found if each["r"] not in self.hidden]
         return found if self.patient is None else [each for each in found if each.get("p") in self.own]
 
     def query(self, record: dict[str, Any]) -> str | None:

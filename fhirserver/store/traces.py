@@ -7,18 +7,18 @@ record, by time), `at, _id` (by time), `who.rpps, at` (what a professional did).
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from pymongo import ASCENDING, IndexModel
 
 from fhirserver import jsontext
 from fhirserver.errors import BadRequest
-from fhirserver.predicate import And, Cmp, Eq, In, Or, all_of, to_mongo
+from fhirserver.predicate import And, Cmp, Eq, In, Not, Or, all_of, to_mongo
 from fhirserver.search import dates
 from fhirserver.store.actors import POLICIES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from collections.abc import Collection as Names
     from datetime import datetime
 
@@ -35,6 +35,11 @@ Row = dict[str, Any]
 
 COLLECTION: Final = "trace"
 TYPE: Final = "AuditEvent"
+ENTITIES: Final = "entities"
+"""The resources touched, `{"r": "Observation/1", "v": 3, "p": "<patient>"}`: those that nobody need be kept from. Those
+to be kept from somebody stand apart, in `entities_s`, `entities_u`, `entities_su` (see `audit.Entity.kept`)."""
+_ENTITY: Final = "entity|"
+_ALWAYS_NAMED: Final = frozenset({TYPE, "Patient"})
 _ID: Final = re.compile(r"[0-9a-f]{32}\.[0-9]{10}")
 _SORTED: Final = frozenset({"s.date", "s.period-start", "lu"})
 _MILLISECOND: Final = 1000
@@ -42,13 +47,21 @@ _AT_ONCE: Final = 1000
 _ORDER: Final = "AuditEvent is sorted by date, period-start, _lastUpdated and _id alone."
 
 
+class Known(NamedTuple):
+    """What of traces is known beside the access: records that were merged into the requester's own (`absorbed`), and
+    resources (`Type/id`) that must not be named to him (`hidden`)."""
+
+    absorbed: frozenset[str] = frozenset()
+    hidden: frozenset[str] = frozenset()
+
+
 class Traced(Protocol):
     """How traces are shown as AuditEvents."""
 
-    def condition(self, access: Access, predicate: Predicate, absorbed: frozenset[str]) -> Predicate: ...
-    def resource(self, access: Access, record: Row, absorbed: frozenset[str]) -> Row: ...
-    def patients(self, access: Access, absorbed: frozenset[str]) -> tuple[str, ...]: ...
-    def owner(self, access: Access, record: Row, absorbed: frozenset[str]) -> str | None: ...
+    def condition(self, access: Access, predicate: Predicate, known: Known) -> Predicate: ...
+    def resource(self, access: Access, record: Row, known: Known) -> Row: ...
+    def patients(self, access: Access, known: Known) -> tuple[str, ...]: ...
+    def owner(self, access: Access, record: Row, known: Known) -> str | None: ...
     def labels(self, record: Row, patients: Names[str]) -> list[str]: ...
 
 
@@ -69,7 +82,7 @@ def make(database: Database[Row]) -> None:
 
 
 class Traces:
-    """The traces as AuditEvents; `index` makes their search entries. `absorbed`: records merged into his own."""
+    """The traces as AuditEvents; `index` makes their search entries."""
 
     def __init__(self, database: Database[Row], traced: Traced, index: Callable[[Row], Indexed]) -> None:
         self.collection, self._policies = database[COLLECTION], database[POLICIES]
@@ -83,15 +96,24 @@ class Traces:
         row = self._policies.find_one({"_id": who.patient}, {"into": 1, "beside._id": 1}, session=session) or {}
         return frozenset() if "into" in row else frozenset(each["_id"] for each in row.get("beside", ()))
 
-    def by_id(self, access: Access, seen: Predicate, id_: str, absorbed: frozenset[str]) -> list[Row]:
-        """The stages that find one trace, if it may be seen."""
-        return [{"$match": {"_id": id_}}, {"$match": to_mongo(self._traced.condition(access, seen, absorbed))}]
+    def touched(self, access: Access, records: Iterable[Row], asked: Iterable[Predicate] = ()) -> frozenset[str]:
+        """Resources that traces, or conditions, name to who is shown his own acts; nothing for anybody else."""
+        if access.requester.kind not in ("practitioner", "system"):
+            return frozenset()
+        lists = (each for record in records for name, each in record.items() if name.startswith(ENTITIES))
+        found = {entity["r"] for each in lists for entity in each}
+        found.update(name for each in asked for name in _named(each))
+        return frozenset(each for each in found if each.partition("/")[0] not in _ALWAYS_NAMED)
 
-    def matched(self, access: Access, query: Query, seen: Predicate, absorbed: frozenset[str]) -> list[Row]:
+    def by_id(self, access: Access, seen: Predicate, id_: str, known: Known) -> list[Row]:
+        """The stages that find one trace, if it may be seen."""
+        return [{"$match": {"_id": id_}}, {"$match": to_mongo(self._traced.condition(access, seen, known))}]
+
+    def matched(self, access: Access, query: Query, seen: Predicate, known: Known) -> list[Row]:
         """The stages that find what a search matches, of that which may be seen; the first is what an index serves."""
-        asked = self._traced.condition(access, all_of((*query.where, seen)), absorbed)
+        asked = self._traced.condition(access, all_of((*query.where, seen)), known)
         items: Sequence[Predicate] = asked.items if isinstance(asked, And) else (asked,)
-        own = self._traced.patients(access, absorbed)
+        own = self._traced.patients(access, known)
         seed: dict[str, Any] = {"pats": own[0] if len(own) == 1 else {"$in": list(own)}} if own else {}
         for each in items:
             if isinstance(each, Eq | In) and each.field in ("_id", "pats", "who.rpps"):
@@ -107,7 +129,7 @@ class Traces:
         access: Access,
         query: Query,
         seen: Predicate,
-        absorbed: frozenset[str],
+        known: Known,
         after: Sequence[Any] | None,
         *,
         at: bool,
@@ -116,16 +138,16 @@ class Traces:
         keys = {key.field.removesuffix(".lo").removesuffix(".hi") for key in query.sort} - {"_id"}
         if not keys <= _SORTED or len(keys) > 1:
             raise BadRequest(_ORDER, code="not-supported")
-        stages = self.matched(access, query, seen, absorbed)
+        stages = self.matched(access, query, seen, known)
         if after is not None:
             stages.append({"$match": _after(query, after, at=at)})
         return [*stages, {"$sort": _order(query)}, {"$limit": query.count + 1}]
 
-    def shown(self, access: Access, record: Row, absorbed: frozenset[str], *, terms: bool = False) -> Row:
+    def shown(self, access: Access, record: Row, known: Known, *, terms: bool = False) -> Row:
         """The trace as the envelope of an AuditEvent."""
-        resource = self._traced.resource(access, record, absorbed)
-        owner = self._traced.owner(access, record, absorbed)
-        told = self._traced.patients(access, absorbed) or (owner,)
+        resource = self._traced.resource(access, record, known)
+        owner = self._traced.owner(access, record, known)
+        told = self._traced.patients(access, known) or (owner,)
         begin = dates.micros(record["at"])
         span = {"lo": begin, "hi": begin + _MILLISECOND}
         row: Row = {
@@ -139,6 +161,19 @@ class Traces:
         if owner is not None:
             row["pat"] = owner
         return row | ({"t": list(self._index(resource).t)} if terms else {})
+
+
+def _named(asked: Predicate) -> Iterator[str]:
+    """The resources (`Type/id`) that a condition on entities names."""
+    if isinstance(asked, And | Or):
+        for each in asked.items:
+            yield from _named(each)
+    elif isinstance(asked, Not):
+        yield from _named(asked.item)
+    elif isinstance(asked, Eq | In) and asked.field == "t":
+        for term in asked.values if isinstance(asked, In) else (asked.value,):
+            if term.startswith(_ENTITY):
+                yield term.removeprefix(_ENTITY).partition("/_history/")[0]
 
 
 def _since(either: Or) -> datetime | None:
@@ -177,7 +212,7 @@ def _moment(value: Any, field: str) -> datetime:
 
 def landmarks(collection: Collection[Row]) -> list[Row]:
     """The records that are about the chains themselves, by chain and place."""
-    return collection.find({"what": {"$in": ["anchor", "purge"]}}).sort("_id", ASCENDING).to_list()
+    return collection.find({"what": {"$in": ["anchor", "purge", "erasure"]}}).sort("_id", ASCENDING).to_list()
 
 
 def heads(collection: Collection[Row], since: datetime | None) -> dict[str, tuple[int, str]]:

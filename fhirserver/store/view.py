@@ -296,13 +296,15 @@ class View:
         self, kept: Traces, query: Query, access: Predicate, after: tuple[Any, ...] | None, at: bool
     ) -> tuple[list[Row], int]:
         """As `_page`, of the traces that are shown as AuditEvents."""
-        merged = kept.absorbed(self._access, self._session)
-        stages = kept.page(self._access, query, access, merged, after, at=at)
+        asked = self._unseen(kept.touched(self._access, (), query.where))
+        known = traces.Known(kept.absorbed(self._access, self._session), asked)
+        stages = kept.page(self._access, query, access, known, after, at=at)
         found = self._run(kept.collection, stages) if query.count else []
-        rows = [kept.shown(self._access, row, merged, terms=bool(query.includes)) for row in found]
+        told = known._replace(hidden=self._unseen(kept.touched(self._access, found)))
+        rows = [kept.shown(self._access, row, told, terms=bool(query.includes)) for row in found]
         if query.total == "none" or (after is None and 0 < query.count >= len(rows)):
             return rows, len(rows)
-        return rows, self._count(kept.collection, kept.matched(self._access, query, access, merged))
+        return rows, self._count(kept.collection, kept.matched(self._access, query, access, known))
 
     def _of_collection(
         self, collection: Collection[Row], query: Query, access: Predicate, after: tuple[Any, ...] | None, at: bool
@@ -385,9 +387,22 @@ class View:
             found = self._run(kept.collection, [{"$match": {"_id": id_}}, {"$project": {"pats": 1}}])
             located = frozenset(each for row in found for each in row.get("pats", ())) or frozenset({NOBODY})
         seen = self._predicate(traces.TYPE, located, self._by_id)
-        merged = kept.absorbed(self._access, self._session)
-        rows = self._run(kept.collection, kept.by_id(self._access, seen, id_, merged))
-        return kept.shown(self._access, rows[0], merged) if rows else None
+        known = traces.Known(kept.absorbed(self._access, self._session))
+        rows = self._run(kept.collection, kept.by_id(self._access, seen, id_, known))
+        known = known._replace(hidden=self._unseen(kept.touched(self._access, rows)))
+        return kept.shown(self._access, rows[0], known) if rows else None
+
+    def _unseen(self, names: Iterable[str]) -> frozenset[str]:
+        """Those of the resources (`Type/id`) that are absent or hidden now."""
+        by_type: dict[str, set[str]] = {}
+        for type_, _, id_ in (each.partition("/") for each in names):
+            by_type.setdefault(type_, set()).add(id_)
+        there = self._collections.types()
+        found: set[str] = set()
+        for type_, ids in by_type.items():
+            seen = self.still(type_, ids) if type_ in there else frozenset()
+            found.update(f"{type_}/{each}" for each in ids - seen if type_ not in there or not self._row(type_, each))
+        return frozenset(found)
 
     def _tombstone(self, type_: str, id_: str, history: Collection[Row], hidden: Sequence[Row]) -> Row | None:
         """The newest tombstone; of a hidden resource, None after as much work."""

@@ -16,6 +16,7 @@ from fhirserver.audit.tables import BALP, PATTERNS
 from fhirserver.predicate import all_of, matches
 from fhirserver.search import Indexer, parse
 from fhirserver.spec import Definitions
+from fhirserver.store.traces import Known
 from fhirserver.validation import Validator
 
 if TYPE_CHECKING:
@@ -133,14 +134,14 @@ def validator() -> Validator:
 @settings(max_examples=80, deadline=None)
 @given(record=records)
 def test_of_a_record_that_absorbed_another_all_is_found_by_its_own_id(record: Row) -> None:
-    holder, absorbed = Access.of(ACTORS[2], NOW), frozenset({"p2"})
-    row = envelope(SERVED.resource(holder, record, absorbed), record)
+    holder, known = Access.of(ACTORS[2], NOW), Known(frozenset({"p2"}))
+    row = envelope(SERVED.resource(holder, record, known), record)
     for text, where in asked():
         if text not in ("patient=p1", "entity=Patient/p1"):
-            found = matches(SERVED.condition(holder, where, absorbed), record)
+            found = matches(SERVED.condition(holder, where, known), record)
             assert found == matches(where, row), text
         else:
-            assert matches(SERVED.condition(holder, where, absorbed), record) == ("pats" in record)
+            assert matches(SERVED.condition(holder, where, known), record) == ("pats" in record)
 
 
 @settings(max_examples=40, deadline=None)

@@ -120,6 +120,32 @@ def test_a_professional_sees_his_own_acts_alone(application: Application, alice:
     assert len(acts(application.patient(own), own)) > len(found)
 
 
+def test_of_his_own_acts_nobody_is_named_what_he_may_not_see_now(application: Application, own: str) -> None:
+    operator, stranger = application.operator(), application.practitioner(BOB)
+    operator.store(practitioner(BOB, id="bob"))
+    operator.create(care_team(own, "Practitioner/bob"))
+    letters = [operator.create(document(own)) for _ in range(2)]
+    for each in letters:
+        assert stranger.get(f"DocumentReference/{each}").status == 200
+
+    def told() -> tuple[list[str], list[int]]:
+        found = events(stranger.search("AuditEvent", patient=own, subtype="read"))
+        assert found == [stranger.get(f"AuditEvent/{each['id']}").json for each in found]
+        asked = [f"DocumentReference/{each}" for each in (*letters, "never")]
+        totals = [stranger.search("AuditEvent", entity=each, subtype="read").total for each in asked]
+        return [name for each in found for name in references(each)[1:]], totals
+
+    versions = [f"DocumentReference/{each}/_history/1" for each in letters]
+    assert told() == (versions[::-1], [1, 1, 0])
+    mask = [{"op": "add", "path": "/securityLabel", "value": [{"coding": [{"code": "MASQUE_PS"}]}]}]
+    media = {"Content-Type": "application/json-patch+json"}
+    assert operator.call("PATCH", f"DocumentReference/{letters[0]}", mask, media).status == 200
+    assert told() == (versions[1:], [0, 1, 0])
+    assert stranger.get(f"DocumentReference/{letters[0]}").status == 404
+    assert told() == (versions[1:], [0, 1, 0])
+    assert any(versions[0] in references(each) for each in by(application.patient(own), own, BOB))
+
+
 def test_reading_ones_acts_is_no_first_access(application: Application, own: str) -> None:
     stranger = application.practitioner(BOB)
     stranger.get(f"Patient/{own}")
