@@ -3,6 +3,7 @@ AuditEvent itself as JSON."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 from xml.etree.ElementTree import Element, SubElement, tostring
 
@@ -17,13 +18,15 @@ PRIORITY: Final = 10 * 8 + 5
 """Facility 10, security and authorisation; severity 5, normal but significant."""
 APPLICATION: Final = "fhirserver"
 _BOM: Final = b"\xef\xbb\xbf"
+_UNSAYABLE: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|&#6553[45];")
+"""Characters that XML 1.0 cannot hold, which a name may: the message would be thrown away."""
 _NAMES: Final = {"rest": "RESTful Operation", "110114": "User Authentication"}
 _SYSTEMS: Final = {"http://dicom.nema.org/resources/ontology/DCM": "DCM"}
 
 
 def message(event: Row, host: str, *, dicom: bool) -> bytes:
     """The message of an AuditEvent (R4, as `audit.rendering` makes it), without its frame."""
-    content = _BOM + tostring(_xml(event)) if dicom else jsontext.dump(event)
+    content = _BOM + _UNSAYABLE.sub(b"?", tostring(_xml(event))) if dicom else jsontext.dump(event)
     kind = "IHE+RFC-3881" if dicom else "FHIR+AuditEvent"
     head = f"<{PRIORITY}>1 {event['recorded']} {_plain(host)} {APPLICATION} - {kind} - "
     return head.encode("ascii") + content

@@ -1,8 +1,11 @@
 """Tells what was changed in, or is missing from, the chains of traces.
 
-Two kinds of records are about the chains themselves (`Store.landmarks`): anchors, `{"what": "anchor", "heads": {chain:
+Three kinds of records are about the chains themselves (`Store.landmarks`): anchors, `{"what": "anchor", "heads": {chain:
 [n, hash]}}`, and purges, `{"what": "purge", "before": …, "chains": {chain: [n, prev, at]}}`: of each chain the records
 before the `n`-th were thrown away, for they were older than `before`; the `n`-th, if there is one, follows on `prev`.
+Erasures, `{"what": "erasure", "mark": …, "records": [[id, digest], …], "seal": …}`: these records name somebody who was
+erased no longer, and bear the mark as `erased`; they keep the `hash` that the next of their chain follows on, and their
+content has the digest that the erasure says. `seal` is made with the server's key (`audit.erasures`).
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from fhirserver.audit.chain import START, digest
 from fhirserver.settings import LEAST_TRACE_DAYS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 LEAST_KEPT: Final = timedelta(days=LEAST_TRACE_DAYS)
 
@@ -30,15 +33,20 @@ class Fault(NamedTuple):
 class _Known:
     """What anchors and purges say."""
 
-    def __init__(self, landmarks: Iterable[dict[str, Any]]) -> None:
+    def __init__(self, landmarks: Iterable[dict[str, Any]], sealed: Callable[[dict[str, Any]], bool]) -> None:
         self.anchors: dict[str, str] = {}
         self.heads: dict[str, tuple[int, str]] = {}
         self.purged: dict[str, tuple[int, str]] = {}
+        self.erased: dict[str, tuple[str, str]] = {}
         self.faults: list[Fault] = []
-        for each in landmarks:
+        for each in sorted(landmarks, key=lambda each: each["at"]):
             if each["what"] == "anchor":
                 self.anchors[each["_id"]] = each["hash"]
                 self._later(self.heads, each["heads"])
+            elif each["what"] == "erasure":
+                if not sealed(each):
+                    self.faults.append(Fault(each["chain"], each["n"], "it is no erasure of this server's"))
+                self.erased |= {id_: (each["mark"], told) for id_, told in each["records"]}
             elif each["at"] - each["before"] < LEAST_KEPT:
                 self.faults.append(Fault(each["chain"], each["n"], "it purges what was not old enough"))
             else:
@@ -53,6 +61,12 @@ class _Known:
         """Whether a record was thrown away in due time."""
         return n < self.purged.get(chain, (0, ""))[0]
 
+    def changed(self, record: dict[str, Any]) -> bool:
+        """Whether a record does not say what it said, or what is left of it after an erasure."""
+        if "erased" not in record:
+            return digest(record) != record.get("hash")
+        return self.erased.get(record["_id"]) != (record["erased"], digest(record))
+
     def missed(self, named: str) -> Fault | None:
         """The fault of an anchor that is named, by its id and its hash, and is not there."""
         id_, _, hash_ = named.partition(" ")
@@ -63,11 +77,14 @@ class _Known:
 
 
 def verify(
-    records: Iterable[dict[str, Any]], landmarks: Iterable[dict[str, Any]] = (), named: Iterable[str] = ()
+    records: Iterable[dict[str, Any]],
+    landmarks: Iterable[dict[str, Any]] = (),
+    named: Iterable[str] = (),
+    sealed: Callable[[dict[str, Any]], bool] = lambda _: True,
 ) -> Iterator[Fault]:
     """The faults of records that come sorted by (`chain`, `n`). `landmarks`: those among them that are anchors and
-    purges; `named`: anchors (`id hash`) that were written down elsewhere."""
-    known = _Known(landmarks)
+    purges; `named`: anchors (`id hash`) that were written down elsewhere; `sealed`: whether an erasure is the server's."""
+    known = _Known(landmarks, sealed)
     yield from known.faults
     missing = dict(known.heads)
     chain, n, prev = "", 0, START
@@ -78,7 +95,7 @@ def verify(
         if record["n"] != n:
             yield Fault(record["chain"], n, f"{record['n'] - n} records are missing before record {record['n']}")
             n, prev = record["n"], record["prev"]
-        if record["prev"] != prev or digest(record) != record.get("hash"):
+        if record["prev"] != prev or known.changed(record):
             yield Fault(record["chain"], n, "the record was changed")
         if missing.get(chain, (-1, ""))[0] == n and missing.pop(chain)[1] != record.get("hash"):
             yield Fault(chain, n, "it is not the record that an anchor names")

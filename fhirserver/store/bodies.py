@@ -27,8 +27,7 @@ def split(type_: str, envelope: dict[str, Any]) -> list[dict[str, Any]]:
         return []
     parts = [body[start : start + CHUNK] for start in range(0, len(body), CHUNK)]
     envelope["r"] = len(parts)
-    keys = _keys(type_, envelope)
-    return [{"_id": key, "r": part} for key, part in zip(keys, parts, strict=True)]
+    return [{"_id": key, "r": part} for key, part in zip(keys(type_, envelope), parts, strict=True)]
 
 
 def join(
@@ -41,12 +40,13 @@ def join(
     large: Sequence[dict[str, Any]] = [envelope for envelope in envelopes if isinstance(envelope.get("r"), int)]
     if not large:
         return
-    wanted = [key for envelope in large for key in _keys(type_, envelope)]
+    wanted = [key for envelope in large for key in keys(type_, envelope)]
     found = {chunk["_id"]: chunk["r"] for chunk in chunks.find({"_id": {"$in": wanted}}, session=session)}
     for envelope in large:
-        envelope["r"] = b"".join(found[key] for key in _keys(type_, envelope))
+        envelope["r"] = b"".join(found[key] for key in keys(type_, envelope))
 
 
-def _keys(type_: str, envelope: Mapping[str, Any]) -> list[str]:
+def keys(type_: str, envelope: Mapping[str, Any]) -> list[str]:
+    """The keys of the chunks of a body that was split."""
     id_ = envelope.get("id", envelope["_id"])
     return [f"{type_}/{id_}|{envelope['v']}|{number}" for number in range(envelope["r"])]

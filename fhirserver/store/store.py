@@ -13,9 +13,10 @@ from pymongo.errors import AutoReconnect, DuplicateKeyError, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from fhirserver.store import claims, connection, reindexing, retention, schema, traces
+from fhirserver.store import claims, connection, erasing, reindexing, retention, schema, traces
 from fhirserver.store.collections import Collections
 from fhirserver.store.definitions import Registry, Writing
+from fhirserver.store.erasing import Erasing
 from fhirserver.store.errors import StoreError, busy, is_transient, translated, unclear
 from fhirserver.store.files import Files
 from fhirserver.store.insight import Insight
@@ -206,6 +207,24 @@ class Store:
     def spaces(self) -> Spaces:
         """The records of spaces (`store.spaces`)."""
         return Spaces(self._bound().database)
+
+    def erasing(self, access: Access, patients: Iterable[str]) -> Erasing:
+        """All that is of a person (`store.erasing`), for the server's own work. Raises PermissionError for others."""
+        self._kept(access)
+        return Erasing(self._bound().database, self._bound().room.collections, patients)
+
+    def family(self, patient: str) -> list[str]:
+        """The records that are one with this one (`store.erasing.family`). Raises Conflict for a merged one."""
+        return erasing.family(self._bound().database, patient)
+
+    def knows(self, patients: Iterable[str]) -> bool:
+        """Whether anything is here of a person."""
+        return erasing.known(self._bound().database, patients)
+
+    def everybody(self, access: Access) -> Iterator[str]:
+        """The ids of all patients, for the server's own work. Raises PermissionError for others."""
+        self._kept(access)
+        return erasing.everybody(self._bound().database)
 
     def absorbed(self, patient: str) -> frozenset[str]:
         """The ids of the records that were merged into this one, and into those: what was traced of it under them."""
