@@ -99,7 +99,8 @@ def test_a_token_with_wrong_claims_is_refused(changes: dict[str, Any]) -> None:
 
 
 def test_a_token_without_scopes_is_good_for_nothing() -> None:
-    who = verifier().requester(f"Bearer {sign({**claims(), "scope": None}, KEY)}")
+    token = sign({**claims(), "scope": None}, KEY)
+    who = verifier().requester(f"Bearer {token}")
     assert who.scopes == ()
 
 
