@@ -15,7 +15,7 @@ from fhirserver.audit import Event
 from fhirserver.errors import BadRequest, Conflict, FhirError, Forbidden, Unavailable
 from fhirserver.mail import Undelivered
 from fhirserver.rest.edge import services
-from fhirserver.rest.oauth.bearer import presented
+from fhirserver.rest.oauth.bearer import required
 from fhirserver.rest.oauth.register import answer, body
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def _asked(
     interaction: str, schema: dict[str, Any], view: Callable[[Access, dict[str, Any]], dict[str, Any]]
 ) -> Response:
     found = services()
-    who = presented(found, request).requester
+    who = required(found, request, interaction).requester
     access, about, status = Access.of(who, found.clock()), tuple[str, ...](), 201
     try:
         if who.kind != "operator":

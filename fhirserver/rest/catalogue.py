@@ -15,7 +15,7 @@ from fhirserver.auth.clients.catalogue import categories
 from fhirserver.auth.clients.desk import Desk
 from fhirserver.errors import BadRequest, FhirError, Forbidden
 from fhirserver.rest.edge import services
-from fhirserver.rest.oauth.bearer import presented
+from fhirserver.rest.oauth.bearer import required
 from fhirserver.rest.oauth.register import answer, body
 from fhirserver.rest.routes import ID
 
@@ -97,8 +97,8 @@ def _traced(view: Callable[..., tuple[int, Any]]) -> Callable[..., Response]:
 
     def traced(**path: str) -> Response:
         found = services()
-        access = Access.of(presented(found, request).requester, found.clock())
         interaction = "catalogue" if request.method == "GET" else "register"
+        access = Access.of(required(found, request, interaction).requester, found.clock())
         try:
             status, value = view(access, **path)
         except FhirError as error:

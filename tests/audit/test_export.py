@@ -18,6 +18,9 @@ import pytest
 from fhirserver.access import Requester
 from fhirserver.audit import Chains, Entity, Event, Origin
 from fhirserver.audit.export import Export, Target
+from fhirserver.audit.rendering import rendered
+from fhirserver.audit.sight import Sight
+from fhirserver.audit.syslog import message
 from fhirserver.spec import Definitions
 from fhirserver.store import Store
 from tests.mail.server import certificate, listening
@@ -156,6 +159,15 @@ def test_a_trace_arrives_as_an_audit_message(store: Store, export: Sender, files
     )  # fmt: skip
     objects = [each.get("ParticipantObjectID") for each in audit.iter("ParticipantObjectIdentification")]
     assert objects == ["Patient/p1", "Observation/o0/_history/1", "query", "request-0000"]
+
+
+def test_a_name_that_xml_cannot_hold_does_not_keep_a_trace_from_arriving() -> None:
+    odd = Requester("patient", "patient/p", patient="p", name="Zoé\x00\x01\x0b\x1f\ufffe\uffff\U0010ffff \nMartin")
+    record = Event("read", 200, (Entity("Observation", "o", 1, "p"),)).record(odd, NOW) | {"_id": "0"}
+    _, audit = parsed(message(rendered(record, Sight(), "https://dmp.example/fhir"), "dmp.example", dicom=True))
+    person = audit.find("ActiveParticipant")
+    assert person is not None
+    assert str(person.get("UserName")).startswith("Zoé??????")
 
 
 def test_a_trace_arrives_as_an_audit_event(store: Store, export: Sender, files: tuple[Path, Path]) -> None:

@@ -78,6 +78,11 @@ AUTHORIZATIONS: Final = (
                   {"client_id": "native", "redirect_uri": "http://localhost:7/cb"}, "invalid_request", True),
     Authorization("RFC 8252, 7.3", "port that is none",
                   {"client_id": "native", "redirect_uri": "http://127.0.0.1:x/cb"}, "invalid_request", True),
+    *(Authorization("RFC 8252, 7.3", f"loopback, not letter by letter: {uri!r}",
+                    {"client_id": "native", "redirect_uri": uri}, "invalid_request", True)
+      for uri in ("http://127.0.0.1:7/c\r\nb", "http://127.0.0.1:7/cb\n", " http://127.0.0.1:7/cb", "HTTP://127.0.0.1:7/cb",
+                  "http://127.0.0.1:7/cb?", "http://127.0.0.1:/cb", "http://127.0.0.1:0/cb", "http://127.0.0.1:65536/cb",
+                  "http://127.0.0.1:7/c\tb", "http://127.0.0.1:7/cb#")),
     Authorization("RFC 6749, 3.1", "repeated redirect_uri", {}, "invalid_request", True, (("redirect_uri", REDIRECT),)),
     Authorization("RFC 6749, 3.1", "repeated scope", {}, "invalid_request", True, (("scope", "openid"),)),
     Authorization("RFC 6749, 3.1", "repeated state", {}, "invalid_request", True, (("state", "other"),)),

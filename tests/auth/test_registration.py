@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from fhirserver.access import Access
 from tests.auth.registrations import APP, ENTRY, backend, stored
 
 if TYPE_CHECKING:
@@ -156,8 +157,28 @@ def test_two_who_change_a_client_at_once_do_not_overwrite_one_another(applicatio
 
 
 def test_a_registration_is_traced(application: Application) -> None:
-    from fhirserver.access import Access
-
     made = send(application, "POST", body=APP).json or {}
     traces = [*application.services.store.traces(Access.system("test"))]
     assert any(each["what"] == "register" and each["who"].get("client") == made["client_id"] for each in traces)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "traced"),
+    [
+        ("GET", "/oauth/register/x", "register"),
+        ("GET", "/oauth/userinfo", "userinfo"),
+        ("POST", "/oauth/launch", "launch"),
+        ("GET", "/catalogue/api/apps", "catalogue"),
+        ("POST", "/catalogue/api/clients", "register"),
+        ("POST", "/accounts/api/cards", "card"),
+    ],
+)
+def test_a_token_that_is_refused_leaves_a_trace(application: Application, method: str, path: str, traced: str) -> None:
+    client, store = application.app.test_client(), application.services.store
+    before = len([*store.traces(Access.system("test"))])
+    assert client.open(path, method=method).status_code == 401
+    assert len([*store.traces(Access.system("test"))]) == before
+    assert client.open(path, method=method, headers={"Authorization": "Bearer a.b.c"}).status_code == 401
+    found = [*store.traces(Access.system("test"))]
+    assert len(found) == before + 1
+    assert any((each["what"], each["status"], each["who"]["kind"]) == (traced, 401, "nobody") for each in found)

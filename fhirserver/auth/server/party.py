@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
 from authlib.oauth2.rfc6749 import ClientMixin
 
@@ -12,7 +12,8 @@ from fhirserver.auth.server import scopes
 if TYPE_CHECKING:
     from fhirserver.auth.clients.client import Client
 
-_LOOPBACK: Final = ("127.0.0.1", "::1")
+_LOOPBACK: Final = re.compile(r"(http://(?:127\.0\.0\.1|\[::1\]))(?::([1-9][0-9]{0,4}))?((?:[/?][^#]*)?)")
+_HIGHEST_PORT: Final = 65_535
 
 
 class Party(ClientMixin):
@@ -53,11 +54,8 @@ class Party(ClientMixin):
 
 
 def _same_loopback(registered: str, asked: str) -> bool:
-    try:
-        one, other = urlsplit(registered), urlsplit(asked)
-        _ = one.port, other.port
-    except ValueError:
+    """Whether they are one address of the machine itself, letter by letter but for the port."""
+    one, other = _LOOPBACK.fullmatch(registered), _LOOPBACK.fullmatch(asked)
+    if one is None or other is None or int(other[2] or 80) > _HIGHEST_PORT:
         return False
-    if one.scheme != "http" or one.hostname not in _LOOPBACK or "@" in other.netloc or "#" in asked:
-        return False
-    return (one.scheme, one.hostname, one.path, one.query) == (other.scheme, other.hostname, other.path, other.query)
+    return (one[1], one[3]) == (other[1], other[3])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from fhirserver.audit import Event
 from fhirserver.errors import Unauthenticated
 from fhirserver.rest.address import address
 from fhirserver.rest.oauth.certificate import certificate
@@ -32,3 +33,13 @@ def presented(services: Services, request: Request) -> Verified:
     if "grant" in found.claims and not services.accounts.people.still_acts(found.requester):
         raise Unauthenticated(_ENDED, headers={"WWW-Authenticate": 'Bearer realm="fhir", error="invalid_token"'})
     return found
+
+
+def required(services: Services, request: Request, interaction: str) -> Verified:
+    """As `presented`; that a token was refused is traced, where one was shown."""
+    try:
+        return presented(services, request)
+    except Unauthenticated:
+        if "Authorization" in request.headers:
+            services.trace_nobody(Event(interaction, 401))
+        raise

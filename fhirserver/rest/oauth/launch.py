@@ -15,7 +15,7 @@ from fhirserver.audit import Entity, Event
 from fhirserver.auth.server.launch import LIFETIME, Launches
 from fhirserver.errors import BadRequest, Forbidden, NotFound
 from fhirserver.rest.edge import services
-from fhirserver.rest.oauth.bearer import presented
+from fhirserver.rest.oauth.bearer import required
 from fhirserver.rest.oauth.register import answer, body, told
 
 PATH: Final = "/oauth/launch"
@@ -42,7 +42,7 @@ def blueprint() -> Blueprint:
 def launch() -> Response:
     """201 with `launch`, the value to give the app, and `expires_in` in seconds."""
     found = services()
-    who = presented(found, request).requester
+    who = required(found, request, "launch").requester
     access = Access.of(who, found.clock())
     if "launch" not in who.scopes:
         found.trace(access, Event("launch", 403))

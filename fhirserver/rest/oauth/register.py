@@ -13,12 +13,13 @@ from fhirserver.access import Access, Requester
 from fhirserver.audit import Event
 from fhirserver.auth.clients.metadata import InvalidMetadata
 from fhirserver.auth.clients.registration import Registered
-from fhirserver.errors import FhirError, Forbidden, TooLarge, UnsupportedMediaType
+from fhirserver.errors import FhirError, Forbidden, TooLarge, Unauthenticated, UnsupportedMediaType
 from fhirserver.rest.edge import services
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from fhirserver.auth.clients.client import Client
     from fhirserver.rest.services import Services
 
 PATH: Final = "/oauth/register"
@@ -52,13 +53,13 @@ def register() -> Response:
 def show(client_id: str) -> Response:
     """The client as it is registered."""
     found = services()
-    return answer(200, information(found, Registered(found.registration.managed(client_id, _token()))))
+    return answer(200, information(found, Registered(_managed(found, client_id))))
 
 
 def change(client_id: str) -> Response:
     """The client as it is after the change."""
     found = services()
-    registered = found.registration.change(found.registration.managed(client_id, _token()), body())
+    registered = found.registration.change(_managed(found, client_id), body())
     found.catalogue.publish(client_id)
     _trace(client_id, 200)
     return answer(200, information(found, registered))
@@ -67,10 +68,21 @@ def change(client_id: str) -> Response:
 def withdraw(client_id: str) -> Response:
     """204: the client is no more, and its tokens are refused."""
     found = services()
-    found.registration.withdraw(found.registration.managed(client_id, _token()))
+    found.registration.withdraw(_managed(found, client_id))
     found.catalogue.publish(client_id)
     _trace(client_id, 204)
     return private(Response(status=204))
+
+
+def _managed(found: Services, client_id: str) -> Client:
+    """The client whose registration access token is shown; that another one is refused, is traced."""
+    token = _token()
+    try:
+        return found.registration.managed(client_id, token)
+    except Unauthenticated:
+        if token:
+            found.trace_nobody(Event("register", 401))
+        raise
 
 
 def information(found: Services, registered: Registered) -> dict[str, Any]:

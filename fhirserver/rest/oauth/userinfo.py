@@ -10,7 +10,7 @@ from fhirserver.access import Access
 from fhirserver.audit import Event
 from fhirserver.errors import Forbidden
 from fhirserver.rest.edge import services
-from fhirserver.rest.oauth.bearer import presented
+from fhirserver.rest.oauth.bearer import required
 from fhirserver.rest.oauth.register import answer, told
 
 PATH: Final = "/oauth/userinfo"
@@ -25,7 +25,7 @@ def blueprint() -> Blueprint:
 def userinfo() -> Response:
     """200 with `sub`, and by the scopes `fhirUser` and `name`."""
     found = services()
-    token = presented(found, request)
+    token = required(found, request, "userinfo")
     who = token.requester
     access = Access.of(who, found.clock())
     if "openid" not in who.scopes:
