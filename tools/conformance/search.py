@@ -349,42 +349,45 @@ _COMPARTMENTS: Final = script(
     case(
         "what is about the patient",
         "R4-search-compartment",
-        ask("", url="Patient/${patientId}/Observation?code=8867-4"),
+        ask("", url="Patient/${person}/Observation?code=8867-4"),
         status(200),
         says(f"{MATCHES}.where(bodySite.text = '${{run}}').count()", "1"),
     ),
     case(
         "and nothing of anybody else",
         "R4-search-compartment",
-        ask("", url="Patient/${otherPatientId}/Observation"),
+        ask("", url="Patient/${other}/Observation"),
         status(200),
         says(f"{MATCHES}.where(bodySite.text = '${{run}}').empty()"),
     ),
     case(
         "the same by a parameter",
         "R4-search-reference",
-        ask("search", "Observation", "?patient=${patientId}&code=8867-4"),
+        ask("search", "Observation", "?patient=${person}&code=8867-4"),
         status(200),
         says(f"{MATCHES}.where(bodySite.text = '${{run}}').count()", "1"),
     ),
     case(
         "$everything",
         "R4-everything",
-        ask("everything", url="Patient/${patientId}/$everything"),
+        ask("everything", url="Patient/${person}/$everything"),
         status(200),
         says("Bundle.entry.resource.ofType(Patient).exists()"),
         says("Bundle.entry.resource.ofType(Observation).where(bodySite.text = '${run}').exists()"),
     ),
     fixtures={
+        "person": {"resourceType": "Patient", "active": True, "name": [{"family": "ESSAI${run}"}]},
+        "other": {"resourceType": "Patient", "active": True},
         "pulse": {
             "resourceType": "Observation",
             "status": "final",
             "code": {"coding": [{"system": LOINC, "code": "8867-4"}]},
-            "subject": {"reference": "Patient/${patientId}"},
+            "subject": {"reference": "Patient/${person}"},
             "effectiveDateTime": "2026-01-10",
             "bodySite": {"text": "${run}"},
             "valueQuantity": _quantity(61, "/min"),
-        }
+        },
     },
+    variables=(variable("person", "person", "Patient.id"), variable("other", "other", "Patient.id")),
 )
 SCRIPTS: Final = (_TOKENS, _DATES, _QUANTITIES, _REFERENCES, _STRINGS, _COMMON, _COMPARTMENTS)
