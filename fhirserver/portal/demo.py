@@ -45,7 +45,7 @@ def enter() -> Response:
     role = next((each for each in roles() if each.requester.id == request.form.get("qui")), None)
     if role is None:
         abort(404)
-    response = browser.redirect("/compte")
+    response = browser.redirect("/dossier")
     browser.open_session(response, role.requester, f"demo {role.requester.id}", _AMR, ACR)
     tracing.done("login", role.requester)
     return response

@@ -75,7 +75,7 @@ def _change() -> Response:
     if secret is None:
         raise browser.LoginNeeded("/choisir")
     tracing.done("choose", chosen.requester)
-    return browser.set_cookie(browser.redirect("/compte"), browser.SESSION, secret)
+    return browser.set_cookie(browser.redirect("/dossier"), browser.SESSION, secret)
 
 
 def _page(subjects: list[Subject]) -> Response:

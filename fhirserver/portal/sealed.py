@@ -15,7 +15,7 @@ _SECONDS = 3600
 class Onward(NamedTuple):
     """A path with its query; `origins`: where it may redirect on to, an app's address."""
 
-    path: str = "/compte"
+    path: str = "/dossier"
     origins: tuple[str, ...] = ()
 
 
@@ -27,7 +27,7 @@ def seal(path: str, *origins: str) -> str:
 
 
 def opened(text: str | None) -> Onward:
-    """The path that was sealed within the last hour; to the account, of anything else."""
+    """The path that was sealed within the last hour; to the record, of anything else."""
     if not text:
         return Onward()
     try:

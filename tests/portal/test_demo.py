@@ -40,7 +40,9 @@ def test_the_demo_is_entered_by_two_clicks(demo: Application, said: str, kind: s
         for each in home.forms
         if each.action == "/entrer" and f"Entrer comme {said}<" in _of(home.html, each.fields["qui"])
     ]
-    assert browser.post("/entrer", form.fields).path == "/compte"
+    page = browser.post("/entrer", form.fields)
+    assert page.path.startswith("/patients" if kind == "practitioner" else "/dossier/")
+    assert kind == "practitioner" or "Compte rendu de consultation" in page.text
     found = demo.services.sessions.find(browser.cookie("session"))
     assert found is not None
     assert (found.subject.kind, found.amr) == (kind, ("demo",))

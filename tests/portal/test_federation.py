@@ -176,7 +176,8 @@ def test_the_practitioner_of_the_directory_is_who_the_session_stands_for(here: A
 def test_the_way_goes_on_after_the_login_and_nowhere_else(here: Application) -> None:
     with here.app.test_request_context():
         onward = sealed.seal("/catalogue")
-    for path, expected in ((onward, "/catalogue"), ("https://evil.example", "/compte"), ("//evil.example", "/compte")):
+    elsewhere = ("https://evil.example", "//evil.example")
+    for path, expected in ((onward, "/catalogue"), *((each, "/dossier") for each in elsewhere)):
         browser = Browser(here)
         page = gone(browser, "psc", "infirmier", f"/federation/psc?{urlencode({'suite': path})}", follow=False)
         assert page.headers["location"] == expected

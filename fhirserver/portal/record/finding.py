@@ -1,4 +1,4 @@
-"""`/patients`: a professional finds a record by its INS, or opens it in an emergency, for a reason (CSP L.1111-17 I)."""
+"""`/patients`: a professional finds a record by INS, or opens it in an emergency for a reason (CSP L.1111-17 I)."""
 
 from __future__ import annotations
 
