@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -37,6 +38,8 @@ GIVEN_UP: Final = timedelta(days=3)
 _AT_ONCE: Final = 200
 _FIRST_PAUSE: Final = 30.0
 _LONGEST_PAUSE: Final = 3600.0
+_LONGEST_ROUND: Final = 30.0
+"""Seconds after which a round begins no further e-mail: rows are held for two minutes."""
 _log = logging.getLogger(__name__)
 
 
@@ -58,8 +61,9 @@ class Deliveries:
                 letters.setdefault((row["patient"], row["secret"]), []).append(row)
             else:
                 self._store.outbox.done([row["_id"]])
+        until = time.monotonic() + _LONGEST_ROUND
         for (patient, secret), rows in letters.items():
-            self._mailed(patient, secret, rows, now or datetime.now(UTC))
+            self._mailed(patient, secret, rows, now or datetime.now(UTC), until)
         return len(taken)
 
     def _told(self, row: Row) -> bool:
@@ -78,24 +82,31 @@ class Deliveries:
         found = self._store.view(Access.system("news")).read(type_, id_)
         return found is not None and not found.deleted and HIDDEN_FROM_PATIENT in found.acl.get("labels", ())
 
-    def _mailed(self, patient: str, secret: bool, rows: list[Row], now: datetime) -> None:
-        """One e-mail to each address, of all the news together; on failure all of it again, some time later."""
-        ids, failed = [row["_id"] for row in rows], False
-        reached: set[str] = set(rows[0].get("reached", ()))
-        for address in set(self._addresses(patient, secret)) - reached if self._mailer else ():
+    def _mailed(self, patient: str, secret: bool, rows: list[Row], now: datetime, until: float) -> None:
+        """One e-mail to each address, of all the news together; where it fails, again some time later.
+
+        What is not begun when time is up is left to the next round: another worker would take it for forgotten.
+        """
+        failed, reached = False, frozenset.intersection(*(frozenset(row.get("reached", ())) for row in rows))
+        for address in sorted({*self._addresses(patient, secret)} - reached) if self._mailer else ():
+            if time.monotonic() > until:
+                self._again(rows, reached, now)
+                return
             try:
                 self._send(address, rows[0]["_id"])
-                reached.add(address)
+                reached |= {address}
             except Undelivered as error:
                 _log.warning("an e-mail of news is not delivered: %s", error)
                 failed = failed or not error.lasting
-        if not failed or now - min(row["at"] for row in rows) > GIVEN_UP:
-            self._store.outbox.done(ids)
-            return
+        left = [row for row in rows if failed and now - row.get("since", row["at"]) <= GIVEN_UP]
+        self._store.outbox.done([row["_id"] for row in rows if row not in left])
+        for row in left:
+            pause = min(_FIRST_PAUSE * 2 ** min(row["tries"] - 1, 10), _LONGEST_PAUSE)
+            self._again([row], reached, now + timedelta(seconds=pause))
+
+    def _again(self, rows: list[Row], reached: frozenset[str], due: datetime) -> None:
         for row in rows:
-            pause = min(_FIRST_PAUSE * 2 ** (row["tries"] - 1), _LONGEST_PAUSE)
-            due = now + timedelta(seconds=pause)
-            self._store.outbox.change(row["_id"], due=due, reached=sorted(reached))
+            self._store.outbox.change(row["_id"], due=due, reached=sorted({*row.get("reached", ()), *reached}))
 
     def _send(self, address: str, id_: str) -> None:
         assert self._mailer is not None  # noqa: S101 - asked for above

@@ -51,8 +51,8 @@ def row(kind: str, patient: str, access: Access, *, secret: bool = False, **fact
     """News of somebody's record, to be told at once. `secret`: what a minor keeps from the representatives."""
     due = facts.pop("due", None) or datetime.now(UTC)
     who = access.requester
-    known = {"kind": kind, "patient": patient, "at": access.now, "secret": secret, "by": who.kind, **facts}
-    return {"_id": uuid.uuid4().hex, "due": due, "tries": 0, **known}
+    known = {"kind": kind, "patient": patient, "at": access.now, "since": due, "secret": secret, "by": who.kind}
+    return {"_id": uuid.uuid4().hex, "due": due, "tries": 0, **known, **facts}
 
 
 def of_writes(access: Access, done: Iterable[Stored]) -> list[Row]:

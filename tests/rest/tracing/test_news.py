@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fhirserver.access import Access, Requester
+from fhirserver.audit import deliveries
 from fhirserver.audit.deliveries import SUBJECT
 from fhirserver.auth.accounts.account import Reach
 from fhirserver.rest.tracing.keeping import Keeping
@@ -157,6 +158,47 @@ def test_after_two_weeks_the_person_is_told_that_something_is_new(server: Applic
     assert len(box.recipients) == 2
     assert keep(server, 32 * 24 * 60) == 1
     assert len(texts(server.patient(own), own)) == 2
+
+
+def test_what_is_told_weeks_later_is_sent_again_too_when_it_is_not_taken(
+    server: Application, box: Box, own: str
+) -> None:
+    server.practitioner(ALICE).create(document(own, labels=("INVISIBLE_PATIENT",)))
+    box.refusals = ["451 busy"] * 2
+    fortnight = 14 * 24 * 60
+    assert keep(server, fortnight + 5) == 1
+    assert box.recipients == []
+    assert keep(server, fortnight + 10) == 1
+    assert sorted(box.recipients) == ["marie@exemple.fr", "mere@exemple.fr"]
+    box.refusals = ["451 busy"] * 2
+    assert keep(server, 32 * 24 * 60) == 1
+    assert server.services.store.outbox.waiting() == 1
+    box.refusals = ["451 busy"] * 2
+    assert keep(server, 40 * 24 * 60) == 1
+    assert server.services.store.outbox.waiting() == 0
+
+
+def test_news_that_join_what_waits_reach_those_whom_it_reached_already(server: Application, box: Box, own: str) -> None:
+    alice = server.practitioner(ALICE)
+    alice.create(document(own))
+    box.refusals = ["451 busy"]
+    keep(server)
+    (first,) = box.recipients
+    alice.create(document(own))
+    keep(server, 5)
+    assert sorted(box.recipients) == sorted(["marie@exemple.fr", "mere@exemple.fr", first])
+
+
+def test_a_round_ends_before_another_worker_takes_what_it_holds(
+    server: Application, box: Box, own: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.practitioner(ALICE).create(document(own))
+    with monkeypatch.context() as slow:
+        slow.setattr(deliveries, "_LONGEST_ROUND", -1.0)
+        keep(server)
+    assert box.recipients == []
+    assert keep(server) == 1
+    assert len(box.recipients) == 2
 
 
 def test_what_was_announced_in_time_is_not_told_of_again(server: Application, own: str) -> None:
