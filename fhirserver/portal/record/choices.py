@@ -117,7 +117,7 @@ def _kind(provision: Mapping[str, Any], who: list[str], purposes: list[str]) -> 
 
 def _named(reference: Mapping[str, Any]) -> str:
     identifier = reference.get("identifier") or {}
-    number = {RPPS: "RPPS", FINESS: "FINESS"}.get(identifier.get("system"), "")
+    number = {RPPS: "RPPS", FINESS: "FINESS"}.get(str(identifier.get("system")), "")
     told = " ".join(each for each in (number, str(identifier.get("value", ""))) if each)
     parts = [str(reference.get("display", "")), told or str(reference.get("reference", ""))]
     return ", ".join(filter(None, parts))

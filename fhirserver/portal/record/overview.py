@@ -31,9 +31,9 @@ def own() -> Response:
 def overview(patient: str) -> Response:
     """The latest documents, results and, for the person, notifications."""
     space = opened(patient)
-    written = space.search(documents.TYPE, ("status", "current"), ("_sort", "-date"), FEW, ("_total", "none"))
-    results = space.search(biology.TYPE, biology.LABORATORY, ("_sort", "-date"), FEW, ("_total", "none"))
-    told = space.search(news.TYPE, *news.ASKED, ("_count", "3"), ("_total", "none")) if space.is_person else None
+    written = space.search(documents.TYPE, ("status", "current"), ("_sort", "-date"), FEW)
+    results = space.search(biology.TYPE, biology.LABORATORY, ("_sort", "-date"), FEW)
+    told = space.search(news.TYPE, *news.ASKED, ("_count", "3")) if space.is_person else None
     return page(
         "record/overview.html",
         documents=[documents.summary(each) for each in written.resources],

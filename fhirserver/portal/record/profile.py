@@ -68,7 +68,7 @@ def profile(patient: str) -> Response:
 
 def item(resource: Mapping[str, Any]) -> Item:
     """An entry of a section."""
-    named = next((resource[each] for each in _NAMES if resource.get(each)), {})
+    named: Any = next((resource[each] for each in _NAMES if resource.get(each)), {})
     date = next((str(resource[each]) for each in _DATES if resource.get(each)), "")
     return Item(
         wording.concept(named) or wording.actor(named) or "Sans nom",

@@ -56,7 +56,6 @@ class Found:
         ]
         links = {each["relation"]: each["url"] for each in bundle.get("link", ())}
         self.next = links.get("next", "").partition(f"{PARAMETER}=")[2].partition("&")[0]
-        self.total: int | None = bundle.get("total")
 
 
 class Space:
@@ -104,7 +103,7 @@ class Space:
 
     def search(self, type_: str, *params: tuple[str, str], page: str = "") -> Found:
         """A search in this record's compartment; `page`: a sealed link of the same search, which alone counts then."""
-        asked = ((PARAMETER, page),) if page else params
+        asked = ((PARAMETER, page),) if page else (*params, ("_total", "none"))
         return Found(self.read(f"Patient/{self.id}/{type_}", *asked))
 
     def one(self, type_: str, id_: str) -> Resource:

@@ -12,6 +12,8 @@ from tests.portal.record.visiting import holder, logged_in, patient_named, profe
 from tests.records import document
 
 if TYPE_CHECKING:
+    from flask.testing import FlaskClient
+
     from tests.application import Application
 
 CLAIRE, MARC = "284027505600134", "181117505600221"
@@ -83,7 +85,7 @@ def test_who_refused_emergencies_is_found_in_none(demo: Application) -> None:
     his.send(page, f"{path}/retrait")
 
 
-def _with_cookies(application: Application, session: str | None, urgent: str | None) -> object:
+def _with_cookies(application: Application, session: str | None, urgent: str | None) -> FlaskClient:
     client = application.app.test_client()
     client.set_cookie("session", session or "")
     client.set_cookie("urgence", urgent or "")
