@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
-from tools.conformance import agenda, cda, consent, documents, identity, rest, search, smart
+from tools.conformance import agenda, audit, cda, consent, documents, identity, rest, search, smart
 from tools.conformance.building import FILES
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-SUITES: Final[tuple[ModuleType, ...]] = (rest, search, consent, documents, cda, identity, smart, agenda)
+SUITES: Final[tuple[ModuleType, ...]] = (rest, search, consent, documents, cda, identity, smart, agenda, audit)
 """Each has `SCRIPTS` (TestScripts); its name is the suite's."""
 
 
