@@ -146,6 +146,7 @@ class Settings:
     anchor_seconds: int = _setting(
         300, "seconds after which the chains of traces are anchored in one another; 0: never, then cut ends do not show"
     )
+    erasure_file: str = _setting("", "file that each erasure is added to, for `fhirserver restore --erasures`")
     anchor_file: str = _setting("", "file that each anchor is added to, for `fhirserver audit verify --anchors`")
     syslog_tls_host: str = _setting("", "syslog server that all traces are sent to over TLS; empty: none")
     syslog_tls_port: int = _setting(6514, "port of the syslog server")

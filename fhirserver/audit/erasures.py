@@ -44,19 +44,25 @@ class Pseudonym:
         for name in record:
             if name.startswith(ENTITIES):
                 kept[name] = [self._entity(each) for each in record[name]]
-        if record["who"].get("ref") in self._people:
-            type_ = record["who"]["ref"].partition("/")[0]
+        if self._is_of_him(record):
+            type_ = str(record["who"].get("ref", "RelatedPerson/")).partition("/")[0]
             kept["who"] = {"kind": record["who"]["kind"], "id": f"{type_}/{self._name}", "ref": f"{type_}/{self._name}"}
             kept.pop("addr", None)
         if "query" in record:
             kept["query"] = self._query(str(record["query"]))
         return kept
 
+    def _is_of_him(self, record: Record) -> bool:
+        """Whether he did it, or who represents him; where an erasure was broken off the relations are gone."""
+        alone = record["who"]["kind"] == "representative" and self._patients.issuperset(record["pats"])
+        return alone or record["who"].get("ref") in self._people
+
     def _instead(self, patient: str) -> str:
         return self._name if patient in self._patients else patient
 
     def _entity(self, entity: Record) -> Record:
-        reference = f"Patient/{self._name}" if entity["r"] in self._people else entity["r"]
+        type_ = entity["r"].partition("/")[0]
+        reference = f"{type_}/{self._name}" if entity["r"] in self._people else entity["r"]
         return entity | {"r": reference} | ({"p": self._instead(entity["p"])} if "p" in entity else {})
 
     def _query(self, query: str) -> str:

@@ -1,6 +1,6 @@
 """Tells what was changed in, or is missing from, the chains of traces.
 
-Three kinds of records are about the chains themselves (`Store.landmarks`): anchors, `{"what": "anchor", "heads": {chain:
+Three kinds of records are about chains themselves (`Store.landmarks`): anchors, `{"what": "anchor", "heads": {chain:
 [n, hash]}}`, and purges, `{"what": "purge", "before": …, "chains": {chain: [n, prev, at]}}`: of each chain the records
 before the `n`-th were thrown away, for they were older than `before`; the `n`-th, if there is one, follows on `prev`.
 Erasures, `{"what": "erasure", "mark": …, "records": [[id, digest], …], "seal": …}`: these records name somebody who was
@@ -10,7 +10,7 @@ content has the digest that the erasure says. `seal` is made with the server's k
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fhirserver.audit.chain import START, digest
@@ -33,24 +33,50 @@ class Fault(NamedTuple):
 class _Known:
     """What anchors and purges say."""
 
-    def __init__(self, landmarks: Iterable[dict[str, Any]], sealed: Callable[[dict[str, Any]], bool]) -> None:
+    def __init__(
+        self, landmarks: Iterable[dict[str, Any]], sealed: Callable[[dict[str, Any]], bool], now: datetime
+    ) -> None:
         self.anchors: dict[str, str] = {}
         self.heads: dict[str, tuple[int, str]] = {}
         self.purged: dict[str, tuple[int, str]] = {}
+        self._before: dict[str, datetime] = {}
+        self._named: dict[str, list[tuple[datetime, int]]] = {}
+        self._purges: list[dict[str, Any]] = []
         self.erased: dict[str, tuple[str, str]] = {}
         self.faults: list[Fault] = []
-        for each in sorted(landmarks, key=lambda each: each["at"]):
-            if each["what"] == "anchor":
-                self.anchors[each["_id"]] = each["hash"]
-                self._later(self.heads, each["heads"])
-            elif each["what"] == "erasure":
-                if not sealed(each):
-                    self.faults.append(Fault(each["chain"], each["n"], "it is no erasure of this server's"))
-                self.erased |= {id_: (each["mark"], told) for id_, told in each["records"]}
-            elif each["at"] - each["before"] < LEAST_KEPT:
+        for each in sorted(landmarks, key=lambda each: str(each.get("at"))):
+            try:
+                self._learn(each, sealed)
+            except (KeyError, TypeError, ValueError, AttributeError):
+                self.faults.append(Fault(str(each["_id"]), 0, "the record was changed"))
+        for each in self._purges:
+            if each["at"] > now or each["at"] - each["before"] < LEAST_KEPT or self._is_early(each):
                 self.faults.append(Fault(each["chain"], each["n"], "it purges what was not old enough"))
-            else:
-                self._later(self.purged, each["chains"])
+                continue
+            self._later(self.purged, each["chains"])
+            for chain in each["chains"]:
+                self._before[chain] = max(each["before"], self._before.get(chain, each["before"]))
+
+    def _is_early(self, purge: dict[str, Any]) -> bool:
+        """Whether it goes beyond what was the end of a chain after the moment that it says all is older than."""
+        return any(
+            at >= purge["before"] and end + 1 < n
+            for chain, (n, *_) in purge["chains"].items()
+            for at, end in self._named.get(chain, ())
+        )
+
+    def _learn(self, each: dict[str, Any], sealed: Callable[[dict[str, Any]], bool]) -> None:
+        if each["what"] == "anchor":
+            self.anchors[each["_id"]] = each["hash"]
+            self._later(self.heads, each["heads"])
+            for chain, (n, _) in each["heads"].items():
+                self._named.setdefault(chain, []).append((each["at"], n))
+        elif each["what"] == "erasure":
+            if not sealed(each):
+                self.faults.append(Fault(each["chain"], each["n"], "it is no erasure of this server's"))
+            self.erased |= {id_: (each["mark"], told) for id_, told in each["records"]}
+        elif each["at"] and each["before"] and all(len(told) > 1 for told in each["chains"].values()):
+            self._purges.append(each)
 
     def _later(self, known: dict[str, tuple[int, str]], told: dict[str, Any]) -> None:
         for chain, (n, hash_, *_) in told.items():
@@ -63,15 +89,25 @@ class _Known:
 
     def changed(self, record: dict[str, Any]) -> bool:
         """Whether a record does not say what it said, or what is left of it after an erasure."""
+        try:
+            content = digest(record)
+        except (TypeError, ValueError):  # what is no JSON
+            return True
         if "erased" not in record:
-            return digest(record) != record.get("hash")
-        return self.erased.get(record["_id"]) != (record["erased"], digest(record))
+            return content != record.get("hash")
+        return self.erased.get(record["_id"]) != (record["erased"], content)
+
+    def _is_younger(self, chain: str, when: str) -> bool:
+        """Whether a moment is after that which a chain was purged up to."""
+        return bool(when) and datetime.fromisoformat(when) >= self._before[chain]
 
     def missed(self, named: str) -> Fault | None:
-        """The fault of an anchor that is named, by its id and its hash, and is not there."""
-        id_, _, hash_ = named.partition(" ")
+        """The fault of an anchor that is named, by its id and its hash, and is not there; the time that it was written
+        down at may stand before."""
+        *_, when, id_, hash_ = ["", "", *named.split()]
         chain, _, n = id_.partition(".")
-        if self.anchors.get(id_) == hash_ or not n.isdigit() or self.gone(chain, int(n)):
+        purged = n.isdigit() and self.gone(chain, int(n)) and not self._is_younger(chain, when)
+        if self.anchors.get(id_) == hash_ or not n.isdigit() or purged:
             return None if n.isdigit() else Fault(chain, 0, "what is named as an anchor is none")
         return Fault(chain, int(n), "an anchor that was named is missing, or was changed")
 
@@ -81,14 +117,18 @@ def verify(
     landmarks: Iterable[dict[str, Any]] = (),
     named: Iterable[str] = (),
     sealed: Callable[[dict[str, Any]], bool] = lambda _: True,
+    now: datetime | None = None,
 ) -> Iterator[Fault]:
     """The faults of records that come sorted by (`chain`, `n`). `landmarks`: those among them that are anchors and
-    purges; `named`: anchors (`id hash`) that were written down elsewhere; `sealed`: whether an erasure is the server's."""
-    known = _Known(landmarks, sealed)
+    purges; `named`: anchors (`time id hash`) written down elsewhere; `sealed`: whether an erasure is the server's."""
+    known = _Known(landmarks, sealed, now or datetime.now(UTC))
     yield from known.faults
     missing = dict(known.heads)
     chain, n, prev = "", 0, START
     for record in records:
+        if not _is_placed(record):
+            yield Fault(str(record["_id"]), 0, "the record was changed")
+            continue
         if record["chain"] != chain:
             chain = record["chain"]
             n, prev = _begin(known, record)
@@ -99,11 +139,24 @@ def verify(
             yield Fault(record["chain"], n, "the record was changed")
         if missing.get(chain, (-1, ""))[0] == n and missing.pop(chain)[1] != record.get("hash"):
             yield Fault(chain, n, "it is not the record that an anchor names")
-        if "anchor" in record and (fault := known.missed(record["anchor"])):
+        if "anchor" in record and (fault := known.missed(str(record["anchor"]))):
             yield fault
         n, prev = n + 1, record.get("hash", "")
     yield from _ends(known, missing)
     yield from filter(None, map(known.missed, named))
+
+
+def lasting(verified: Callable[[], Iterable[Fault]]) -> list[Fault]:
+    """The faults that are found twice: what a server anchors or throws away meanwhile looks like one just once."""
+    found = list(verified())
+    again = set(verified()) if found else set()
+    return [each for each in found if each in again]
+
+
+def _is_placed(record: dict[str, Any]) -> bool:
+    chain, n = record.get("chain"), record.get("n")
+    placed = isinstance(chain, str) and isinstance(n, int) and record["_id"] == f"{chain}.{n:010}"
+    return placed and isinstance(record.get("prev"), str)
 
 
 def _begin(known: _Known, first: dict[str, Any]) -> tuple[int, str]:

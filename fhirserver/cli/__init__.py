@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "key": "the keys that sign tokens: list, rotate",
     "settings": "print all settings with their meaning",
     "account": "operators' accounts, and provisional codes for patients",
+    "espace": "open spaces, have happen what is due, erase",
     "client": "register, reference and suspend apps and systems",
     "audit": "check the chain of traces",
     "migrate": "bring what older versions stored to this version's format",

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fhirserver import settings as settings_
 from fhirserver.cli import Problem
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
+
+    from fhirserver.settings import Settings
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,21 +31,37 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from fhirserver.access import Access
-    from fhirserver.audit import verify
+    from fhirserver.audit import lasting, verify
     from fhirserver.cli.opening import opened
 
     named = _named(options.anchors)
     try:
-        settings = settings_.load(mongo=options.mongo, embedded=options.embedded)
+        settings = settings_.load(mongo="" if options.embedded else options.mongo, embedded=options.embedded)
+        sealed = _sealed(settings)
         with opened(settings) as store:
             access = Access.system("audit verify")
-            faults = list(verify(store.traces(access), store.landmarks(access), named))
+            faults = lasting(lambda: verify(store.traces(access), store.landmarks(access), named, sealed))
     except settings_.SettingsError as error:
         raise Problem(str(error)) from None
     for fault in faults:
         print(f"chain {fault.chain}, record {fault.n}: {fault.text}")
     print(f"{len(faults)} faults" if faults else "the chains of traces are whole")
     return 1 if faults else 0
+
+
+def _sealed(settings: Settings) -> Callable[[dict[str, Any]], bool]:
+    """Tells whether an erasure is this server's; without its key every one is taken for it."""
+    from fhirserver.audit import erasures
+    from fhirserver.auth.keys import KEY_FILE, KeyFileError
+    from fhirserver.auth.ring import KeyRing
+
+    file = Path(settings.key_file) if settings.key_file else Path(settings.embedded or "data") / KEY_FILE
+    if not file.exists():
+        return lambda _: True
+    try:
+        return erasures.sealed(KeyRing.beside(file).root.derive(erasures.PURPOSE))
+    except KeyFileError as error:
+        raise Problem(str(error)) from None
 
 
 def _named(file: str | None) -> list[str]:

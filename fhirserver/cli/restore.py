@@ -18,6 +18,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", "--embedded", dest="embedded", metavar="DIR", help="folder of a new embedded database"
     )
+    parser.add_argument(
+        "--erasures", type=Path, metavar="FILE", help="who was erased since (erasure_file): they are erased again"
+    )
+    parser.add_argument("--key-file", metavar="FILE", help="the server's own key, with --erasures and --mongo")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -37,4 +41,18 @@ def run(options: argparse.Namespace) -> int:
     except (StoreError, OSError) as error:
         raise Problem(str(error)) from None
     print(f"{told.documents} documents of {told.collections} collections restored")
+    if options.erasures:
+        _erase_again(options)
     return 0
+
+
+def _erase_again(options: argparse.Namespace) -> None:
+    from fhirserver import settings as settings_
+    from fhirserver.cli import espace
+
+    mongo = "" if options.embedded else options.mongo
+    settings = settings_.load(mongo=mongo, embedded=options.embedded, key_file=options.key_file)
+    told = espace.told(options.erasures)
+    with espace.rooms(settings) as found:
+        count = sum(1 for _ in found.erasure.again(told, found.actor("operator")))
+    print(f"{count} of {len(told)} erasures done again")

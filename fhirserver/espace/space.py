@@ -65,14 +65,19 @@ class Spaces:
 
         return self._traced(actor, f"Patient/$espace-{event}", patient, work)[0]
 
-    def announce(self, actor: Actor, patients: Mapping[str, datetime], tx: Transaction) -> list[str]:
-        """Within a transaction, records that the persons were sent the information, each when; who had none yet."""
-        known = tx.spaces.of(patients)
+    def announce(
+        self, actor: Actor, told: Mapping[str, datetime], facts: Mapping[str, Mapping[str, Any]], tx: Transaction
+    ) -> list[str]:
+        """Within a transaction, records that persons were told of the opening, each when; those who had none yet.
+
+        `facts`: `zone` and `born` of each.
+        """
+        known = tx.spaces.of(told)
         rows: dict[str, Row] = {}
-        for patient, at in patients.items():
+        for patient, at in told.items():
             if patient not in known:
                 found = machine.allowed(None, "announce", actor.role, at)
-                rows[patient] = machine.after(None, found, at, actor.role, self._facts(tx, patient))
+                rows[patient] = machine.after(None, found, at, actor.role, facts[patient])
         if rows:
             tx.keep_spaces(rows)
         return sorted(rows)

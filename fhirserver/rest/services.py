@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from flask import has_request_context, request
 
-from fhirserver.audit import Notices, Origin
+from fhirserver.audit import Notices, Origin, erasures
 from fhirserver.auth.accounts.room import AccountRoom
 from fhirserver.auth.clients.catalogue import Catalogue
 from fhirserver.auth.clients.client import Clients
@@ -24,6 +24,7 @@ from fhirserver.auth.grants import Grants
 from fhirserver.auth.server import AuthorizationServer, backend
 from fhirserver.auth.server.introspection import Introspection
 from fhirserver.auth.sessions import Sessions
+from fhirserver.espace.erasure import Erasure
 from fhirserver.espace.space import Spaces
 from fhirserver.rest import guard
 from fhirserver.rest.address import address
@@ -128,6 +129,10 @@ class Services:
     @cached_property
     def spaces(self) -> Spaces:
         return Spaces(self.store, self.chains)
+
+    @cached_property
+    def erasure(self) -> Erasure:
+        return Erasure(self.store, self.chains, self.derive(erasures.PURPOSE), self.settings.erasure_file)
 
     @cached_property
     def grants(self) -> Grants:

@@ -48,7 +48,9 @@ class Erasing:
         """References to the person and to those who are related to him (`RelatedPerson/x`)."""
         with translated():
             ids = self._ids("RelatedPerson")
-        return frozenset({*(f"{PATIENT}/{each}" for each in self._patients), *(f"RelatedPerson/{each}" for each in ids)})
+        return frozenset(
+            {*(f"{PATIENT}/{each}" for each in self._patients), *(f"RelatedPerson/{each}" for each in ids)}
+        )
 
     def resources(self, progress: Callable[[int], object]) -> int:
         """Deletes current and former versions, their bodies, files and what was derived; the Patients come last."""

@@ -231,6 +231,12 @@ class Store:
         with translated():
             return Merges(self._bound().database).absorbed(patient)
 
+    def merged_into(self, patient: str) -> str | None:
+        """The record that this one was merged into, if it was."""
+        with translated():
+            row = Merges(self._bound().database).of(patient)
+        return row and str(row["into"])
+
     def merged_since(self, moment: datetime) -> list[tuple[str, str]]:
         """Source and target of the merges after a moment."""
         with translated():

@@ -34,6 +34,7 @@ EVENTS: Final = {
     "request-erasure": ("request-erasure", "Ask for the erasure of a space"),
 }
 """By operation (`$espace-open`): the event, and what the operation does."""
+_COUNTS: Final = ("resources", "accounts", "traces", "waiting", "beside")
 
 
 def espace(exchange: Exchange, type: str, id: str) -> Answer:
@@ -58,6 +59,22 @@ def changing(name: str) -> Callable[..., Answer]:
         return of_value(200, described(row, exchange.access.now))
 
     return handler
+
+
+def erase(exchange: Exchange, type: str, id: str) -> Answer:
+    """`POST Patient/[id]/$espace-erase`, by an operator: all that is here of the person goes. A certificate."""
+    received_as(exchange, ())
+    role = _role(exchange, id)
+    if role != "operator":
+        raise Forbidden("A record is erased by the operator, or by time: ask for it with $espace-request-erasure.")
+    require(exchange.access.requester, "Patient", "d")
+    services = exchange.services
+    machine.allowed(services.spaces.row(id), "erase", role, exchange.access.now)
+    done = services.erasure.erase(Actor(role, exchange.access, services.origin), id)
+    told: list[dict[str, Any]] = [{"name": "number", "valueString": done.number}]
+    told.append({"name": "at", "valueInstant": _instant(done.at)})
+    told += [{"name": name, "valueInteger": getattr(done, name)} for name in _COUNTS]
+    return of_value(200, {"resourceType": "Parameters", "parameter": told})
 
 
 def described(row: Mapping[str, Any] | None, now: datetime) -> dict[str, Any]:

@@ -98,6 +98,7 @@ OPERATIONS: Final = (
         _own(f"espace-{name}", "Patient", espace.changing(name), summary, instance=("POST",))
         for name, (_, summary) in espace.EVENTS.items()
     ),
+    _own("espace-erase", "Patient", espace.erase, "Erase a person", instance=("POST",)),
     _own("cda", "", cda, "Store a CDA document", instance=(), system=("POST",)),
     _own("quarantine", "", quarantine, "Documents that wait for their patient", instance=(), system=("GET",)),
     _own("quarantine-resolve", "", quarantine_resolve, "End the waiting of one", instance=(), system=("POST",)),

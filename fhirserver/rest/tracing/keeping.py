@@ -14,7 +14,8 @@ from fhirserver.audit.anchors import Anchors, purge
 from fhirserver.audit.deliveries import Deliveries
 from fhirserver.audit.export import Export, Target
 from fhirserver.errors import FhirError
-from fhirserver.espace.space import due
+from fhirserver.espace.erasure import due as erase_due
+from fhirserver.espace.space import Actor, due
 from fhirserver.mail import mailer_of
 
 if TYPE_CHECKING:
@@ -82,7 +83,11 @@ class Keeping:
 
     def spaces(self) -> dict[str, int]:
         """Has happen what time brings to spaces; how often what did. Raises Unavailable."""
-        return due(self._services.spaces, self._services.definitions, self._services.clock())
+        found, now = self._services, self._services.clock()
+        counts = due(found.spaces, found.definitions, now)
+        actor = Actor("time", Access.system("erasure", now))
+        erased = erase_due(found.erasure, found.spaces.to_erase(now), actor)
+        return counts | ({"erase": erased} if erased else {})
 
     def _exporting(self) -> Export | None:
         settings = self._services.settings
