@@ -33,7 +33,7 @@ def test_a_passkey_is_made_and_then_is_the_second_factor(chromium: Browser, hous
         visit.fill(Identifiant="marc.clef", Mot_de_passe=PASSWORD)
         visit.press("Continuer")
         visit.press("Utiliser ma clé d’accès")
-        assert visit.title() == "Mon compte"
+        assert visit.page.get_by_role("button", name="Se déconnecter").is_visible()
 
 
 def _with_authenticator(visit: Visit) -> None:

@@ -82,6 +82,35 @@ def account(visit: Visit, house: House) -> Iterator[str]:
     yield "autorisations-retrait"
 
 
+def record(visit: Visit, house: House) -> Iterator[str]:
+    """Claire's own record, page by page."""
+    page = visit.page
+    page.goto(house.root)
+    visit.press("Entrer comme Claire EXEMPLE, dans son espace")
+    page.goto(f"{house.root}/dossier")
+    yield "espace"
+    for name, label in (
+        ("profil", "Profil médical"),
+        ("documents", "Documents"),
+        ("biologie", "Biologie"),
+        ("partage", "Partage et accès"),
+        ("journal", "Journal des accès"),
+        ("notifications", "Notifications"),
+    ):
+        page.get_by_role("navigation").get_by_role("link", name=label, exact=True).click()
+        page.wait_for_load_state()
+        yield name
+    overview = page.url.rpartition("/")[0]
+    page.goto(f"{overview}/documents/ajouter")
+    yield "document-ajout"
+    page.goto(f"{overview}/documents")
+    visit.press("Compte rendu de consultation")
+    yield "document"
+    page.goto(f"{overview}/biologie")
+    visit.press("Hemoglobin")
+    yield "resultats"
+
+
 def professional(visit: Visit, house: House) -> Iterator[str]:
     """A physician of two situations, who opens an app."""
     page = visit.page
@@ -97,6 +126,11 @@ def professional(visit: Visit, house: House) -> Iterator[str]:
     yield "dossier-refus"
     page.goto(f"{house.root}/compte")
     yield "compte-professionnel"
+    page.goto(f"{house.root}/patients")
+    yield "patients"
+    page.get_by_role("textbox").first.fill("284027505600134")
+    visit.press("Ouvrir")
+    yield "patients-refus"
 
 
 def operator(visit: Visit, house: House) -> Iterator[str]:
@@ -116,4 +150,4 @@ def operator(visit: Visit, house: House) -> Iterator[str]:
     yield "revue-refus"
 
 
-WAYS = (first_visit, account, professional, operator)
+WAYS = (first_visit, account, record, professional, operator)
