@@ -4,7 +4,7 @@ from fhirserver.audit.chain import Chains, Place
 from fhirserver.audit.events import AuditEvents
 from fhirserver.audit.notices import Notices
 from fhirserver.audit.record import Entity, Event, Origin, Shown, shown
-from fhirserver.audit.verifying import Fault, verify
+from fhirserver.audit.verifying import Fault, lasting, verify
 
 __all__ = [
     "AuditEvents",
@@ -16,6 +16,7 @@ __all__ = [
     "Origin",
     "Place",
     "Shown",
+    "lasting",
     "shown",
     "verify",
 ]

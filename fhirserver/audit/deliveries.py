@@ -98,7 +98,7 @@ class Deliveries:
             except Undelivered as error:
                 _log.warning("an e-mail of news is not delivered: %s", error)
                 failed = failed or not error.lasting
-        left = [row for row in rows if failed and now - row.get("since", row["at"]) <= GIVEN_UP]
+        left = [row for row in rows if failed and now - (row.get("since") or row["at"]) <= GIVEN_UP]
         self._store.outbox.done([row["_id"] for row in rows if row not in left])
         for row in left:
             pause = min(_FIRST_PAUSE * 2 ** min(row["tries"] - 1, 10), _LONGEST_PAUSE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,14 +34,16 @@ def run(options: argparse.Namespace) -> int:
     from fhirserver.access import Access
     from fhirserver.audit import lasting, verify
     from fhirserver.cli.opening import opened
+    from fhirserver.clock import parse_clock
 
     named = _named(options.anchors)
     try:
         settings = settings_.load(mongo="" if options.embedded else options.mongo, embedded=options.embedded)
         sealed = _sealed(settings)
+        now = max(datetime.now(UTC), parse_clock(settings.clock)())
         with opened(settings) as store:
             access = Access.system("audit verify")
-            faults = lasting(lambda: verify(store.traces(access), store.landmarks(access), named, sealed))
+            faults = lasting(lambda: verify(store.traces(access), store.landmarks(access), named, sealed, now))
     except settings_.SettingsError as error:
         raise Problem(str(error)) from None
     for fault in faults:
@@ -65,11 +68,11 @@ def _sealed(settings: Settings) -> Callable[[dict[str, Any]], bool]:
 
 
 def _named(file: str | None) -> list[str]:
-    """The anchors in a file: of each line, after its time, the id and the hash. Raises Problem."""
+    """The anchors in a file: of each line its time, the id and the hash. Raises Problem."""
     if file is None:
         return []
     try:
         lines = Path(file).read_text(encoding="ascii").splitlines()
     except (OSError, UnicodeDecodeError):
         raise Problem(f"{file} cannot be read as a file of anchors.") from None
-    return [line.partition(" ")[2] for line in lines if line.strip()]
+    return [line for line in lines if line.strip()]

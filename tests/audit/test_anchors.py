@@ -10,7 +10,7 @@ import pytest
 from pymongo import MongoClient
 
 from fhirserver.access import Access
-from fhirserver.audit import Chains, Fault, verify
+from fhirserver.audit import Chains, Fault, lasting, verify
 from fhirserver.audit.anchors import Anchors, purge
 from fhirserver.spec import Definitions
 from fhirserver.store import Store
@@ -116,6 +116,25 @@ def forge(traces: Traces) -> None:
     traces.delete_many({"chain": victim[0]["chain"], "what": "read"})
 
 
+def forge_all(traces: Traces) -> None:
+    """A purge that would explain why everything is missing, all of it told to be old."""
+    before, ends = NOW - timedelta(days=200), {}
+    for row in traces.find().sort("_id"):
+        ends[row["chain"]] = [row["n"] + 1, row["hash"], NOW]
+    traces.delete_many({})
+    with Chains().place() as place:
+        traces.insert_one(place.link({"at": NOW, "what": "purge", "before": before, "chains": ends}))
+
+
+def forge_one(traces: Traces, at: datetime = NOW, days: int = 200) -> None:
+    """A purge of one chain alone, told to be old, or by a clock that is to come."""
+    rows = chain_of(traces)
+    ends = {rows[0]["chain"]: [rows[-1]["n"] + 1, rows[-1]["hash"], at]}
+    traces.delete_many({"chain": rows[0]["chain"], "what": "read"})
+    with Chains().place() as place:
+        traces.insert_one(place.link({"at": at, "what": "purge", "before": at - timedelta(days=days), "chains": ends}))
+
+
 TAMPERINGS: dict[str, Callable[[Traces], Any]] = {
     "changed": lambda traces: traces.update_one({"_id": chain_of(traces)[1]["_id"]}, {"$set": {"what": "vread"}}),
     "a date changed": lambda traces: traces.update_one(
@@ -133,6 +152,11 @@ TAMPERINGS: dict[str, Callable[[Traces], Any]] = {
     "inserted": insert,
     "a chain written anew": renew,
     "purged too early": forge,
+    "purged by a clock to come": lambda traces: forge_one(traces, datetime.now(UTC) + timedelta(days=184), 184),
+    "no place": lambda traces: traces.update_one({"_id": chain_of(traces)[1]["_id"]}, {"$unset": {"chain": ""}}),
+    "an odd place": lambda traces: traces.update_one({"_id": chain_of(traces)[1]["_id"]}, {"$set": {"n": "1"}}),
+    "an odd fact": lambda traces: traces.update_one({"_id": chain_of(traces)[1]["_id"]}, {"$set": {"x": b"\0"}}),
+    "an anchor without heads": lambda traces: traces.update_one({"what": "anchor"}, {"$unset": {"heads": ""}}),
 }
 
 
@@ -147,12 +171,67 @@ def test_the_removal_of_everything_shows_by_what_was_written_down(store: Store, 
     anchors = Anchors(store, chains, "worker-1", str(file))
     write(store, chains, 2)
     anchors.anchor(NOW)
-    named = [line.partition(" ")[2] for line in file.read_text().splitlines()]
+    named = file.read_text().splitlines()
     assert len(named) == 1
     assert faults(store, named) == []
     traces.delete_many({})
     assert faults(store) == []
     assert [fault.text for fault in faults(store, named)] == ["an anchor that was named is missing, or was changed"]
+
+
+def test_a_purge_that_was_made_up_shows_by_what_was_written_down(store: Store, traces: Traces, tmp_path: Path) -> None:
+    chains, file = Chains(), tmp_path / "anchors"
+    write(store, chains, 2)
+    Anchors(store, chains, "worker-1", str(file)).anchor(NOW)
+    forge_all(traces)
+    assert [fault.text for fault in faults(store, file.read_text().splitlines())] == [
+        "an anchor that was named is missing, or was changed"
+    ]
+
+
+def test_a_purge_of_what_an_anchor_saw_go_on_is_a_fault(store: Store, traces: Traces) -> None:
+    chains = Chains()
+    anchors, go_on = Anchors(store, chains, "worker-1"), threading.Event()
+    halves = threading.Barrier(2)
+
+    def run() -> None:
+        for number in range(4):
+            if number == 2:
+                halves.wait()
+                go_on.wait()
+            with chains.place() as place:
+                store.trace(place.link({"at": NOW, "what": "read", "who": {"id": "x"}, "number": number}))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    halves.wait()
+    anchors.anchor(NOW)
+    go_on.set()
+    thread.join()
+    anchors.anchor(NOW + timedelta(minutes=5))
+    assert faults(store) == []
+    forge_one(traces)
+    assert "it purges what was not old enough" in [fault.text for fault in faults(store)]
+
+
+def test_what_is_anchored_while_it_is_looked_at_is_no_fault(two: Store, traces: Traces) -> None:
+    """The landmarks were read before, the traces after a worker's anchor and what names it."""
+    chains = Chains()
+
+    def run() -> list[Fault]:
+        landmarks = two.landmarks(SYSTEM)
+        write(two, chains, 1)
+        with chains.place() as place:
+            two.trace(place.link({"at": NOW, "what": "read", "who": {"id": "x"}}))
+        Anchors(two, chains, "worker-3").anchor(NOW)
+        with chains.place() as place:
+            two.trace(place.link({"at": NOW, "what": "read", "who": {"id": "x"}}))
+        return list(verify(two.traces(SYSTEM), landmarks))
+
+    assert run() != []
+    assert lasting(run) == []
+    traces.delete_one({"_id": chain_of(traces)[1]["_id"]})
+    assert lasting(run) != []
 
 
 def test_nothing_is_anchored_while_nothing_happens(store: Store, traces: Traces) -> None:
