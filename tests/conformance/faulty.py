@@ -281,6 +281,11 @@ def _release(resource: Any, _: Asked) -> None:
         resource["fhirVersion"] = "5.0.0"
 
 
+def _other_bytes(asked: Asked, forward: Forward) -> Told:
+    told = forward(asked)
+    return told._replace(body=(told.body or b"") + b" ") if "/Binary/" in asked.path else told
+
+
 def bearing(token: str) -> Spoil:
     """Every request is carried out as if that token had come with it."""
     return lambda asked, forward: forward(asked._replace(headers={**asked.headers, "authorization": f"Bearer {token}"}))
@@ -336,9 +341,16 @@ FAULTS: Final = (
     Fault("a patch is not carried out", "rest/patch", _never("PATCH", 200)),
     Fault("an update is not carried out", "rest/update", _never("PUT", 200)),
     Fault("a deletion is not carried out", "rest/delete", _never("DELETE", 204)),
+    Fault("403 for what is hidden", "consent/reads", _status("GET", 404, 403)),
+    Fault("totals count what is hidden", "consent/searches", _bundle(_total_raised)),
+    Fault("a second record with the same INS is taken", "identity/number", _status("POST", 409, 201)),
+    Fault("profiles that are claimed are not looked at", "identity/ins", _accepting),
+    Fault("an AuditEvent may be changed", "audit/whose", _status("PUT", 405, 200)),
+    Fault("no WWW-Authenticate", "smart/bearer", _without("www-authenticate")),
+    Fault("the bytes of a document are others", "documents/retrieve", _other_bytes),
     Fault("another release of FHIR", "rest/capabilities", _edited(_release)),
 )
-"""What needs no token; what does is in the test."""
+"""Those that need no other's token."""
 
 
 def _typed(told: Told) -> Told:
