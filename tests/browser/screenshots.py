@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 SHOWN: Final = (
-    "accueil", "activation", "connexion", "second-facteur", "consentement", "compte", "autorisations", "catalogue",
-    "situation",
+    "activation", "connexion", "second-facteur", "consentement", "compte", "autorisations", "catalogue", "situation",
+    "espace", "documents",
 )  # fmt: skip
 QUALITY: Final = 70
 """Of WebP: a third of what the same PNG takes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from tests.browser.house import LEA
@@ -107,7 +108,8 @@ def record(visit: Visit, house: House) -> Iterator[str]:
     visit.press("Compte rendu de consultation")
     yield "document"
     page.goto(f"{overview}/biologie")
-    visit.press("Hemoglobin")
+    page.get_by_role("link", name=re.compile("^H[ée]moglobin")).first.click()
+    page.wait_for_load_state()
     yield "resultats"
 
 
