@@ -2,7 +2,8 @@
 
 Columns: `matricule` (15 characters), `family`, `given`, `birthdate` (AAAA-MM-JJ), `sex` (`male` or `female`); where
 wanted `system` (urn:oid of the number; default: the INS-NIR), `birthplace` (INSEE code), `postalcode`, `email`,
-`informed` (the day on which the information was sent; default: now). It goes on where it ended: a person is announced once.
+`informed` (the day on which the information was sent; default: now). It goes on where it ended, and a person is
+announced once.
 """
 
 from __future__ import annotations

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.errors import Conflict
 from fhirserver.store import bodies, claims, jobs, merges, outbox, spaces, traces
+from fhirserver.store.actors import POLICIES
 from fhirserver.store.errors import translated
 from fhirserver.store.files import Files
-from fhirserver.store.policies import POLICIES
 from fhirserver.store.quarantine import COLLECTION as QUARANTINE
 from fhirserver.store.quarantine import HELD
 from fhirserver.store.registers import PREFIX
@@ -21,6 +21,7 @@ from fhirserver.store.registers import PREFIX
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from pymongo.collection import Collection
     from pymongo.database import Database
 
     from fhirserver.store.collections import Collections
@@ -84,9 +85,8 @@ class Erasing:
                 self._register("accounts").delete_one({"_id": row["_id"]})
             grants = [row["_id"] for row in self._register("grants").find({"patient": self._here}, {"_id": 1})]
             self._register("refresh").delete_many({"grant": {"$in": grants}})
-            return len(rows) + sum(
-                self._register(name).delete_many({field: self._here}).deleted_count for name, field in _NAMING
-            )
+            done = [self._register(name).delete_many({field: self._here}) for name, field in _NAMING]
+        return len(rows) + sum(each.deleted_count for each in done)
 
     def waiting(self) -> int:
         """Deletes news, documents in quarantine that were released into the record, jobs and claims."""
@@ -159,7 +159,7 @@ class Erasing:
             for each in files.owned(owner):
                 files.delete(each.id)
 
-    def _register(self, name: str) -> Any:
+    def _register(self, name: str) -> Collection[Row]:
         return self._database[PREFIX + name]
 
 

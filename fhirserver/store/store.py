@@ -235,7 +235,7 @@ class Store:
         """The record that this one was merged into, if it was."""
         with translated():
             row = Merges(self._bound().database).of(patient)
-        return row and str(row["into"])
+        return None if row is None else str(row["into"])
 
     def merged_since(self, moment: datetime) -> list[tuple[str, str]]:
         """Source and target of the merges after a moment."""

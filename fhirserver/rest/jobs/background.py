@@ -13,7 +13,7 @@ from fhirserver.access import Access
 from fhirserver.errors import FhirError, Unavailable
 from fhirserver.outcome import Issue, outcome
 from fhirserver.rest.inner import FAULT
-from fhirserver.rest.jobs import deferred, deferring, export, exporting, reindex, reindexing, shipped
+from fhirserver.rest.jobs import deferred, deferring, export, exporting, portability, reindex, reindexing, shipped
 from fhirserver.rest.operations.merge import followed
 from fhirserver.store import Lost
 from fhirserver.store.jobs import MOST_RUNS
@@ -37,6 +37,7 @@ class Work(Protocol):
 KINDS: Final[Mapping[str, Work]] = {
     export.KIND: exporting.carry_out,
     deferring.KIND: deferred.carry_out,
+    portability.KIND: portability.carry_out,
     reindex.KIND: reindexing.carry_out,
 }
 EVERY: Final = 1.0

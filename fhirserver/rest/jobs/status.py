@@ -7,15 +7,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from fhirserver import jsontext
-from fhirserver.audit import Event, Shown
+from fhirserver.audit import Entity, Event, Shown
 from fhirserver.errors import BadRequest
 from fhirserver.rest.answer import Answer, http_date, of_value
 from fhirserver.rest.jobs import reindex, results
 from fhirserver.rest.jobs.asking import FILE, RETRY_AFTER, own, unknown
+from fhirserver.rest.jobs.portability import ARCHIVE
+from fhirserver.rest.operations.stored import instance
 
 if TYPE_CHECKING:
     from fhirserver.rest.exchange import Exchange
-    from fhirserver.store import Job
+    from fhirserver.store import File, Job
 
 
 def job_status(exchange: Exchange) -> Answer:
@@ -26,7 +28,7 @@ def job_status(exchange: Exchange) -> Answer:
     headers = {"Expires": http_date(job.kept)} if job.kept else {}
     if job.state == "failed":
         return Answer(int(job.result["status"]), jsontext.dump(job.result["outcome"]), headers)
-    if job.kind == "export":
+    if "files" in job.result:
         content = jsontext.dump(_manifest(exchange, job))
         media = {"Content-Type": "application/json", "Content-Length": str(len(content))}
         return Answer(200, None, {**headers, **media}, parts=[content])
@@ -56,12 +58,26 @@ def job_file(exchange: Exchange) -> Answer:
     if file.id not in listed:
         raise unknown()
     query = f"{FILE}?id={file.id} ({listed[file.id]['type']})"
+    if ARCHIVE in file.facts:
+        return _archive(exchange, file)
     part = results.of_file(exchange, file)
     event = Event("operation", 200, query=query, patients=part.patients, found=tuple(map(Shown, part.patients)))
     headers = {"Content-Type": file.media, "Content-Length": str(part.length)}
     read = exchange.services.store.files.read
     parts = (chunk for begin, end in part.spans for chunk in read(file.id, begin, end))
     return Answer(200, None, headers, event, parts=parts)
+
+
+def _archive(exchange: Exchange, file: File) -> Answer:
+    """The whole of a record, while the person may still see it."""
+    patient = instance(exchange, "Patient", file.facts[ARCHIVE])
+    headers = {
+        "Content-Type": file.media,
+        "Content-Length": str(file.length),
+        "Content-Disposition": 'attachment; filename="dossier.zip"',
+    }
+    event = Event("operation", 200, (Entity.of(patient),), query=f"{FILE}?id={file.id} (archive)")
+    return Answer(200, None, headers, event, parts=exchange.services.store.files.read(file.id))
 
 
 def _manifest(exchange: Exchange, job: Job) -> dict[str, Any]:

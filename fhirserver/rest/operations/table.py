@@ -9,6 +9,7 @@ from fhirserver.rest.documents.quarantine import quarantine, quarantine_resolve
 from fhirserver.rest.documents.render import render
 from fhirserver.rest.documents.summary import summary
 from fhirserver.rest.jobs.export import export
+from fhirserver.rest.jobs.portability import portability
 from fhirserver.rest.jobs.reindex import reindex
 from fhirserver.rest.operations import espace
 from fhirserver.rest.operations.document import document
@@ -93,6 +94,7 @@ OPERATIONS: Final = (
     Operation("merge", "Patient", merge, MERGE, "Make two records one", ("POST",), ()),
     _own("unmerge", "Patient", unmerge, "Undo a merge of records", methods=("POST",), instance=()),
     _own("who-can-see", "Patient", who_can_see, "Who sees a resource of the record"),
+    _own("portability", "Patient", portability, "All of a record in one archive", instance=("POST",)),
     _own("espace", "Patient", espace.espace, "The state of a person's space", instance=("GET",)),
     *(
         _own(f"espace-{name}", "Patient", espace.changing(name), summary, instance=("POST",))
