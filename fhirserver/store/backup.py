@@ -70,6 +70,7 @@ def backup(uri: str, name: str, folder: Path, progress: Callable[[int], object] 
         database = client.get_database(name)
         found = {}
         with _snapshot(client, database) as session:
+            database["schema"].find_one(session=session)  # the moment: what is made after it is not wanted
             for each in sorted(database.list_collection_names()):
                 if not each.startswith("system."):
                     found[each] = _written(database, each, folder, session, progress)

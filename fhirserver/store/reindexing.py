@@ -1,7 +1,8 @@
 """The search entries of what is stored, made anew: by id, a stretch at a time.
 
-An envelope is changed only if it is still at the version that was read, so that a write between wins, which has made
-its entries itself. Version, time, body, history and access data stay; policies follow where records changed.
+An envelope is changed only if it is still at the version that was read, and in that record, so that a write or a merge
+between wins, which has made its entries itself. Version, time, body, history and access data stay; policies follow where
+records changed.
 """
 
 from __future__ import annotations
@@ -104,4 +105,5 @@ def _change(row: Row, index: Reindex, found: Stretch) -> UpdateOne | None:
     gone = {name: "" for name in _OPTIONAL if name in row and name not in made}
     if gone:
         change["$unset"] = gone
-    return UpdateOne({"_id": row["_id"], "v": row["v"]}, change)
+    place = {"pat": row.get("pat"), "was": row.get("was")}
+    return UpdateOne({"_id": row["_id"], "v": row["v"], **place}, change)

@@ -18,6 +18,7 @@ from fhirserver.store.errors import StoreError, translated
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from pymongo.collection import Collection
     from pymongo.database import Database
 
 Row = dict[str, Any]
@@ -26,6 +27,8 @@ COLLECTION: Final = "schema"
 KEY: Final = "envelopes"
 HISTORY: Final = ".history"
 BATCH: Final = 500
+_FOLLOWING: Final = ("pat", "patx", "was", "doc", "made")
+"""What changes of an envelope that stays at its version."""
 
 
 class SchemaError(StoreError):
@@ -84,20 +87,28 @@ def migrate(
     """Brings every envelope to the format `written`; yields how many were looked at, a stretch at a time.
 
     It may be ended and begun again: it goes on where it was. Workers go on meanwhile: an envelope that they replaced is
-    left to them. Raises SchemaError when the database is newer, or while workers of an older format are up at the end.
+    left to them. Raises SchemaError when the database is newer, or while workers of an older format are up.
     """
     found = reach(database)
     if found.newest > written:
         raise SchemaError(f"The database has format {found.newest}, this version writes {written}: nothing was done.")
+    _require_ended(database, written)
     by = {each.to: each for each in migrations}
     for collection in _collections(database, types):
         yield from _brought_up(database, collection, by, written)
-    if older := Registry(database).older(written):
-        raise SchemaError(f"{older} workers of an older version are up: end them, and run this again.")
+    _require_ended(database, written)
     with translated():
         database[COLLECTION].update_one(
             {"_id": KEY}, {"$set": {"oldest": written, "newest": written}, "$unset": {"at": ""}}, upsert=True
         )
+
+
+def _require_ended(database: Database[Row], written: int) -> None:
+    """What older workers write, they write behind the place that was reached too: it begins anew after them."""
+    if older := Registry(database).older(written):
+        with translated():
+            database[COLLECTION].update_one({"_id": KEY}, {"$unset": {"at": ""}})
+        raise SchemaError(f"{older} workers of an older version are up: end them, and run this again.")
 
 
 def brought_up(uri: str, name: str, types: Sequence[str]) -> Iterator[int]:
@@ -127,7 +138,7 @@ def _brought_up(database: Database[Row], name: str, by: dict[int, Migration], wr
             asked = {"_id": {"$gt": place}} if place is not None else {}
             batch = rows.find(asked).sort("_id").limit(BATCH).to_list()
             for each in batch:
-                _converted(rows.replace_one, name.removesuffix(HISTORY), each, by, written)
+                _converted(rows, each, by, written)
             if not batch:
                 return
             place = batch[-1]["_id"]
@@ -135,14 +146,19 @@ def _brought_up(database: Database[Row], name: str, by: dict[int, Migration], wr
         yield len(batch)
 
 
-def _converted(
-    replace: Callable[..., object], type_: str, envelope: Row, by: dict[int, Migration], written: int
-) -> None:
-    """Replaces an envelope that is still what was read; one that was written meanwhile is new already."""
-    before = envelope.get("f", 1)
-    if before >= written:
-        return
-    for number in range(before + 1, written + 1):
-        envelope = {**by[number].convert(type_, dict(envelope)), "f": number}
-    unchanged = {"_id": envelope["_id"], "v": envelope["v"], "lu": envelope["lu"]}
-    replace({**unchanged, "f": before} if before > 1 else {**unchanged, "f": {"$in": [None, 1]}}, envelope)
+def _converted(rows: Collection[Row], found: Row | None, by: dict[int, Migration], written: int) -> None:
+    """Replaces an envelope that is still what was read; of one that was changed meanwhile, what it is now."""
+    type_ = rows.name.removesuffix(HISTORY)
+    while found is not None and (before := found.get("f", 1)) < written:
+        envelope = found
+        for number in range(before + 1, written + 1):
+            envelope = {**by[number].convert(type_, dict(envelope)), "f": number}
+        if rows.replace_one(_unchanged(found), envelope).matched_count:
+            return
+        found = rows.find_one({"_id": found["_id"]})
+
+
+def _unchanged(row: Row) -> Row:
+    """The envelope as it was read: merges and documents change some at their version."""
+    known = {name: row.get(name) for name in ("_id", "v", "lu", *_FOLLOWING)}
+    return known | {"f": row.get("f", {"$in": [None, 1]})}

@@ -95,6 +95,23 @@ def test_what_was_written_meanwhile_is_left_as_it_is(database: Database[dict[str
     assert database["Patient"].find_one({"_id": "00001"}) == {"_id": "00001", "v": 2, "lu": NOW, "r": b"newer", "f": 2}
 
 
+@pytest.mark.parametrize("moved", [{"pat": "b", "was": {"id": "a"}}, {"doc": {"_id": "x", "acl": {}}}])
+def test_what_a_merge_or_a_document_changed_meanwhile_is_brought_up_the_next_time(
+    database: Database[dict[str, Any]], moved: dict[str, Any]
+) -> None:
+    filled(database, 3, pat="a")
+    done: list[object] = []
+
+    def meddling(type_: str, envelope: dict[str, Any]) -> dict[str, Any]:
+        if not done and envelope["_id"] == "00001":
+            done.append(database[type_].update_one({"_id": "00001"}, {"$set": moved}))
+        return marked(type_, envelope)
+
+    list(migrate(database, ("Patient",), [Migration(2, meddling)], written=2))
+    found = database["Patient"].find_one({"_id": "00001"}) or {}
+    assert (found.get("f"), found["type"], {name: found[name] for name in moved}) == (2, "Patient", moved)
+
+
 def test_what_is_newer_is_not_touched(database: Database[dict[str, Any]]) -> None:
     filled(database, 2, f=3)
     meet_newest = {"$set": {"oldest": 3, "newest": 3}}
@@ -110,6 +127,22 @@ def test_while_older_workers_are_up_it_does_not_end(database: Database[dict[str,
     with pytest.raises(SchemaError, match="older version"):
         list(migrate(database, TYPES, [MIGRATION], written=2))
     assert reach(database).oldest == 1
+
+
+def test_what_older_workers_wrote_behind_it_is_brought_up_after_them(database: Database[dict[str, Any]]) -> None:
+    filled(database, 2)
+    old = {"_id": "old", "epoch": 0, "format": 1, "at": datetime.now(UTC)}
+
+    def coming(type_: str, envelope: dict[str, Any]) -> dict[str, Any]:
+        database[WORKERS].update_one({"_id": "old"}, {"$set": old}, upsert=True)
+        return marked(type_, envelope)
+
+    with pytest.raises(SchemaError, match="older version"):
+        list(migrate(database, TYPES, [Migration(2, coming)], written=2))
+    database["Patient"].insert_one({"_id": "0", "v": 1, "lu": NOW, "r": b"{}"})
+    database[WORKERS].delete_one({"_id": "old"})
+    list(migrate(database, TYPES, [MIGRATION], written=2))
+    assert database["Patient"].count_documents({"f": 2}) == 3
 
 
 def test_an_envelope_of_a_format_to_come_is_not_guessed_at() -> None:
