@@ -68,9 +68,12 @@ def _record(name: str) -> Iterator[dict[str, Any]]:
         "participant": [{"member": {"reference": f"urn:uuid:{_uuid('physician')}"}}],
     }
     for day, weight, haemoglobin in (("2025-03-04", "61.50", "13.2"), ("2025-11-18", "62.00", "12.8")):
-        yield _observation(subject, day, "29463-7", "Body weight", "vital-signs", weight, "kg")
-        yield _observation(subject, day, "718-7", "Hemoglobin", "laboratory", haemoglobin, "g/dL")
+        yield _observation(subject, day, "29463-7", "Body weight", "vital-signs", weight, "kg", "Poids")
+        result = _observation(subject, day, "718-7", "Hemoglobin", "laboratory", haemoglobin, "g/dL", "Hémoglobine")
+        yield result | {"referenceRange": [_range("12.0", "16.0", "g/dL")]}
     yield _letter(subject)
+    if name == "claire":
+        yield from _profile(subject)
     if name == "lea":
         yield _parent(subject)
 
@@ -128,7 +131,7 @@ def _person(_: str, gender: str, family: str, given: list[str], birth: str, ins:
 
 
 def _observation(
-    subject: dict[str, str], day: str, code: str, display: str, category: str, value: str, unit: str
+    subject: dict[str, str], day: str, code: str, display: str, category: str, value: str, unit: str, said: str
 ) -> dict[str, Any]:
     return {
         "resourceType": "Observation",
@@ -136,11 +139,41 @@ def _observation(
         "category": [
             {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": category}]}
         ],
-        "code": {"coding": [{"system": "http://loinc.org", "code": code, "display": display}]},
+        "code": {"text": said, "coding": [{"system": "http://loinc.org", "code": code, "display": display}]},
         "subject": subject,
         "effectiveDateTime": day,
         "performer": [{"reference": f"urn:uuid:{_uuid('physician')}"}],
         "valueQuantity": {"value": Decimal(value), "unit": unit, "system": "http://unitsofmeasure.org", "code": unit},
+    }
+
+
+def _profile(subject: dict[str, str]) -> Iterator[dict[str, Any]]:
+    """What the profile of a grown-up holds: an allergy, a vaccination, a treatment."""
+    clinical = "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical"
+    yield {
+        "resourceType": "AllergyIntolerance",
+        "clinicalStatus": {"coding": [{"system": clinical, "code": "active"}]},
+        "criticality": "high",
+        "code": {"text": "Pénicilline"},
+        "patient": subject,
+        "recordedDate": "2019-04-12",
+        "recorder": subject,
+        "reaction": [{"manifestation": [{"text": "Urticaire"}]}],
+    }
+    yield {
+        "resourceType": "Immunization",
+        "status": "completed",
+        "vaccineCode": {"text": "Diphtérie, tétanos, poliomyélite"},
+        "patient": subject,
+        "occurrenceDateTime": "2024-03-01",
+    }
+    yield {
+        "resourceType": "MedicationStatement",
+        "status": "active",
+        "medicationCodeableConcept": {"text": "Lévothyroxine 50 microgrammes"},
+        "subject": subject,
+        "effectiveDateTime": "2025-03-04",
+        "dosage": [{"text": "un comprimé le matin"}],
     }
 
 
@@ -180,6 +213,10 @@ def _parent(subject: dict[str, str]) -> dict[str, Any]:
         ],
         "name": [{"use": "official", "family": "EXEMPLE", "given": ["Claire", "Marie"]}],
     }
+
+
+def _range(low: str, high: str, unit: str) -> dict[str, Any]:
+    return {name: {"value": Decimal(value), "unit": unit} for name, value in (("low", low), ("high", high))}
 
 
 def _entry(resource: dict[str, Any], url: str | None = None) -> dict[str, Any]:

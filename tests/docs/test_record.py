@@ -1,0 +1,21 @@
+"""The commands of the page about the record in a browser hold."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fhirserver.cli.demo import bundle
+from tests.docs import pages
+from tests.serving import serve
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PAGE = "docs/record.md"
+
+
+def test_the_commands_of_the_page_about_the_record_hold(tmp_path: Path) -> None:
+    with serve(tmp_path / "data", "--workers", "1", "--profiles", "core") as running:
+        assert running.call("POST", "", running.token("--operator"), bundle()).status == 200
+        printed = pages.printed(pages.block(PAGE, "sh record"), running)
+    assert printed == ["Derniers documents", "1", "2", "200", "<strong>Vous</strong>"]
