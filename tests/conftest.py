@@ -53,4 +53,5 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
     for (kind, name), count in sorted(_absent.items()):
-        terminalreporter.write_line(f"{kind} {name!r} is not here: {count} tests did not run")
+        what = "did not run" if kind == "corpus" else "were left out"
+        terminalreporter.write_line(f"{kind} {name!r} is not here: {count} tests {what}")
