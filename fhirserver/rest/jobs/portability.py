@@ -67,7 +67,7 @@ def portability(exchange: Exchange, type: str, id: str) -> Answer:
     stored = instance(exchange, type, id)
     definitions = exchange.services.definitions
     types = {*definitions.compartment("Patient"), "Patient", *WHOLE} - {BINARY}
-    asked = {
+    asked: dict[str, Any] = {
         "level": "Patient",
         "group": None,
         "types": sorted(types),

@@ -1,0 +1,42 @@
+"""The page about the person's space does what it says."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from fhirserver.espace.tables import delays, transitions
+from fhirserver.rest.operations.espace import EVENTS
+from tests.docs import pages
+from tests.serving import serve
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_the_commands_of_the_page_hold(tmp_path: Path) -> None:
+    with serve(tmp_path / "data", environ={"FHIRSERVER_PROFILES": "core"}) as running:
+        told = pages.printed(pages.block("docs/espace.md", "sh portability"), running)
+    assert told[0] == "not known here"
+    assert re.fullmatch(r'"resources","valueInteger":[1-9]', told[1])
+    assert told[2] == "404"
+
+
+def test_the_page_has_the_table_of_transitions() -> None:
+    rows = [line.split("|")[1:-1] for line in pages.text("docs/interactions/espace.md").splitlines() if "| `" in line]
+    told = {re.findall(r"`([a-z-]+)`", row[1])[0]: [cell.strip() for cell in row] for row in rows if len(row) == 6}
+    assert told.keys() == {each.event for each in transitions().values()}
+    operations = {event: f"`$espace-{name}`" for name, (event, _) in EVENTS.items()} | {"erase": "`$espace-erase`"}
+    for each in transitions().values():
+        operation, _, origin, _, who, article = told[each.event]
+        assert operation == operations.get(each.event, "–")
+        assert (each.origin if each.origin != "none" else "–") in origin or origin.startswith("all")
+        assert set(who.split(", ")) == each.who
+        assert article == each.article
+
+
+def test_the_page_has_the_delays() -> None:
+    page = pages.text("docs/interactions/espace.md")
+    for each in delays():
+        assert f"{each.number} {each.unit}" in page
+        assert each.article in page
