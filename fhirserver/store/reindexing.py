@@ -1,8 +1,8 @@
 """The search entries of what is stored, made anew: by id, a stretch at a time.
 
-An envelope is changed only if it is still at the version that was read, and in that record, so that a write or a merge
-between wins, which has made its entries itself. Version, time, body, history and access data stay; policies follow where
-records changed.
+An envelope is changed only if it is still at the version and in the record that were read, so that a write or a merge
+between wins, which has made its entries itself. Version, time, body, history and access data stay; policies follow
+where records changed.
 """
 
 from __future__ import annotations
