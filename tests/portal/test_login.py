@@ -300,6 +300,37 @@ def test_tries_at_once_share_one_budget(house: Application) -> None:
     assert told.count("wrong") <= throttle.PAIR.free + 1
 
 
+def test_a_known_device_has_one_budget_however_its_cookie_is_written(house: Application, mailbox: Box) -> None:
+    who = person(house, totp=True)
+    logins, devices = house.services.accounts.logins, house.services.accounts.devices
+    token = devices.remember(None, who.account.id)
+    waits = []
+    for number in range(throttle.DEVICE.free + 3):
+        cookie = ".".join([token, secretly.token()] if number % 2 else [secretly.token(), token])
+        with pytest.raises(Refused) as caught:
+            logins.begin(who.login, "wrong", Place(f"192.0.2.{number}", cookie))
+        waits.append(caught.value.why)
+    assert waits == ["wrong"] * throttle.DEVICE.free + ["wait"] * 3
+
+
+def test_codes_are_not_tried_out_at_a_known_device_either(house: Application) -> None:
+    who = person(house, totp=True)
+    logins, devices = house.services.accounts.logins, house.services.accounts.devices
+    token = devices.remember(None, who.account.id)
+    tries = throttle.Throttle(house.services.store)
+    why: list[str] = []
+    for _ in range(throttle.SECOND.free // 5 + 1):
+        step = logins.begin(who.login, PASSWORD, Place("192.0.2.1", token))
+        tries.forget(throttle.DEVICE, secretly.key(token), who.login)
+        for _ in range(5):
+            with pytest.raises(Refused) as caught:
+                logins.finish(step, "000000")
+            why.append(caught.value.why)
+    assert why == ["wrong"] * throttle.SECOND.free + ["wait"] * 5
+    elsewhere = logins.begin(who.login, PASSWORD, Place("192.0.2.2", None))
+    assert logins.finish(elsewhere, who.code).account.id == who.account.id
+
+
 def test_the_waits_grow_and_are_forgotten(house: Application) -> None:
     tries = throttle.Throttle(house.services.store)
     budget = throttle.Budget("test", 2, timedelta(minutes=15), timedelta(hours=1))

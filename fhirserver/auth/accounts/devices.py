@@ -22,9 +22,13 @@ class Devices:
 
     def knows(self, cookie: str | None, account: str) -> bool:
         """Whether the account was logged in to at this device."""
+        return self.found(cookie, account) is not None
+
+    def found(self, cookie: str | None, account: str) -> str | None:
+        """The name of the device, if the account was logged in to there: the same whatever else the cookie holds."""
         now = datetime.now(UTC)
-        keys = [secretly.key(each) for each in _tokens(cookie)]
-        return any(row["account"] == account for key in keys if (row := self._rows.find(key, now)) is not None)
+        rows = [self._rows.find(secretly.key(each), now) for each in _tokens(cookie)]
+        return next((str(row["_id"]) for row in rows if row is not None and row["account"] == account), None)
 
     def remember(self, cookie: str | None, account: str) -> str:
         """The cookie of the device from now on."""

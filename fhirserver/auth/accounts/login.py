@@ -91,8 +91,9 @@ class Logins:
         """The first step; a token for the second. Raises Refused (`wrong`, `wait`)."""
         login = folded(login)
         account = self._accounts.named(login)
-        known = self._devices.knows(place.device, account.id if account is not None else "")
-        self._spend(login, place, known=known)
+        device = self._devices.found(place.device, account.id if account is not None else "")
+        known = device is not None
+        self._spend(login, place, device)
         right = self._passwords.verify(password, account.password if account else None)
         veiled = not known and self._throttle.spent(throttle.ATTACK, login) >= throttle.ATTACK.free
         if not right and not known:
@@ -101,12 +102,12 @@ class Logins:
             raise Refused("wrong", account=account.id if account else "")
         if account is not None and right and self._passwords.is_stale(account.password):
             account = self._accounts.change(account, password=self._passwords.hash(password)) or account
-        return self._pended(login, account if right else None, place, onward, known=known, veiled=veiled)
+        return self._pended(login, account if right else None, place, onward, device=device, veiled=veiled)
 
     def go_on(self, account: Account, place: Place, onward: str = "") -> str:
         """A token for the second step of who took the first one elsewhere, with one factor."""
-        known = self._devices.knows(place.device, account.id)
-        return self._pended(account.login, account, place, onward, known=known, veiled=False, first="fed")
+        device = self._devices.found(place.device, account.id)
+        return self._pended(account.login, account, place, onward, device=device, veiled=False, first="fed")
 
     def pending(self, token: str | None) -> Pending:
         """The login of a token. Raises Refused (`over`)."""
@@ -198,7 +199,7 @@ class Logins:
         place: Place,
         onward: str,
         *,
-        known: bool,
+        device: str | None,
         veiled: bool,
         first: str = "pwd",
     ) -> str:
@@ -208,9 +209,9 @@ class Logins:
             "first": first,
             "account": account.id if account is not None else None,
             "veiled": veiled,
-            "known": known,
+            "known": device is not None,
             "place": place.address,
-            "device": place.device,
+            "device": device,
             "onward": onward,
             "code": "",
             "challenge": "",
@@ -231,10 +232,9 @@ class Logins:
         code = "".join(typed.split())
         if not (len(code) == 6 and code.isdigit()):
             return "otp" if factors.use_recovery(self._accounts, self._secrets, account, typed) else None
-        if not row["known"]:
-            wait = self._throttle.spend(throttle.SECOND, account.id)
-            if wait:
-                raise Refused("wait", wait)
+        wait = self._throttle.spend(throttle.SECOND, account.id, *([row["device"]] if row["known"] else []))
+        if wait:
+            raise Refused("wait", wait)
         if row["code"] and self._secrets.is_digest("login", code, row["code"]):
             return "otp"
         return "otp" if factors.use_totp(self._accounts, self._secrets, account, code) else None
@@ -245,9 +245,9 @@ class Logins:
         self._secrets.is_digest("login", typed, "")
         factors.totp_step(self._secrets.unseal(self._secrets.seal(factors.totp_seed())), "000000", 0)
 
-    def _spend(self, login: str, place: Place, *, known: bool) -> None:
-        if known:
-            waits = [self._throttle.spend(throttle.DEVICE, secretly.key(place.device or ""), login)]
+    def _spend(self, login: str, place: Place, device: str | None) -> None:
+        if device is not None:
+            waits = [self._throttle.spend(throttle.DEVICE, device, login)]
         else:
             waits = [self._throttle.spend(throttle.ADDRESS, place.address)]
             waits += [] if waits[0] else [self._throttle.spend(throttle.PAIR, login, place.address)]
@@ -256,7 +256,8 @@ class Logins:
 
     def _succeeded(self, pending: Pending, device: str | None, account: Account) -> None:
         if pending.known:
-            self._throttle.forget(throttle.DEVICE, secretly.key(device or ""), pending.login)
+            self._throttle.forget(throttle.DEVICE, device or "", pending.login)
+            self._throttle.forget(throttle.SECOND, account.id, device or "")
         else:
             self._throttle.forget(throttle.PAIR, pending.login, pending.place)
             self._throttle.forget(throttle.SECOND, account.id)

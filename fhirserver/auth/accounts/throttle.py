@@ -33,7 +33,7 @@ PAIR: Final = Budget("pair", 5, timedelta(minutes=15), timedelta(hours=1))
 ADDRESS: Final = Budget("address", 50, timedelta(minutes=5), timedelta(hours=1))
 DEVICE: Final = Budget("device", 10, timedelta(minutes=5), timedelta(hours=1))
 SECOND: Final = Budget("second", 20, timedelta(hours=1), timedelta(days=1))
-"""Guesses of short codes for an account whose password is known, from wherever they come."""
+"""Guesses of short codes for an account whose password is known: at one known device, or at all other places."""
 ATTACK: Final = Budget("attack", 20, timedelta(0), timedelta(hours=1))
 """Failures of an account at unknown devices: beyond, what the password was worth is told after the second factor."""
 PROOFS: Final = Budget("proofs", 10, timedelta(minutes=15), timedelta(hours=1))
