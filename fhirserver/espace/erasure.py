@@ -90,7 +90,7 @@ class Erasure:
         found, after = list[dict[str, Any]](), ""
         while rows := self._rows.listed(now, after=after, count=1000):
             after = rows[-1]["_id"]
-            found += [{"number": row["_id"], "at": row["at"].isoformat(), "digests": row["digests"]} for row in rows]
+            found += [{"number": row["_id"], "at": _instant(row["at"]), "digests": row["digests"]} for row in rows]
         return found
 
     def _shut(self, access: Access, patients: Iterable[str]) -> None:
@@ -117,7 +117,7 @@ class Erasure:
         self._rows.put(number, row)
         if self._file is not None:
             with self._file.open("a", encoding="ascii") as out:
-                out.write(json.dumps({"number": number, **row, "at": now.isoformat()}) + "\n")
+                out.write(json.dumps({"number": number, **row, "at": _instant(now)}) + "\n")
 
     def _trace(self, actor: Actor, number: str) -> None:
         event = Event("operation", 200, query=f"Patient/$espace-erase {number}")
@@ -145,6 +145,10 @@ class Erasure:
     @property
     def _rows(self) -> Register:
         return self._store.register(REGISTER)
+
+
+def _instant(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds")
 
 
 def due(erasure: Erasure, patients: Iterable[str], actor: Actor) -> int:
