@@ -348,6 +348,8 @@ FAULTS: Final = (
     Fault("an AuditEvent may be changed", "audit/whose", _status("PUT", 405, 200)),
     Fault("no WWW-Authenticate", "smart/bearer", _without("www-authenticate")),
     Fault("the bytes of a document are others", "documents/retrieve", _other_bytes),
+    Fault("documents that are wrong are taken", "documents/refused", _status("POST", 422, 200)),
+    Fault("a CDA header that is wrong is taken", "cda/header", _status("POST", 422, 201)),
     Fault("another release of FHIR", "rest/capabilities", _edited(_release)),
 )
 """Those that need no other's token."""
