@@ -412,6 +412,13 @@ def test_nobody_grants_access_to_another_record_than_the_screen_named(server: Ap
         assert (again.status, "AUTRE" in again.content.decode()) == (200, True)
 
 
+def test_a_client_whose_tokens_are_bound_gets_none_without_its_certificate(server: Application) -> None:
+    flow.registered(server, "bound", tls_client_certificate_bound_access_tokens=True)
+    code = flow.Person(server, flow.patient_of()).code(client_id="bound")
+    answer = flow.token(server, flow.exchange(code, client_id="bound"))
+    assert (answer.status, answer.json["error"]) == (400, "invalid_request")
+
+
 def test_a_person_without_a_record_here_grants_nothing(server: Application) -> None:
     person = flow.Person(server, flow.patient_of("absent"))
     assert flow.told(person.open(flow.asked()))["error"] == "access_denied"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from authlib.consts import default_json_headers
-from authlib.oauth2.rfc6749 import TokenEndpointMixin, UnauthorizedClientError
+from authlib.oauth2.rfc6749 import InvalidRequestError, TokenEndpointMixin, UnauthorizedClientError
 from authlib.oauth2.rfc6749.grants import BaseGrant
 
 if TYPE_CHECKING:
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from fhirserver.auth.server.request import Request
     from fhirserver.auth.server.server import AuthorizationServer
 
+BOUND: Final = "tls_client_certificate_bound_access_tokens"
+"""The metadata by which a client wants all its tokens bound (RFC 8705, 3.4): it gets none that anybody could use."""
 Answer = tuple[int, dict[str, Any], list[tuple[str, str]]]
 
 
@@ -34,6 +36,8 @@ class Granting(BaseGrant):
         self.request.client = party
         if not party.check_grant_type(str(self.GRANT_TYPE)):
             raise UnauthorizedClientError("The client is not registered for this grant type.")
+        if party.client.metadata.get(BOUND) and self.request.certificate is None:
+            raise InvalidRequestError("The client's tokens are bound to its certificate, and it shows none.")
         return party
 
     def answered(self, standing: Standing, *, lasting: bool = False) -> Answer:
