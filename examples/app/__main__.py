@@ -6,7 +6,9 @@ python -m examples.app --base http://127.0.0.1:8080/fhir --port 9000
 from __future__ import annotations
 
 import argparse
+import contextlib
 import secrets
+import sys
 from html import escape
 from http.cookies import SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -172,12 +174,14 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=9000, help="port on the loopback; 0: any free one")
     parser.add_argument("--client", help="the client id, where the app is registered already")
     options = parser.parse_args()
-    with App(options.port, options.base, options.client) as app:
+    try:
+        app = App(options.port, options.base, options.client)
+    except OSError as error:
+        print(f"{options.base} cannot be asked, or the port is taken: {error}", file=sys.stderr)
+        return 1
+    with app, contextlib.suppress(KeyboardInterrupt):
         print(f"ready {app.home}/ client {app.smart.client}", flush=True)
-        try:
-            app.serve_forever()
-        except KeyboardInterrupt:
-            return 0
+        app.serve_forever()
     return 0
 
 
