@@ -1,72 +1,95 @@
 from __future__ import annotations
 
-from datetime import date, timedelta
-from typing import TYPE_CHECKING
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from joserfc.jwk import RSAKey
+from pymongo import MongoClient
 
 from fhirserver.cli import main
-from tests.serving import serve
+from tests.database import embedded_uri as embedded_uri
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
-    import pytest
-
 HEADER = "matricule,family,given,birthdate,sex,postalcode,informed\n"
-LONG_AGO = (date.today() - timedelta(weeks=7)).isoformat()
-LAST_WEEK = (date.today() - timedelta(weeks=1)).isoformat()
+TODAY = datetime.now(UTC).date()
+
+
+@pytest.fixture
+def databases(
+    embedded_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[MongoClient[dict[str, Any]], str, str]]:
+    """A client, and the names of two databases; the commands use the first, with a key and a list of erasures."""
+    (tmp_path / "key.pem").write_bytes(RSAKey.generate_key(2048).as_pem(private=True))
+    (tmp_path / "key.pem").chmod(0o600)
+    names = [f"test-{uuid.uuid4().hex[:12]}" for _ in range(2)]
+    for name, value in (
+        ("MONGO", embedded_uri),
+        ("KEY_FILE", str(tmp_path / "key.pem")),
+        ("ERASURE_FILE", str(tmp_path / "erased.ndjson")),
+        ("DATABASE", names[0]),
+    ):
+        monkeypatch.setenv(f"FHIRSERVER_{name}", value)
+    with MongoClient[dict[str, Any]](embedded_uri) as client:
+        yield client, names[0], names[1]
+        for name in names:
+            client.drop_database(name)
 
 
 def test_opening_for_many_what_is_due_and_erasure_with_its_backup(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    databases: tuple[MongoClient[dict[str, Any]], str, str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    one, list_ = str(tmp_path / "one"), tmp_path / "erased.ndjson"
-    monkeypatch.setenv("FHIRSERVER_ERASURE_FILE", str(list_))
-    with serve(tmp_path / "one", "--profiles", "core") as server:
-        token = server.token("--operator")
-        id = server.call("POST", "Patient", token, b'{"resourceType":"Patient","birthDate":"1980-05-01"}').json["id"]
-    file = tmp_path / "insured.csv"
-    rows = [f"180057512312345,Martin,Ada,1980-05-01,female,97410,{LONG_AGO}\n"]
-    rows += [f"180057512312346,Petit,Zoé,1981-05-01,female,,{LAST_WEEK}\n", "1,Faux,Jean,1980-05-01,male,,\n"]
-    file.write_text(HEADER + "".join(rows), "utf-8")
+    client, one, two = databases
 
     def run(*words: str) -> tuple[int, str]:
         status = main([*words])
         told = capsys.readouterr()
         return status, told.out + told.err
 
-    status, told = run("espace", "open", "--file", str(file), "--data", one)
+    file, list_ = tmp_path / "insured.csv", tmp_path / "erased.ndjson"
+    rows = [f"180057512312345,Martin,Ada,1980-05-01,female,97410,{TODAY - timedelta(weeks=7)}\n"]
+    rows.append(f"180057512312346,Petit,Zoé,1981-05-01,female,,{TODAY - timedelta(weeks=1)}\n")
+    rows.append("1,Faux,Jean,1980-05-01,male,,\n")
+    file.write_text(HEADER + "".join(rows), "utf-8")
+    status, told = run("espace", "open", "--file", str(file))
     assert status == 1
     assert "line 4: matricule" in told
     assert "2 announced, 0 known before, 1 refused" in told
     (tmp_path / "insured.csv.journal").unlink()
-    assert "0 announced, 2 known before" in run("espace", "open", "--file", str(file), "--data", one)[1]
-    assert "open: 1, erase: 0" in run("espace", "due", "--data", one)[1]
-    assert "erase: 0" in run("espace", "due", "--data", one)[1]
+    assert "0 announced, 2 known before" in run("espace", "open", "--file", str(file))[1]
+    assert "open: 1, erase: 0" in run("espace", "due")[1]
+    assert "open" not in run("espace", "due")[1]
 
-    assert run("backup", str(tmp_path / "saved"), "--data", one)[0] == 0
-    status, told = run("espace", "erase", "--patient", id, "--data", one)
-    assert status == 0
-    assert "Certificate of erasure" in told
+    assert run("backup", str(tmp_path / "saved"))[0] == 0
+    (found, *_) = client[one]["Patient"].find({}, {"_id": 1}).to_list()
+    id = found["_id"]
+    status, told = run("espace", "erase", "--patient", id)
+    assert (status, "Certificate of erasure" in told) == (0, True)
     assert id not in told + list_.read_text()
-    assert run("espace", "erase", "--patient", id, "--data", one)[0] == 1
-    assert run("audit", "verify", "--data", one)[0] == 0
-    assert run("espace", "erased", "--data", one)[1] == list_.read_text()
+    assert client[one]["Patient"].count_documents({}) == 1
+    assert run("espace", "erase", "--patient", id)[0] == 1
+    assert run("audit", "verify")[0] == 0
+    assert run("espace", "erased")[1] == list_.read_text()
 
-    two = ("--data", str(tmp_path / "two"))
-    key = ("--key-file", str(tmp_path / "one" / "signing-key.pem"))
-    told = run("restore", str(tmp_path / "saved"), *two, "--erasures", str(list_), *key)[1]
-    assert "1 of 1 erasures done again" in told
-    assert run("espace", "erase", "--patient", id, *two, *key)[0] == 1
-    assert run("audit", "verify", *two)[0] == 0
+    monkeypatch.setenv("FHIRSERVER_DATABASE", two)
+    assert "1 of 1 erasures done again" in run("restore", str(tmp_path / "saved"), "--erasures", str(list_))[1]
+    assert client[two]["Patient"].find_one({"_id": id}) is None
+    assert client[two]["Patient"].count_documents({}) == 1
+    assert run("audit", "verify")[0] == 0
 
 
+@pytest.mark.usefixtures("databases")
 def test_a_file_that_cannot_be_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "insured.csv"
     file.write_text("nom\nMartin\n", "utf-8")
-    with serve(tmp_path / "data", "--profiles", "core"):
-        pass
-    data = ("--data", str(tmp_path / "data"))
-    assert main(["espace", "open", "--file", str(file), *data]) == 1
+    assert main(["espace", "open", "--file", str(file)]) == 1
     assert "lacks the columns matricule" in capsys.readouterr().err
-    assert main(["espace", "again", "--erasures", str(file), *data]) == 1
+    assert main(["espace", "again", "--erasures", str(file)]) == 1
     assert "cannot be read as a list of erasures" in capsys.readouterr().err
