@@ -78,7 +78,7 @@ def _joined(each: Iterable[Shown]) -> tuple[Shown, ...]:
 
 
 def _kept(stored: Stored) -> tuple[bool, bool]:
-    labels = stored.acl.get("labels", ())
+    labels = (*stored.acl.get("labels", ()), *stored.above)
     return HIDDEN_FROM_REPRESENTATIVES in labels, HIDDEN_FROM_PATIENT in labels
 
 

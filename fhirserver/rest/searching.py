@@ -11,7 +11,7 @@ from werkzeug.http import parse_options_header
 from fhirserver.access.acl import HIDDEN_FROM_REPRESENTATIVES
 from fhirserver.audit import Event, Shown, shown
 from fhirserver.errors import BadRequest, UnsupportedMediaType
-from fhirserver.predicate import In, negate
+from fhirserver.predicate import In, all_of, negate
 from fhirserver.rest import bundles, subsets
 from fhirserver.rest.answer import Answer, of_value
 from fhirserver.rest.codes import Codes
@@ -30,7 +30,7 @@ Owner = tuple[str, str]
 _TOLD_OF: Final = ("practitioner", "system")
 _FEW: Final = 50
 """Records of which a total still tells; of more it is a figure about nobody."""
-_OPEN: Final = negate(In("acl.labels", (HIDDEN_FROM_REPRESENTATIVES,)))
+_OPEN: Final = all_of(negate(In(name, (HIDDEN_FROM_REPRESENTATIVES,))) for name in ("acl.labels", "doc.acl.labels"))
 
 
 def form_params(exchange: Exchange) -> Params:

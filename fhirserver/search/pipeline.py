@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Stage = dict[str, Any]
 Position = tuple[Any, ...]
 
-_PROJECTED: Final = ("v", "lu", "del", "pat", "acl", "r", "z")
+_PROJECTED: Final = ("v", "lu", "del", "pat", "acl", "r", "z", "doc.acl.labels")
 _RANKS: Final = (
     ("identifier", 0), ("code", 1), ("status", 9), ("active", 9), ("gender", 9), ("category", 8), ("class", 8),
 )  # fmt: skip

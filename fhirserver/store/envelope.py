@@ -20,6 +20,10 @@ FORMAT: Final = 1
 COMPRESS_ABOVE: Final = 2048
 """Bytes of JSON from which zstd pays: below, the frame costs more than it saves."""
 
+UNREAD: Final = dict.fromkeys(
+    ("d", "s", "x", "made", *(f"doc.{name}" for name in ("_id", "v", "pat", "patx", "t", "d", "was"))), 0
+)
+"""Projection of what is not needed of an envelope whose resource is read."""
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
 
@@ -29,7 +33,8 @@ def new_id() -> str:
 
 
 class Stored(NamedTuple):
-    """One version of a resource, or a tombstone (`deleted`, empty body)."""
+    """One version of a resource, or a tombstone (`deleted`, empty body). `above`: labels of the document that it was
+    derived from."""
 
     type: str
     id: str
@@ -39,6 +44,7 @@ class Stored(NamedTuple):
     body: bytes
     pat: str | None
     acl: dict[str, Any]
+    above: tuple[str, ...] = ()
 
 
 class Page(NamedTuple):
@@ -169,6 +175,7 @@ def decode(type_: str, envelope: Mapping[str, Any], body: bytes) -> Stored:
         body,
         envelope.get("pat"),
         envelope.get("acl", {}),
+        tuple(envelope["doc"].get("acl", {}).get("labels", ())) if "doc" in envelope else (),
     )
 
 

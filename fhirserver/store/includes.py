@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from fhirserver.predicate import Eq, In, Predicate, negate
 from fhirserver.search.query import Query
 from fhirserver.search.terms import bearing
+from fhirserver.store.envelope import UNREAD
 from fhirserver.store.joins import Row, canonicals, keys, references
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ MOST_TOGETHER: Final = 3000
 """Resources that all directives together bring to a page."""
 
 Found = tuple[str, Row]
-_READ: Final[Row] = {"$project": {"d": 0, "s": 0, "x": 0, "doc": 0, "made": 0}}
+_READ: Final[Row] = {"$project": UNREAD}
 
 
 class Includes:

@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from fhirserver.errors import BadRequest
-from fhirserver.store.envelope import history_key
+from fhirserver.store.envelope import UNREAD, history_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -36,7 +36,7 @@ WIDER: Final = 4
 _LONG: Final = timedelta(minutes=1)
 _WIDEST: Final = timedelta(days=3650)
 """Beyond it, the last window has no beginning."""
-_CONTENT: Final = {"$project": {"t": 0, "d": 0, "s": 0, "x": 0, "doc": 0, "made": 0}}
+_CONTENT: Final = {"$project": {"t": 0, **UNREAD}}
 
 
 class Span(NamedTuple):

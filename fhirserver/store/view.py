@@ -20,7 +20,7 @@ from fhirserver.search import SortKey, pipeline
 from fhirserver.store import bodies, includes, joins, traces
 from fhirserver.store.actors import POLICIES
 from fhirserver.store.collections import HISTORY, listed
-from fhirserver.store.envelope import Page, Stored, decode, history_key, unpacked
+from fhirserver.store.envelope import UNREAD, Page, Stored, decode, history_key, unpacked
 from fhirserver.store.errors import translated
 from fhirserver.store.moment import Moment
 from fhirserver.store.timeline import Timeline, merged, windows
@@ -81,7 +81,7 @@ class View:
     _by_id: ClassVar[str] = "r"
     """The letters of scopes (SMART App Launch 2) one of which lets read by id, and by type: search, and its history."""
     _by_type: ClassVar[str] = "s"
-    _content: ClassVar[Row] = {"$project": {"t": 0, "d": 0, "s": 0, "x": 0, "doc": 0, "made": 0, "was": 0}}
+    _content: ClassVar[Row] = {"$project": {"t": 0, "was": 0, **UNREAD}}
 
     def __init__(
         self, collections: Collections, judge: Judge, access: Access, session: ClientSession | None = None

@@ -197,6 +197,32 @@ def test_a_minors_secret_is_kept_in_the_trace(application: Application, alice: C
     assert by(parent, own) == [shown]
 
 
+def test_what_was_made_of_a_secret_document_is_kept_in_the_trace_too(
+    application: Application, alice: Caller, own: str
+) -> None:
+    from fhirserver.access import Access
+
+    parent, operator, me = application.representative(own), application.operator(), application.patient(own)
+    before = len(acts(parent, own))
+    secret = alice.create(document(own, labels=("INVISIBLE_REPRESENTANTS_LEGAUX",)))
+    made, store = f"made-{secret}", application.services.store
+    store.transact(
+        Access.system("test"), lambda tx: tx.create(observation(own), made, document=f"DocumentReference/{secret}")
+    )
+    file = alice.get(f"DocumentReference/{secret}").json["content"][0]["attachment"]["url"]
+    for path in (file, f"Observation/{made}", f"Observation/{made}/_history/1", f"Observation/{made}/_history"):
+        assert alice.get(path).status == 200
+    assert alice.search("Observation", _id=made).total == 1
+    assert alice.search("Observation", patient=own, _summary="count").total == 1
+    assert alice.search("DocumentReference", _id=secret, _revinclude="Observation:derived-from").total == 1
+    assert len(by(me, own)) >= 8
+    assert by(parent, own) == []
+    assert len(acts(parent, own)) == before + 1
+    operator.create(observation(own))
+    assert alice.search("Observation", patient=own).total == 2
+    assert len(by(parent, own)) == 1
+
+
 def test_a_representative_sees_that_a_search_was_made_not_for_what(
     application: Application, alice: Caller, own: str
 ) -> None:
