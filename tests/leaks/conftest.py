@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fhirserver.rest import guard
 from tests.application import applications as served
 from tests.application import embedded_uri
 from tests.leaks.world import World
@@ -14,14 +13,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 __all__ = ["embedded_uri", "served"]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def one_request_id() -> Iterator[None]:
-    """Answers are compared whole: the id of the request is the same in all."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(guard, "request_id", lambda: "0" * 32)
-        yield
 
 
 @pytest.fixture(scope="session")
