@@ -25,6 +25,7 @@ from fhirserver.store.derived import copied
 from fhirserver.store.envelope import encode, following, history_key, instant, stamped, superseded, unpacked
 from fhirserver.store.errors import WRITE_CONFLICT
 from fhirserver.store.merges import NOWHERE
+from fhirserver.store.planner import is_embedded
 from fhirserver.store.policies import WATCHED
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ UNCHANGING: Final = frozenset({"Bundle", "AuditEvent"})
 """Types that say what they said: a document is signed as a whole, a trace is never changed."""
 MOST: Final = 20_000
 """Resources that one merge moves: they are one transaction."""
+MOST_EMBEDDED: Final = 1500
+"""The same on the embedded database, which stalls for a minute over larger transactions, and gives up."""
 
 
 class Bearing(Protocol):
@@ -76,6 +79,7 @@ class Moving:
         self._room, self._access, self._session = room, access, session
         self._derived, self._token = derived, token
         self._copies: dict[str, Row] = {}
+        self._most = MOST_EMBEDDED if is_embedded(room.collections.database) else MOST
 
     def forth(self, source: str, target: str, bearing: Bearing) -> Moved:
         """All of the source but its Patient. Raises Unprocessable (`too-costly`)."""
@@ -136,8 +140,8 @@ class Moving:
         for type_ in self._types():
             rows = self._rows(type_, where)
             count += len(rows)
-            if count > MOST:
-                text = f"More than {MOST} resources would move: the most that one merge may."
+            if count > self._most:
+                text = f"More than {self._most} resources would move: the most that one merge may."
                 raise Unprocessable(text, code="too-costly")
             after = [self._followed(row, changed(type_, row)) for row in rows]
             older = [(row["_id"], self._followed(row, past(row))) for row in self._older(type_, where)]
@@ -165,7 +169,7 @@ class Moving:
         """Current envelopes, each once, with their whole bodies under `body`."""
         found: dict[str, Row] = {}
         for each in where:
-            for row in self._current(type_).find(each, session=self._session).limit(MOST + 1):
+            for row in self._current(type_).find(each, session=self._session).limit(self._most + 1):
                 found[row["_id"]] = row
         return self._whole(type_, list(found.values()))
 

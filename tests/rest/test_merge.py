@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 from pymongo import MongoClient
 
+from fhirserver.store import moving
 from tests import records
 from tests.records import reference
 
@@ -434,3 +435,13 @@ def test_who_may_not_write_in_a_record_is_not_told_that_it_was_merged(two: Two) 
     assert [status for status, _ in before] == [403, 403]
     two.merge()
     assert refused() == before
+
+
+def test_what_one_transaction_does_not_carry_is_refused_and_nothing_moved(
+    two: Two, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(moving, "MOST_EMBEDDED", 3)
+    refused = two.merge()
+    assert (refused.status, refused.issue["code"]) == (422, "too-costly")
+    assert two.operator.get(f"Observation/{two.in_a}").json["meta"]["versionId"] == "1"
+    assert two.operator.get(f"Patient/{two.a}").json["active"] is True
