@@ -39,6 +39,7 @@ _COUNTS: Final = ("resources", "accounts", "traces", "waiting", "beside")
 
 def espace(exchange: Exchange, type: str, id: str) -> Answer:
     """`GET Patient/[id]/$espace`: Parameters with the state, what happened, and what time will bring."""
+    require(exchange.access.requester, "Patient", "r")
     received_as(exchange, ())
     _role(exchange, id)
     event = Event("operation", 200, (Entity(type, id, None, id),), query=f"{type}/$espace")
