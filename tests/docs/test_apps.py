@@ -23,6 +23,7 @@ def test_the_commands_of_the_page_about_apps_hold(tmp_path: Path) -> None:
         "204",
         "403",
         '  "organization": "750000001",',
+        '"status": "referenced"',
         "200",
         "2",
         "401",
