@@ -123,7 +123,9 @@ def validated(exchange: Exchange, resource: dict[str, Any], *, profiles_bind: bo
     if exchange.services.settings.profiles == "core":
         issues = [issue._replace(severity="warning") if issue.rule in TOLERATED else issue for issue in issues]
     if any(issue.is_error for issue in issues):
-        raise Unprocessable("The resource does not conform.", issues=issues)
+        raise Unprocessable(
+            "The resource does not conform.", issues=sorted(issues, key=lambda issue: not issue.is_error)
+        )
     return issues
 
 

@@ -164,3 +164,13 @@ def traces_of(application: Application) -> list[dict[str, Any]]:
     from fhirserver.access import Access
 
     return list(application.services.store.traces(Access.system("tests")))
+
+
+def test_what_forbids_stands_before_what_is_only_advised(application: Application) -> None:
+    answer = application.operator().post(
+        "Observation", {"resourceType": "Observation", "status": "nonsense", "code": {"text": "x"}}
+    )
+    found = [each["severity"] for each in answer.json["issue"]]
+    assert answer.status == 422
+    assert found == sorted(found, key=["fatal", "error", "warning", "information"].index)
+    assert found[0] == "error"

@@ -112,7 +112,8 @@ class Catalogue:
         """Puts other words of the catalogue in the place of those that are there. Raises BadRequest, Conflict."""
         for fault in _VALIDATOR.iter_errors(dict(entry)):
             place = ".".join(str(each) for each in fault.absolute_path) or "the entry"
-            raise BadRequest(f"{place[:80]} is not as the catalogue has it ({fault.validator}).")
+            told = f": one of {', '.join(map(str, fault.validator_value))}" if fault.validator == "enum" else ""
+            raise BadRequest(f"{place[:80]} is not as the catalogue has it ({fault.validator}{told}).")
         return self._replaced(client._replace(catalogue=dict(entry)))
 
     def appoint(self, client: Client, organization: str | None, *, resource_server: bool) -> Client:
