@@ -33,6 +33,11 @@ def filled(database: Database[dict[str, Any]], count: int, **more: Any) -> None:
         database[name].insert_many(rows)
 
 
+@pytest.fixture(autouse=True)
+def small_stretches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schema, "BATCH", 25)
+
+
 def marked(type_: str, envelope: dict[str, Any]) -> dict[str, Any]:
     return {**envelope, "type": type_}
 
@@ -65,22 +70,22 @@ def test_neighbours_work_side_by_side_and_nobody_else(database: Database[dict[st
 
 
 def test_everything_is_brought_up_history_too(database: Database[dict[str, Any]]) -> None:
-    filled(database, 1200)
-    assert sum(migrate(database, TYPES, [MIGRATION], written=2)) == 3600
+    filled(database, 60)
+    assert sum(migrate(database, TYPES, [MIGRATION], written=2)) == 180
     for name in ("Patient", "Patient.history", "Observation"):
-        assert database[name].count_documents({"f": 2, "type": name.removesuffix(".history"), "r": b"{}"}) == 1200
+        assert database[name].count_documents({"f": 2, "type": name.removesuffix(".history"), "r": b"{}"}) == 60
     assert reach(database) == Reach(2, 2)
 
 
 def test_it_goes_on_where_it_was_ended(database: Database[dict[str, Any]]) -> None:
-    filled(database, 1200)
+    filled(database, 60)
     run = migrate(database, TYPES, [MIGRATION], written=2)
     assert next(run) == schema.BATCH
     del run
     assert reach(database).oldest == 1
-    assert sum(migrate(database, TYPES, [MIGRATION], written=2)) == 3600 - schema.BATCH
-    assert database["Observation"].count_documents({"f": 2}) == 1200
-    assert database["Patient.history"].count_documents({"f": 2}) == 1200
+    assert sum(migrate(database, TYPES, [MIGRATION], written=2)) == 180 - schema.BATCH
+    assert database["Observation"].count_documents({"f": 2}) == 60
+    assert database["Patient.history"].count_documents({"f": 2}) == 60
 
 
 def test_what_was_written_meanwhile_is_left_as_it_is(database: Database[dict[str, Any]]) -> None:
