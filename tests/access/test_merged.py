@@ -20,7 +20,7 @@ from tests.access.draw import Draw
 P = frozenset({"p"})
 SEEDS = st.integers(0, 2**64)
 NUMBERS = {name: set(found) for name, found in world.NUMBERS.items()}
-MANY = settings(max_examples=600, deadline=None)
+MANY = settings(max_examples=250, deadline=None)
 EMPTY = naive.Record({"resourceType": "Patient", "id": "p", "active": True, "birthDate": "2020-01-01"})
 
 
