@@ -27,6 +27,7 @@ LEAST_TRACE_DAYS: Final = 183
 CHOICES: Final = {
     "profiles": ("french", "core"),
     "environment": ("development", "production"),
+    "language": ("fr", "en"),
     "conditional_delete": ("single", "multiple"),
     "consent_labels": ("ladder", "tags"),
     "ins_production": ("auto", "on", "off"),
@@ -72,6 +73,7 @@ class Settings:
         "auto", "`on`: refuse test and demonstration INS, and an INS on an identity not VALI; `auto`: in production"
     )
     timezone: str = _setting("UTC", "zone of dates and times written without one")
+    language: str = _setting("fr", "language of the pages for who has not chosen one: `fr` or `en`")
     referential_integrity: bool = _setting(False, "refuse references to resources that are not here")
     conditional_delete: str = _setting(
         "single", "`single`: criteria that several resources match delete none; `multiple`: they delete all"

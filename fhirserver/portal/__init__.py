@@ -23,6 +23,7 @@ from fhirserver.portal import (
     federation,
     forgotten,
     home,
+    language,
     login,
     page,
     record,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _PAGES: Final[tuple[Callable[[Blueprint], None], ...]] = (
+    language.routes,
     assets.routes,
     home.routes,
     demo.routes,

@@ -13,7 +13,7 @@ from flask import Response, g, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from fhirserver.errors import FhirError
-from fhirserver.portal import assets, browser
+from fhirserver.portal import assets, browser, language
 from fhirserver.rest import edge, inner
 from fhirserver.rest.edge import services
 
@@ -91,6 +91,9 @@ def _with_headers(response: Response) -> Response:
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
     response.headers.setdefault("Cache-Control", "no-store")
+    if response.mimetype == "text/html":
+        response.headers.setdefault("Content-Language", language.current())
+        response.vary.add("Cookie")
     policy = " ".join((_POLICY, *sorted(g.get("form_action", ()))))
     response.headers.setdefault("Content-Security-Policy", policy)
     return response
@@ -101,6 +104,7 @@ def _context() -> dict[str, Any]:
         "csrf": browser.csrf_token,
         "asset": assets.url,
         "session": browser.current_session(),
+        "language": language,
         **g.get("page_context", {}),
         "development": services().settings.environment != "production",
     }

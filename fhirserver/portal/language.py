@@ -1,0 +1,118 @@
+"""The language of a page: French, or English where somebody chose it, or where the server's setting says so.
+
+The texts of templates and modules are French; `english/<area>.csv` (columns `fr`, `en`) holds what each is in English.
+A placeholder is `%(name)s`, in both. A text that stands in no table is shown in French; a test finds it.
+
+In templates `{% trans %}…{% endtrans %}` and `_("…")`, of constants only: what they say is taken for HTML, the values
+put in are escaped. In Python `_("…", name=value)`, and `N_("…")` for a constant that `_` translates when it is shown.
+"""
+
+from __future__ import annotations
+
+import csv
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any, Final
+
+from flask import Response, current_app, g, has_request_context, request
+from jinja2.ext import i18n
+from werkzeug.exceptions import HTTPException
+
+from fhirserver.portal import browser, sealed
+from fhirserver.rest.edge import services
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flask import Blueprint
+    from jinja2 import Environment
+
+FRENCH: Final = "fr"
+ENGLISH: Final = "en"
+NAMES: Final = {FRENCH: "Français", ENGLISH: "English"}
+COOKIE: Final = "langue"
+_YEAR: Final = 365 * 24 * 3600
+
+
+def routes(pages: Blueprint) -> None:
+    pages.record_once(lambda state: install(state.app.jinja_env))
+    pages.add_url_rule("/langue", "language", choose, methods=["POST"])
+
+
+def install(environment: Environment) -> None:
+    """Lets templates speak both languages."""
+    environment.add_extension(i18n)
+    environment.policies["ext.i18n.trimmed"] = True
+    environment.install_gettext_callables(translated, of_number, newstyle=True)  # type: ignore[attr-defined]
+
+
+def choose() -> Response:
+    """Keeps the language that the form of each page names, for a year, and goes back to that page."""
+    chosen, path = request.form.get("langue", ""), request.form.get("retour", "")
+    response = browser.redirect(path if _is_page(path) else "/")
+    return browser.set_cookie(response, COOKIE, chosen, _YEAR) if chosen in NAMES else response
+
+
+def current() -> str:
+    """The language of the page being answered."""
+    if not has_request_context():
+        return FRENCH
+    if "language" not in g:
+        chosen = browser.cookie(COOKIE)
+        g.language = chosen if chosen in NAMES else services().settings.language
+    return str(g.language)
+
+
+def others() -> dict[str, str]:
+    """The names of the other languages, by code."""
+    return {code: name for code, name in NAMES.items() if code != current()}
+
+
+def here() -> str:
+    """The page to come back to, with its query."""
+    return request.full_path.rstrip("?")
+
+
+def N_(text: str) -> str:  # noqa: N802 - as gettext calls it
+    """Marks a constant that is translated by `_` where it is shown."""
+    return text
+
+
+def translated(text: str) -> str:
+    """A French text in the language of the page."""
+    return english().get(text, text) if current() == ENGLISH else text
+
+
+def of_number(one: str, several: str, number: int) -> str:
+    """The form for a number: in French, none and one are singular."""
+    many = number != 1 if current() == ENGLISH else number > 1
+    return translated(several if many else one)
+
+
+def _(text: str, **values: Any) -> str:
+    """A French text in the language of the page, with the values of its placeholders."""
+    told = translated(text)
+    return told % values if values else told
+
+
+@cache
+def english() -> Mapping[str, str]:
+    """The English of each French text."""
+    found: dict[str, str] = {}
+    for file in sorted(resources.files("fhirserver.portal").joinpath("english").iterdir(), key=lambda each: each.name):
+        if file.name.endswith(".csv"):
+            lines = file.read_text("utf-8").splitlines()
+            found.update((row["fr"], row["en"]) for row in csv.DictReader(lines))
+    return found
+
+
+def _is_page(path: str) -> bool:
+    """Whether a path of ours answers a GET."""
+    if not sealed.is_path(path):
+        return False
+    adapter = current_app.url_map.bind("")
+    try:
+        adapter.match(path.partition("?")[0], method="GET")
+    except HTTPException:
+        return False
+    return True

@@ -1,0 +1,88 @@
+"""The French texts of the pages, as templates and modules mark them to be translated."""
+
+from __future__ import annotations
+
+import ast
+import csv
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from flask import Flask
+from jinja2 import nodes
+
+from fhirserver.portal import language
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from jinja2 import Environment
+
+PORTAL = Path(str(resources.files("fhirserver.portal")))
+TEMPLATES = PORTAL / "templates"
+_MARKS = ("_", "gettext", "ngettext")
+
+
+class Text(NamedTuple):
+    where: str
+    words: str
+
+
+@cache
+def environment() -> Environment:
+    app = Flask("texts", template_folder=str(TEMPLATES))
+    language.install(app.jinja_env)
+    return app.jinja_env
+
+
+def templates() -> list[str]:
+    return sorted(str(each.relative_to(TEMPLATES)) for each in TEMPLATES.rglob("*.html"))
+
+
+def marked() -> list[Text]:
+    """Every text that is translated somewhere."""
+    return [*(each for name in templates() for each in in_template(name)), *in_modules()]
+
+
+def in_template(name: str) -> Iterator[Text]:
+    found = environment().extract_translations((TEMPLATES / name).read_text("utf-8"), gettext_functions=_MARKS)  # type: ignore[attr-defined]
+    for line, _, words in found:
+        for each in words if isinstance(words, tuple) else (words,):
+            if each is not None:
+                yield Text(f"templates/{name}:{line}", each)
+
+
+def of_variables(name: str) -> list[str]:
+    """Where a template translates what is not a constant, which would be taken for HTML."""
+    tree = environment().parse((TEMPLATES / name).read_text("utf-8"))
+    return [
+        f"templates/{name}:{call.lineno}"
+        for call in tree.find_all(nodes.Call)
+        if isinstance(call.node, nodes.Name) and call.node.name in _MARKS and not isinstance(call.args[0], nodes.Const)
+    ]
+
+
+def in_modules() -> Iterator[Text]:
+    for path in sorted(PORTAL.rglob("*.py")):
+        for call in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if (
+                isinstance(call, ast.Call)
+                and isinstance(call.func, ast.Name)
+                and call.func.id in ("_", "N_", "of_number")
+            ):
+                for each in call.args:
+                    if isinstance(each, ast.Constant) and isinstance(each.value, str):
+                        yield Text(f"{path.relative_to(PORTAL)}:{call.lineno}", each.value)
+
+
+def tables() -> list[Text]:
+    """Each row's French text, with where it stands."""
+    return [Text(where, row["fr"]) for where, row in rows()]
+
+
+def rows() -> Iterator[tuple[str, dict[str, str]]]:
+    for path in sorted((PORTAL / "english").glob("*.csv")):
+        with path.open(encoding="utf-8", newline="") as lines:
+            for number, row in enumerate(csv.DictReader(lines), 2):
+                yield f"english/{path.name}:{number}", row
