@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fhirserver import settings as settings_
 from fhirserver.cli import Problem
+from fhirserver.cli.opening import database_arguments, named, opened
 
 if TYPE_CHECKING:
     import argparse
@@ -35,15 +35,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     card.add_argument("--patient", metavar="ID", required=True)
     card.add_argument("--serial", metavar="NUMBER", required=True)
     for action in (add, remove, invite, card):
-        action.add_argument("--mongo", metavar="URI", help="the database; default: FHIRSERVER_MONGO")
-        action.add_argument(
-            "--data",
-            "--embedded",
-            dest="embedded",
-            metavar="DIR",
-            help="folder of an embedded database whose server is stopped",
-        )
-        action.add_argument("--key-file", metavar="FILE", help="the server's own key, with --mongo")
+        database_arguments(action, key=True)
     for action in (invite, card):
         action.add_argument("--base", metavar="URL", help="FHIR base of a running server, instead of its database")
         action.add_argument("--token", metavar="T", help="an operator's bearer token, with --base")
@@ -146,17 +138,15 @@ def _room(options: argparse.Namespace) -> Iterator[tuple[AccountRoom, Sessions, 
     from fhirserver.auth.keys import KEY_FILE, KeyFileError
     from fhirserver.auth.ring import KeyRing
     from fhirserver.auth.sessions import Sessions
-    from fhirserver.cli.opening import opened
     from fhirserver.clock import parse_clock
     from fhirserver.serving.supervisor import base_of
     from fhirserver.spec import Definitions
 
+    settings = named(options)
     try:
-        mongo = "" if options.embedded else options.mongo
-        settings = settings_.load(mongo=mongo, embedded=options.embedded, key_file=options.key_file)
         folder = Path(settings.embedded or "data")
         keys = KeyRing.beside(Path(settings.key_file) if settings.key_file else folder / KEY_FILE)
-    except (settings_.SettingsError, KeyFileError) as error:
+    except KeyFileError as error:
         raise Problem(str(error)) from None
     root, clock = base_of(settings).removesuffix("/fhir"), parse_clock(settings.clock)
     with opened(settings) as store:

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fhirserver import settings as settings_
 from fhirserver.cli import Problem
+from fhirserver.cli.opening import database_arguments, named, opened
 
 if TYPE_CHECKING:
     import argparse
@@ -19,33 +19,21 @@ if TYPE_CHECKING:
 def arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     verify = actions.add_parser("verify", help="check every chain of traces", allow_abbrev=False)
-    verify.add_argument("--mongo", metavar="URI", help="the database; default: FHIRSERVER_MONGO")
-    verify.add_argument(
-        "--data",
-        "--embedded",
-        dest="embedded",
-        metavar="DIR",
-        help="folder of an embedded database whose server is stopped",
-    )
+    database_arguments(verify)
     verify.add_argument("--anchors", metavar="FILE", help="anchors that the server wrote down (anchor_file)")
 
 
 def run(options: argparse.Namespace) -> int:
     from fhirserver.access import Access
     from fhirserver.audit import lasting, verify
-    from fhirserver.cli.opening import opened
     from fhirserver.clock import parse_clock
 
-    named = _named(options.anchors)
-    try:
-        settings = settings_.load(mongo="" if options.embedded else options.mongo, embedded=options.embedded)
-        sealed = _sealed(settings)
-        now = max(datetime.now(UTC), parse_clock(settings.clock)())
-        with opened(settings) as store:
-            access = Access.system("audit verify")
-            faults = lasting(lambda: verify(store.traces(access), store.landmarks(access), named, sealed, now))
-    except settings_.SettingsError as error:
-        raise Problem(str(error)) from None
+    anchors, settings = _anchors(options.anchors), named(options)
+    sealed = _sealed(settings)
+    now = max(datetime.now(UTC), parse_clock(settings.clock)())
+    with opened(settings) as store:
+        access = Access.system("audit verify")
+        faults = lasting(lambda: verify(store.traces(access), store.landmarks(access), anchors, sealed, now))
     for fault in faults:
         print(f"chain {fault.chain}, record {fault.n}: {fault.text}")
     print(f"{len(faults)} faults" if faults else "the chains of traces are whole")
@@ -67,7 +55,7 @@ def _sealed(settings: Settings) -> Callable[[dict[str, Any]], bool]:
         raise Problem(str(error)) from None
 
 
-def _named(file: str | None) -> list[str]:
+def _anchors(file: str | None) -> list[str]:
     """The anchors in a file: of each line its time, the id and the hash. Raises Problem."""
     if file is None:
         return []

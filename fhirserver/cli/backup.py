@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fhirserver.cli import Problem
+from fhirserver.cli.opening import database_arguments, located
 
 if TYPE_CHECKING:
     import argparse
@@ -14,22 +15,18 @@ if TYPE_CHECKING:
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="a new folder; it holds health data: keep it safe")
-    parser.add_argument("--mongo", metavar="URI", help="the database; default: FHIRSERVER_MONGO")
-    parser.add_argument(
-        "--data", "--embedded", dest="embedded", metavar="DIR", help="folder of an embedded database that is stopped"
-    )
+    database_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from fhirserver.cli.opening import located
     from fhirserver.store.backup import backup
     from fhirserver.store.errors import StoreError
 
     try:
         with (
-            located(mongo=options.mongo, embedded=options.embedded) as (uri, database),
+            located(options) as (uri, database),
             tqdm(unit="document", file=sys.stderr, disable=None) as bar,
         ):
             told = backup(uri, database, options.folder, bar.update)

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
-from fhirserver import settings as settings_
 from fhirserver.cli import Problem
+from fhirserver.cli.opening import database_arguments, named, opened
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Mapping
+
+    from fhirserver.settings import Settings
 
 BY = "command line"
 
@@ -61,14 +63,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     for action in (add, described, listing, show, *decisions):
         action.add_argument("--base", metavar="URL", help="FHIR base of a running server")
         action.add_argument("--token", metavar="T", help="an operator's bearer token, with --base")
-        action.add_argument("--mongo", metavar="URI", help="the database; default: FHIRSERVER_MONGO")
-        action.add_argument(
-            "--data",
-            "--embedded",
-            dest="embedded",
-            metavar="DIR",
-            help="folder of an embedded database whose server is stopped",
-        )
+        database_arguments(action)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -124,24 +119,20 @@ def _json(path: Path) -> Any:
 
 @contextmanager
 def _opened(options: argparse.Namespace) -> Iterator[_Register]:
-    from fhirserver.cli.opening import opened
     from fhirserver.serving.supervisor import base_of
 
     if options.base:
         yield _Remote(options.base, options.token or "")
         return
-    try:
-        settings = settings_.load(mongo=options.mongo, embedded=options.embedded)
-        with opened(settings) as store:
-            yield _Direct(store, settings, base_of(settings))
-    except settings_.SettingsError as error:
-        raise Problem(str(error)) from None
+    settings = named(options)
+    with opened(settings) as store:
+        yield _Direct(store, settings, base_of(settings))
 
 
 class _Direct:
     """The register in the database, beside or without a running server; what is done is traced there."""
 
-    def __init__(self, store: Any, settings: settings_.Settings, base: str) -> None:
+    def __init__(self, store: Any, settings: Settings, base: str) -> None:
         from fhirserver.audit import Chains
         from fhirserver.auth.clients.catalogue import Catalogue
         from fhirserver.auth.clients.client import Clients

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from fhirserver import settings as settings_
-from fhirserver.cli import Problem
+from fhirserver.cli.opening import database_arguments, named
 
 if TYPE_CHECKING:
     import argparse
@@ -14,22 +13,15 @@ if TYPE_CHECKING:
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", metavar="FILE.toml", help="read settings from this file")
-    parser.add_argument("--mongo", metavar="URI", help="the database; default: FHIRSERVER_MONGO")
-    parser.add_argument(
-        "--data", "--embedded", dest="embedded", metavar="DIR", help="folder of the embedded database (default ./data)"
-    )
+    database_arguments(parser, "folder of the embedded database (default ./data)")
     parser.add_argument("--format", choices=("text", "json"), default="text", help="json: one finding a line")
 
 
 def run(options: argparse.Namespace) -> int:
     from fhirserver.doctor import examination
 
-    try:
-        settings = settings_.load(options.config, mongo=options.mongo, embedded=options.embedded)
-    except settings_.SettingsError as error:
-        raise Problem(str(error)) from None
     levels = []
-    for finding in examination(settings):
+    for finding in examination(named(options)):
         levels.append(finding.level)
         if options.format == "json":
             print(json.dumps(finding._asdict(), ensure_ascii=False), flush=True)

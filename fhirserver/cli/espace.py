@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fhirserver import settings as settings_
 from fhirserver.cli import Problem
+from fhirserver.cli.opening import database_arguments, named, opened
 
 if TYPE_CHECKING:
     import argparse
@@ -36,27 +36,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     again = actions.add_parser("again", help="erase again who is in such a list", allow_abbrev=False)
     again.add_argument("--erasures", type=Path, required=True, metavar="FILE")
     for action in (open_, due, erase, erased, again):
-        action.add_argument("--mongo", metavar="URI", help="the database; default: FHIRSERVER_MONGO")
-        action.add_argument(
-            "--data",
-            "--embedded",
-            dest="embedded",
-            metavar="DIR",
-            help="folder of an embedded database whose server is stopped",
-        )
-        action.add_argument("--key-file", metavar="FILE", help="the server's own key, with --mongo")
+        database_arguments(action, key=True)
 
 
 def run(options: argparse.Namespace) -> int:
     from fhirserver.errors import FhirError
 
     try:
-        settings = settings_.load(
-            mongo="" if options.embedded else options.mongo, embedded=options.embedded, key_file=options.key_file
-        )
-        with rooms(settings, at_end=options.action != "erased") as found:
+        with rooms(named(options), at_end=options.action != "erased") as found:
             return _run(options, found)
-    except (FhirError, settings_.SettingsError, OSError, ValueError) as error:
+    except (FhirError, OSError, ValueError) as error:
         raise Problem(str(error)) from None
 
 
@@ -83,7 +72,6 @@ def rooms(settings: Settings, *, at_end: bool = True) -> Iterator[Rooms]:
     from fhirserver.audit.anchors import Anchors
     from fhirserver.auth.keys import KEY_FILE, KeyFileError
     from fhirserver.auth.ring import KeyRing
-    from fhirserver.cli.opening import opened
     from fhirserver.espace.erasure import Erasure
     from fhirserver.espace.space import Spaces
 

@@ -6,22 +6,19 @@ import sys
 from typing import TYPE_CHECKING
 
 from fhirserver.cli import Problem
+from fhirserver.cli.opening import database_arguments, located
 
 if TYPE_CHECKING:
     import argparse
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--mongo", metavar="URI", help="the database; default: FHIRSERVER_MONGO")
-    parser.add_argument(
-        "--data", "--embedded", dest="embedded", metavar="DIR", help="folder of an embedded database that is stopped"
-    )
+    database_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from fhirserver.cli.opening import located
     from fhirserver.spec import Definitions
     from fhirserver.store import StoreError
     from fhirserver.store.envelope import FORMAT
@@ -29,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
 
     try:
         with (
-            located(mongo=options.mongo, embedded=options.embedded) as (uri, database),
+            located(options) as (uri, database),
             tqdm(unit="document", file=sys.stderr, disable=None) as bar,
         ):
             for looked_at in brought_up(uri, database, Definitions.core().resource_types):

@@ -4,25 +4,50 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fhirserver import settings as settings_
 from fhirserver.cli import Problem
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Iterator
 
     from fhirserver.settings import Settings
     from fhirserver.store import Store
 
 
-@contextmanager
-def located(*, mongo: str | None = None, embedded: str | None = None) -> Iterator[tuple[str, str]]:
-    """URI and name of the database that is named, or else of the settings. Raises Problem."""
+STOPPED: Final = "folder of an embedded database whose server is stopped"
+
+
+def database_arguments(parser: argparse.ArgumentParser, folder: str = STOPPED, *, key: bool = False) -> None:
+    """Which database a command is about, and, with `key`, the file of its server's key; `named` reads them."""
+    parser.add_argument("--mongo", metavar="URI", help="the database; default: FHIRSERVER_MONGO")
+    parser.add_argument("--data", "--embedded", dest="embedded", metavar="DIR", help=folder)
+    if key:
+        parser.add_argument("--key-file", metavar="FILE", help="the server's own key, with --mongo")
+
+
+def named(options: argparse.Namespace) -> Settings:
+    """The settings, of the database that `database_arguments` name: a folder outweighs a URI that is set elsewhere.
+
+    Raises Problem.
+    """
     try:
-        settings = settings_.load(mongo="" if embedded else mongo, embedded=embedded)
+        return settings_.load(
+            getattr(options, "config", None),
+            mongo="" if options.embedded else options.mongo,
+            embedded=options.embedded,
+            key_file=getattr(options, "key_file", None),
+        )
     except settings_.SettingsError as error:
         raise Problem(str(error)) from None
+
+
+@contextmanager
+def located(options: argparse.Namespace) -> Iterator[tuple[str, str]]:
+    """URI and name of the database that is named, or else of the settings. Raises Problem."""
+    settings = named(options)
     with reached(settings) as uri:
         yield uri, settings.database
 

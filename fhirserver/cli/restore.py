@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fhirserver.cli import Problem
+from fhirserver.cli.opening import database_arguments, located, named
 
 if TYPE_CHECKING:
     import argparse
@@ -14,10 +15,7 @@ if TYPE_CHECKING:
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="what `fhirserver backup` wrote")
-    parser.add_argument("--mongo", metavar="URI", help="the database; default: FHIRSERVER_MONGO")
-    parser.add_argument(
-        "--data", "--embedded", dest="embedded", metavar="DIR", help="folder of a new embedded database"
-    )
+    database_arguments(parser, "folder of a new embedded database")
     parser.add_argument(
         "--erasures", type=Path, metavar="FILE", help="who was erased since (erasure_file): they are erased again"
     )
@@ -27,14 +25,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from fhirserver.cli.opening import located
     from fhirserver.store import backup
     from fhirserver.store.errors import StoreError
 
     try:
         expected = sum(each["count"] for each in backup.read(options.folder)["collections"].values())
         with (
-            located(mongo=options.mongo, embedded=options.embedded) as (uri, database),
+            located(options) as (uri, database),
             tqdm(total=expected, unit="document", file=sys.stderr, disable=None) as bar,
         ):
             told = backup.restore(uri, database, options.folder, bar.update)
@@ -47,11 +44,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _erase_again(options: argparse.Namespace) -> None:
-    from fhirserver import settings as settings_
     from fhirserver.cli import espace
 
-    mongo = "" if options.embedded else options.mongo
-    settings = settings_.load(mongo=mongo, embedded=options.embedded, key_file=options.key_file)
+    settings = named(options)
     told = espace.told(options.erasures)
     with espace.rooms(settings) as found:
         count = sum(1 for _ in found.erasure.again(told, found.actor("operator")))
