@@ -80,7 +80,7 @@ def create_services(settings: Settings) -> Services:
         clock=parse_clock(settings.clock),
         derive=cache(keys.root.derive),
     )
-    _ = services.authorization_server  # reads the files that settings name: one that is wrong shows at the start
+    _ = services.authorization_server, services.pacs  # reading the files of settings: what is wrong shows at the start
     return services
 
 

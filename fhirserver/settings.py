@@ -131,6 +131,11 @@ class Settings:
     franceconnect_client_id: str = _setting("", "how this server is known to FranceConnect")
     franceconnect_secret_file: str = _setting("", "file that holds this server's secret at FranceConnect")
     franceconnect_acr: str = _setting("eidas1", "least level of its logins; `eidas1` counts as one factor of two")
+    dicomweb_url: str = _setting("", "DICOMweb base of the PACS that images are shown from; empty: none are shown")
+    dicomweb_credentials_file: str = _setting(
+        "", "file with a line `bearer TOKEN` or `basic USER:PASSWORD` for the PACS; empty: without"
+    )
+    dicomweb_ca_file: str = _setting("", "PEM file of the authorities that vouch for the PACS; empty: the system's")
     key_file: str = _setting("", "PEM private key that signs tokens and derives the key of page links")
     smtp_host: str = _setting("", "SMTP server that e-mails are handed to; empty: none are sent")
     smtp_port: int = _setting(587, "port of the SMTP server")
@@ -242,6 +247,8 @@ def _checked(values: dict[str, Any]) -> Settings:
     _check_traces(settings)
     _check_accounts(settings)
     _check_federation(settings)
+    if settings.dicomweb_url and not _is_base(settings.dicomweb_url):
+        raise SettingsError("dicomweb_url: an https URL without user, query and fragment, or http on this machine.")
     if not 60 <= settings.token_seconds <= 900:
         raise SettingsError("token_seconds: 60 to 900, so that what was granted does not outlive its end for long.")
     if settings.environment == "production" and settings.clock:
@@ -298,6 +305,16 @@ def _is_https(url: str, *, loopback: bool) -> bool:
     host = parts.hostname or ""
     here = host == "localhost" or host.endswith(".localhost") or host.startswith("127.") or host == "::1"
     return (parts.scheme == "https" or here) if loopback else (parts.scheme == "https" and not here)
+
+
+def _is_base(url: str) -> bool:
+    """Whether paths may be added to a URL, which is https, or of this machine."""
+    try:
+        parts = urlsplit(url)
+        plain = parts.username is None and parts.password is None
+    except ValueError:
+        return False
+    return plain and not parts.query and not parts.fragment and _is_https(url, loopback=True)
 
 
 def _is_http(url: str) -> bool:

@@ -54,17 +54,21 @@ def addresses(host: str, port: int) -> list[str]:
 
 
 class Fetcher:
-    """Fetches for one server; may be used by several threads. `resolve` and `context` are for tests."""
+    """Fetches for one server, answers of `most` bytes; may be used by several threads.
+
+    `resolve` is for tests; `context`: who vouches for the servers, by default the system's authorities.
+    """
 
     def __init__(
         self,
         *,
         production: bool,
         seconds: float = SECONDS,
+        most: int = MOST_BYTES,
         resolve: Callable[[str, int], Sequence[str]] = addresses,
         context: ssl.SSLContext | None = None,
     ) -> None:
-        self._production, self._seconds, self._resolve = production, seconds, resolve
+        self._production, self._seconds, self._most, self._resolve = production, seconds, most, resolve
         self._context = context or ssl.create_default_context()
 
     def json(self, url: str) -> Fetched:
@@ -123,14 +127,14 @@ class Fetcher:
 
     def _body(self, response: http.client.HTTPResponse, until: float) -> bytes:
         """Raises Unfetchable when it is too long, or is not there `until` then."""
-        body = b""
+        body = bytearray()
         while piece := response.read1(MOST_BYTES):
             body += piece
-            if len(body) > MOST_BYTES or time.monotonic() > until:
-                raise Unfetchable(f"the answer is longer than {MOST_BYTES} bytes or {self._seconds:g} seconds")
+            if len(body) > self._most or time.monotonic() > until:
+                raise Unfetchable(f"the answer is longer than {self._most} bytes or {self._seconds:g} seconds")
         if time.monotonic() > until:
             raise Unfetchable("the answer takes too long")
-        return body
+        return bytes(body)
 
 
 def _target(url: str) -> str:

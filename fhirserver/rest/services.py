@@ -26,6 +26,7 @@ from fhirserver.auth.server.introspection import Introspection
 from fhirserver.auth.sessions import Sessions
 from fhirserver.espace.erasure import Erasure
 from fhirserver.espace.space import Spaces
+from fhirserver.imaging.pacs import of_settings
 from fhirserver.rest import guard
 from fhirserver.rest.address import address
 from fhirserver.rest.rates import Rates
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from fhirserver.auth import KeyRing, TokenVerifier
     from fhirserver.auth.federation.provider import Provider
     from fhirserver.clock import Clock
+    from fhirserver.imaging.pacs import Pacs
     from fhirserver.rest.guides import Guides
     from fhirserver.rest.inforce import InForce
     from fhirserver.rest.pages import PageSeal
@@ -133,6 +135,11 @@ class Services:
     @cached_property
     def erasure(self) -> Erasure:
         return Erasure(self.store, self.chains, self.derive(erasures.PURPOSE), self.settings.erasure_file)
+
+    @cached_property
+    def pacs(self) -> Pacs | None:
+        """Where images are asked for; None where no PACS is set."""
+        return of_settings(self.settings)
 
     @cached_property
     def grants(self) -> Grants:

@@ -16,6 +16,7 @@ from fhirserver.rest.operations.document import document
 from fhirserver.rest.operations.everything import everything
 from fhirserver.rest.operations.expand import expand
 from fhirserver.rest.operations.explain_access import explain_access
+from fhirserver.rest.operations.images import image, images
 from fhirserver.rest.operations.lastn import lastn
 from fhirserver.rest.operations.lookup import lookup
 from fhirserver.rest.operations.merge import merge, unmerge
@@ -101,6 +102,8 @@ OPERATIONS: Final = (
         for name, (_, summary) in espace.EVENTS.items()
     ),
     _own("espace-erase", "Patient", espace.erase, "Erase a person", instance=("POST",)),
+    _own("images", "ImagingStudy", images, "The images of a study", instance=("GET",)),
+    _own("image", "ImagingStudy", image, "One image of a study", instance=("GET",)),
     _own("cda", "", cda, "Store a CDA document", instance=(), system=("POST",)),
     _own("quarantine", "", quarantine, "Documents that wait for their patient", instance=(), system=("GET",)),
     _own("quarantine-resolve", "", quarantine_resolve, "End the waiting of one", instance=(), system=("POST",)),
