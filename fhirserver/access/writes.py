@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from fhirserver.access import keys, rules, scopes, tables
+from fhirserver.access import entered, keys, rules, scopes, tables
 from fhirserver.access.acl import HIDDEN_FROM_PATIENT, HIDDEN_FROM_REPRESENTATIVES, MASKED, acl, label_codes, security
 from fhirserver.access.answer import Answer, answer, question
 from fhirserver.access.consent import Reading, tree
@@ -28,6 +28,7 @@ WORDS: Final = {
     "operator": "The operator of the server, or its own work.",
     "audit": "Events are recorded by systems and by the server, and nobody changes them.",
     "notice": "What tells the person of an access is written by the server alone.",
+    "entered": "How an entry of the person's came in is told by the server alone; others say it in meta.security.",
     "scope": "The token's scopes do not cover it.",
     "prohibited": "For this purpose nobody may write here.",
     "definition": "Definitions are the operator's to write.",
@@ -137,6 +138,8 @@ def judge_write(
         return Decision(False, "prohibited")
     if _is_notice(post) and not _is_notice(pre):
         return Decision(False, "notice")
+    if entered.is_origin(pre) or entered.is_origin(post):
+        return Decision(False, "entered")
     special = {"Patient": _patient, "Consent": _consent, "CareTeam": _care_team}.get(resource_type)
     if special is not None:
         return special(write)

@@ -22,7 +22,7 @@ from fhirserver.errors import (
 )
 from fhirserver.outcome import Issue, outcome
 from fhirserver.predicate import TRUE, matches
-from fhirserver.rest import compartment, defining, references
+from fhirserver.rest import compartment, defining, origin, references
 from fhirserver.rest.answer import Answer, version_headers
 from fhirserver.rest.documents import cda_unique, identity
 from fhirserver.rest.documents.belonging import document_of, require_free, require_unsealed
@@ -221,6 +221,7 @@ def update(exchange: Exchange, tx: Transaction, resource: dict[str, Any], id: st
         raise PreconditionFailed(f"{type}/{id} {told}.")
     require_changeable(type, before)
     pre = jsontext.parse_object(before.body)
+    resource = origin.marked(exchange, resource, pre, before.acl)
     index = compartment.changed(exchange, tx, resource, pre, before.pat)
     identifiers = tx.identifiers(author_references(resource))
     require_unsealed(before, pre)
@@ -242,6 +243,7 @@ def update(exchange: Exchange, tx: Transaction, resource: dict[str, Any], id: st
     identity.require_own_number(exchange, tx, resource, id, pre)
     _require_targets(exchange, tx, resource)
     stored = tx.update(resource, expected, index=index, identifiers=identifiers)
+    origin.written(exchange, tx, stored, resource, pre)
     if cda_unique.is_set_aside(pre, resource):
         tx.besides += cda_unique.withdrawn(exchange, tx, id)
     return stored
@@ -276,6 +278,7 @@ def delete(exchange: Exchange, tx: Transaction, type: str, id: str, expected: in
     decision = judge_write(exchange.access, "delete", type, pre, None, tx.policy(before.pat), acl=before.acl)
     if not decision.allowed:
         raise Forbidden(decision.words)
+    origin.removed(tx, pre)
     return [tx.delete(type, id, expected)]
 
 
@@ -304,6 +307,8 @@ def _create(
     require(exchange.access.requester, type, "c")
     require_recorded_elsewhere(exchange, resource, id)
     resource = {**resource, "id": id}
+    if document is None:
+        resource = origin.marked(exchange, resource)
     index = index or compartment.indexed(exchange, tx, resource)
     _require_reach(exchange, type, "c", {"by": sorted(exchange.access.requester.own)}, (resource, index.pat))
     identifiers = tx.identifiers(author_references(resource))
@@ -321,9 +326,11 @@ def _create(
     if owner is not None:
         document = f"{owner.type}/{owner.id}"
     try:
-        return tx.create(resource, id, fresh=not chosen, index=index, identifiers=identifiers, document=document)
+        stored = tx.create(resource, id, fresh=not chosen, index=index, identifiers=identifiers, document=document)
     except Conflict:
         raise Conflict(f"{type}/{id} was stored meanwhile: read it again.") from None
+    origin.written(exchange, tx, stored, resource, None)
+    return stored
 
 
 def _require_reach(

@@ -1,0 +1,75 @@
+"""What a person enters is told apart by a tag, and by a Provenance: the server sets both, nobody else.
+
+The tag is a code of HL7's v3-ObservationValue: `PATAST` (the person asserts it), `PACQAST` (a representative does). The
+Provenance bears a tag of the server's own, `ORIGIN`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+Resource = dict[str, Any]
+
+SYSTEM: Final = "http://terminology.hl7.org/CodeSystem/v3-ObservationValue"
+CODES: Final[Mapping[str, str]] = {"patient": "PATAST", "representative": "PACQAST"}
+"""By the kind of requester who enters something."""
+_DISPLAYS: Final = {"PATAST": "patient asserted", "PACQAST": "patient acquaintance asserted"}
+ORIGIN: Final = {"system": "urn:fhirserver:entered", "code": "origin"}
+"""The tag of a Provenance that the server wrote."""
+APART: Final = frozenset({
+    "Appointment", "AppointmentResponse", "AuditEvent", "Binary", "Bundle", "CareTeam", "Communication",
+    "CommunicationRequest", "Composition", "Consent", "DocumentManifest", "DocumentReference", "List", "Patient",
+    "Provenance", "RelatedPerson", "Subscription",
+})  # fmt: skip
+"""Types that are no data of health, or say themselves, and must, who wrote them."""
+
+
+def marks(resource: Mapping[str, Any] | None) -> frozenset[str]:
+    """The codes by which it is told apart: none of what professionals and systems wrote."""
+    return frozenset(str(each["code"]) for each in _tags(resource) if _is_mark(each))
+
+
+def is_origin(resource: Mapping[str, Any] | None) -> bool:
+    """Whether it is a Provenance that only the server writes."""
+    said = (resource or {}).get("resourceType") == "Provenance"
+    return said and any(each.get("system") == ORIGIN["system"] for each in _tags(resource))
+
+
+def marked(resource: Resource, codes: Iterable[str]) -> Resource:
+    """The resource with just these marks; what else it is tagged with stays."""
+    wanted = sorted(codes)
+    if sorted(marks(resource)) == wanted:
+        return resource
+    meta = dict(resource.get("meta") or {})
+    kept = [each for each in meta.get("tag") or () if not (isinstance(each, dict) and _is_mark(each))]
+    tags = [*kept, *({"system": SYSTEM, "code": code, "display": _DISPLAYS[code]} for code in wanted)]
+    meta.pop("tag", None)
+    return {**resource, "meta": meta | ({"tag": tags} if tags else {})}
+
+
+def expected(
+    kind: str, own: bool, type_: str, pre: Mapping[str, Any] | None, sent: frozenset[str]
+) -> frozenset[str] | None:
+    """The marks that a written resource is to bear; None where those that were sent are nobody's to put there.
+
+    `kind`: of the requester; `own`: whether it is, or will be, an entry of his. What an operator sends stays.
+    """
+    if kind == "operator":
+        return sent
+    found = marks(pre)
+    if not found and own and kind in CODES and type_ not in APART:
+        found = frozenset({CODES[kind]})
+    return found if sent <= found else None
+
+
+def _tags(resource: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
+    meta = (resource or {}).get("meta")
+    tags = meta.get("tag") if isinstance(meta, dict) else None
+    return [each for each in tags or () if isinstance(each, dict)] if isinstance(tags, list) else []
+
+
+def _is_mark(tag: Mapping[str, Any]) -> bool:
+    return tag.get("system") == SYSTEM and tag.get("code") in _DISPLAYS
