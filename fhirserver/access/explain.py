@@ -160,9 +160,9 @@ def _holder(
         yield Part("announcement", "limit", matches(rules.announced(access), envelope), (basis,))
         yield Part("through-document", "limit", not matches(In("acl.labels", (THROUGH,)), envelope), (basis,))
     if who.kind == "representative" and (mine or deposited):
-        minor = represented is not None and represented.minor_at(access.now)
+        acts = represented is not None and rules.represents(access, represented).read
         secret = matches(In("acl.labels", (HIDDEN_FROM_REPRESENTATIVES,)), envelope)
-        yield Part("majority", "limit", minor, (basis, "own"))
+        yield Part("majority", "limit", acts, (basis, "own"))
         yield Part("minor-secret", "limit", not secret, (basis, "own"))
 
 

@@ -18,12 +18,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from fhirserver.access import keys, moments, spaces, tables
+from fhirserver.access import keys, moments, representation, spaces, tables
 from fhirserver.access.consent import Departments, Node, Reading, in_force, members, problems, tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
+
+    from fhirserver.access.representation import Representative, Rights
 
 __all__ = ["Policy", "build", "problems", "references"]
 
@@ -44,6 +46,7 @@ class Policy:
     derived: frozenset[str] = frozenset()
     beside: tuple[Policy, ...] = ()
     into: str | None = None
+    represent: tuple[tuple[str, Representative], ...] = ()
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Policy:
@@ -62,6 +65,7 @@ class Policy:
             frozenset(document.get("derived", ())),
             tuple(map(cls.of, document.get("beside", ()))),
             document.get("into"),
+            tuple((id, representation.written(each)) for id, each in document.get("represent", ())),
         )
 
     @property
@@ -79,6 +83,15 @@ class Policy:
         ends = [moments.majority(each.birth) for each in self.whole]
         return all(end is not None and now < end for end in ends)
 
+    def represented_by(self, key: str, now: datetime) -> Rights:
+        """What who bears a key (`related|…`) may as the person's representative; of a minor, whom the server let in as
+        one and no RelatedPerson tells of, is one."""
+        minor = self.minor_at(now)
+        found = next((each for id, each in self.represent if f"related|{id}" == key), None)
+        if found is None:
+            return representation.unnamed() if minor else representation.NOTHING
+        return found.rights(now, minor=minor)
+
 
 def build(
     patient_id: str,
@@ -91,13 +104,15 @@ def build(
     previous: Mapping[str, Any] | None = None,
     space: Mapping[str, Any] | None = None,
     departments: Departments | None = None,
+    related: Mapping[str, Representative] | None = None,
     plain: bool = False,
 ) -> dict[str, Any]:
     """The policy document, without its epoch. Never raises for what a resource says.
 
     `identifiers` gives national keys by local reference, `resources` what a Consent's `data` refers to (by reference),
     `previous` the document before: a deny keeps hold of the keys that its actor had. `space`: the record that is kept
-    of the person's space; `departments` those of the establishments; `plain`: Consents read
+    of the person's space; `departments` those of the establishments; `related`: what each RelatedPerson
+    here may, by id; `plain`: Consents read
     labels of confidentiality as plain tags. Without a Patient: closed.
     """
     teams = {f"CareTeam/{team['id']}": team for team in care_teams if isinstance(team.get("id"), str)}
@@ -121,6 +136,7 @@ def build(
         "birth": (patient or {}).get("birthDate"),
         "traitant": traitant,
         "team": [actor.as_node() for actor in team],
+        "represent": [[id, representation.described(each)] for id, each in sorted((related or {}).items())],
         "rules": rules,
         "basis": sorted(basis),
         "blocked": sorted(blocked),

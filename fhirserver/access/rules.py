@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from fhirserver.access.policy import Policy
+    from fhirserver.access.representation import Rights
     from fhirserver.access.requester import Access, Requester
 
 EXPRESS_ONLY: Final = frozenset({"G15_10/SM25"})
@@ -254,8 +255,8 @@ WORDS: Final = {rule.key: rule.words for rule in RULES} | {
     "launch": "The token is for another patient.",
     "shared": "It is of the directory, or a definition: everyone's.",
     "holder": "It is the requester's own record.",
-    "representative": "He represents the minor whose record it is.",
-    "majority": "The person represented is of age, or the date of birth is not known.",
+    "representative": "He represents the minor, or the protected adult, whose record it is.",
+    "majority": "The person is of age or the date of birth not known, and no measure in force has him represent.",
     "announcement": "Hidden from the person until it has been announced, at most a month.",
     "merged": "The record was merged into another one: ask for that one.",
     "minor-secret": "The minor keeps it from the representatives.",
@@ -372,7 +373,7 @@ def _holder(access: Access, resource_type: str, policy: Policy | None) -> tuple[
     seen = all_of((compartment(who.patient, resource_type), announced(access), negate(In("acl.labels", (THROUGH,)))))
     if who.kind == "patient":
         return any_of((seen, deposited(access, resource_type))), access.now
-    if policy is None or not policy.minor_at(access.now):
+    if policy is None or not represents(access, policy).read:
         return FALSE, access.now
     secret = negate(In("acl.labels", (HIDDEN_FROM_REPRESENTATIVES,)))
     return all_of((any_of((seen, deposited(access, resource_type))), secret)), access.now
@@ -380,3 +381,8 @@ def _holder(access: Access, resource_type: str, policy: Policy | None) -> tuple[
 
 def _express_only(case: Case) -> bool:
     return case.access.requester.profession in EXPRESS_ONLY
+def represents(access: Access, policy: Policy) -> Rights:
+    """What a representative may in the record of a policy (CSP R.1111-40)."""
+    return policy.represented_by(f"related|{access.requester.id.rpartition('/')[2]}", access.now)
+
+

@@ -90,7 +90,7 @@ def _named(envelope: Mapping[str, Any], policies: Iterable[Policy]) -> dict[str,
     for acl in (envelope.get("acl", {}), envelope.get("doc", {}).get("acl", {})):
         found |= {*acl.get("author", ()), *acl.get("by", ())}
     for policy in (part for each in policies for part in each.whole):
-        found |= set(policy.traitant)
+        found |= {*policy.traitant, *(f"related|{id}" for id, _ in policy.represent)}
         for node in (*policy.team, *policy.roots):
             found |= set(_of_node(node))
     by_kind: dict[str, list[str]] = {}

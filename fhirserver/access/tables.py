@@ -64,13 +64,13 @@ class Rights(NamedTuple):
 @cache
 def purposes() -> dict[str, Purpose]:
     """The codes that are known; family `care`, `emergency`, `prohibited` (insurers and markets) or `other`."""
-    rows = {row["code"]: row for row in _rows("purposes.csv")}
+    told = {row["code"]: row for row in rows("purposes.csv")}
     found = {}
-    for code, row in rows.items():
+    for code, row in told.items():
         codes, parent = {code}, row["parent"]
         while parent:
             codes.add(parent)
-            parent = rows[parent]["parent"]
+            parent = told[parent]["parent"]
         found[code] = Purpose(frozenset(codes), row["family"])
     return found
 
@@ -84,20 +84,20 @@ def purpose(code: str) -> Purpose:
 def spaces() -> dict[str, Space]:
     """By state of the space."""
     names = ("reads", "writes", "consults", "feeds")
-    return {row["state"]: Space(*(row[name] == "Y" for name in names)) for row in _rows("spaces.csv")}
+    return {row["state"]: Space(*(row[name] == "Y" for name in names)) for row in rows("spaces.csv")}
 
 
 @cache
 def shared() -> dict[str, str]:
     """Types that every authenticated requester reads where they are nobody's: type to who feeds them."""
-    return {row["type"]: row["writer"] for row in _rows("shared.csv")}
+    return {row["type"]: row["writer"] for row in rows("shared.csv")}
 
 
 @cache
 def matrix() -> dict[tuple[str, str], Rights]:
     """(profession, kind) to rights."""
     found: dict[tuple[str, str], dict[str, set[str]]] = {}
-    for row in _rows("matrix.csv"):
+    for row in rows("matrix.csv"):
         rights = found.setdefault((row["profession"], row["kind"]), {"Y": set(), "N": set()})
         rights[row["read"]].add(row["code"])
     return {
@@ -112,7 +112,8 @@ def rights(profession: str | None, kind: str) -> Rights:
     return matrix().get((base, kind)) or Rights(False, frozenset(), frozenset())
 
 
-def _rows(name: str) -> list[dict[str, str]]:
+def rows(name: str) -> list[dict[str, str]]:
+    """A table beside this module."""
     text = resources.files("fhirserver.access").joinpath(name).read_text("utf-8")
     return list(csv.DictReader(text.splitlines()))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from fhirserver.access import entered, keys, rules, scopes, tables
+from fhirserver.access import entered, keys, representation, rules, scopes, tables
 from fhirserver.access.acl import HIDDEN_FROM_PATIENT, HIDDEN_FROM_REPRESENTATIVES, MASKED, acl, label_codes, security
 from fhirserver.access.answer import Answer, answer, question
 from fhirserver.access.consent import Reading, tree
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from fhirserver.access.policy import Policy
+    from fhirserver.access.representation import Rights
     from fhirserver.access.requester import Access
 
 Resource = dict[str, Any]
@@ -194,21 +195,28 @@ def _patient(write: Write) -> Decision:
         return refused
     changed = {name for name in {*write.pre, *write.post} if write.changed(name)}
     return Decision(True, "holder") if changed <= _HOLDERS_PATIENT else Decision(False, "identity")
+    if write.kind == "representative" and "active" in changed and not _may(write).close:
+        return Decision(False, "identity")
 
 
 def _consent(write: Write) -> Decision:
     """Written by whom it binds, about himself, before and after; a representative lets in others, not himself.
 
-    What he gave himself would outlast the minority.
+    What he gave himself would outlast the minority, or the measure.
     """
     if write.kind not in ("patient", "representative") or _not_holder(write) is not None:
         return Decision(False, "grant")
-    if write.kind == "representative" and write.access.requester.own & _permitted(write):
+    if write.kind == "representative" and (not _may(write).consent or write.access.requester.own & _permitted(write)):
         return Decision(False, "grant")
     return Decision(True, "holder") if _about(write, write.access.requester.patient) else Decision(False, "grant")
 
 
 def _permitted(write: Write) -> set[str]:
+def _may(write: Write) -> Rights:
+    """What the representative who writes may."""
+    return representation.NOTHING if write.policy is None else rules.represents(write.access, write.policy)
+
+
     """Whom the Consent as written may let in."""
     root = tree(write.post or {}, Reading(write.identifiers, {}, {}, {}))
     return set() if root is None else set(permitted(root))
@@ -290,7 +298,7 @@ def _not_holder(write: Write) -> Decision | None:
     space = policy.space_at(write.access.now)
     if not space.writes and not (space.reads and write.type == "Patient"):
         return Decision(False, "closed")
-    if write.kind == "representative" and not policy.minor_at(write.access.now):
+    if write.kind == "representative" and not rules.represents(write.access, policy).act:
         return Decision(False, "not-holder")
     return None
 

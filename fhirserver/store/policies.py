@@ -23,6 +23,7 @@ from pymongo.errors import DuplicateKeyError, OperationFailure
 from fhirserver import jsontext
 from fhirserver.access import Access, Part, Policy, Requester, build, compose, part, reach, scopes, settled
 from fhirserver.access import keys as actor_keys
+from fhirserver.access.representation import representative
 from fhirserver.errors import Unprocessable
 from fhirserver.predicate import FALSE, all_of
 from fhirserver.store import bodies, locks, spaces
@@ -42,13 +43,14 @@ if TYPE_CHECKING:
     from pymongo.client_session import ClientSession
     from pymongo.database import Database
 
+    from fhirserver.access.representation import Representative
     from fhirserver.access.scopes import Search
     from fhirserver.predicate import Predicate
 
 Row = dict[str, Any]
 Resource = dict[str, Any]
 
-PATIENT_RULES: Final = frozenset({"Patient", "Consent", "CareTeam"})
+PATIENT_RULES: Final = frozenset({"Patient", "Consent", "CareTeam", "RelatedPerson"})
 """Types of which a write calls for `refresh` with the patients they are, or were, about."""
 WATCHED: Final = frozenset({
     "Practitioner", "PractitionerRole", "Organization", "CareTeam", "Encounter", "EpisodeOfCare", "CarePlan",
@@ -246,6 +248,7 @@ class Policies:
             previous=previous,
             space=spaces.of(self._database, patient, session),
             departments=parts,
+            related=self._representatives(patient, session),
             plain=self._plain,
         )
         through = {hop for name in built["refs"] for hop in hops.get(name, ())}
@@ -254,6 +257,16 @@ class Policies:
         links = [(name, shard(patient)) for name in watched]
         self._touch(links, session)
         return built
+
+    def _representatives(self, patient: str, session: ClientSession) -> dict[str, Representative]:
+        """What the RelatedPersons of a record may, by id."""
+        name, wanted = "RelatedPerson", {"v": 1, "r": 1, "z": 1, "b": 1, "acl.by": 1}
+        rows = self._database[name].find({"pat": patient}, wanted, session=session).to_list()
+        bodies.join(name, rows, self._database[bodies.COLLECTION], session)
+        return {
+            str(row["_id"]): representative(jsontext.parse(unpacked(row)), vouched=not row["acl"]["by"])
+            for row in rows
+        }
 
     def _stored(self, built: Row, previous: Row | None, session: ClientSession) -> set[str]:
         """The actor keys to whom it is another than the one before."""

@@ -30,6 +30,8 @@ KNOWN_PURPOSES = {
     "PATRQT",
     "RECORDMGT",
 }
+PARENTS = {"MTH", "FTH", "PRN", "GUARD", "TUTEUR"}
+PROTECTORS = {"TUTEUR", "habilitation-familiale", "mandat-de-protection-future"}
 MASKS = {"MASQUE_PS", "MASQUE_PSOCIAL", "MASQUE_PT"}
 DOCUMENT_TYPES = {"DocumentReference"}
 BELOW = {"SUD": {"SUD", "ETHUD", "OPIOIDUD"}, "PSY": {"PSY"}, "HIV": {"HIV"}}
@@ -69,6 +71,7 @@ class Record:
     plain: bool = False
 
 
+    related: list[tuple[dict[str, Any], bool]] = field(default_factory=list)
 @dataclass
 class Deposit:
     """A resource, who deposited it and when; `document`: what it was made of, if of a document."""
@@ -139,8 +142,7 @@ def holder_sees(who: Person, deposit: Deposit, record: Record, now: datetime) ->
         return False
     if who.kind == "patient":
         return True
-    birth = record.patient.get("birthDate")
-    if birth is None or now >= datetime(int(birth[:4]) + 18, int(birth[5:7]), int(birth[8:]), tzinfo=UTC):
+    if not represents(who, record, now):
         return False
     return "INVISIBLE_REPRESENTANTS_LEGAUX" not in marks
 
@@ -170,6 +172,23 @@ def professional_sees(who: Person, deposit: Deposit, record: Record, now: dateti
         return True
     if said == "deny":
         return False
+def represents(who: Person, record: Record, now: datetime) -> bool:
+    """Of a minor: parents, guardians, and of whom nothing is said. Of an adult: whom a measure in force has represent
+    him, which the operator has declared. Dates of birth are whole days."""
+    birth = record.patient.get("birthDate")
+    minor = birth is not None and now < datetime(int(birth[:4]) + 18, int(birth[5:7]), int(birth[8:]), tzinfo=UTC)
+    for related, vouched in record.related:
+        if f"related|{related['id']}" not in who.keys:
+            continue
+        words = [coding["code"] for each in related.get("relationship", []) for coding in each["coding"]]
+        if related.get("active") is False or not lasts(related.get("period"), now):
+            return False
+        if minor:
+            return not words or bool(PARENTS & set(words))
+        return vouched and bool(PROTECTORS & set(words))
+    return minor
+
+
     if height(deposit.resource) > 4:
         return False
     in_team = any(is_member(who, team, record, now) for team in record.teams)

@@ -1,6 +1,6 @@
 """Provisional codes, by which a space is activated: for six weeks, once, against proofs of who it is.
 
-A code goes by letter or e-mail to the holder, or to the representative of a minor, and proves nothing by itself: birth
+A code goes by letter or e-mail to the holder, or to who represents a minor or a protected adult, and proves nothing by itself: birth
 date and social security number must be known too. Five wrong proofs void it.
 """
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from fhirserver.auth.accounts import secretly, throttle, tries
 from fhirserver.auth.accounts.account import Reach
-from fhirserver.auth.accounts.people import UNUSED, address_of, are_proofs, name_of
+from fhirserver.auth.accounts.people import UNUSED, Resource, address_of, are_proofs, name_of
 from fhirserver.errors import Conflict, NotFound
 from fhirserver.mail import is_address
 
@@ -29,7 +29,7 @@ SUBJECT: Final = "Activez votre espace de santé"
 TEXT: Final = (
     "Votre code provisoire est {code}. Il vaut six semaines et une seule fois.\n\n"
     "Ouvrez {url} et munissez-vous de votre date de naissance et de votre numéro de sécurité sociale ; "
-    "pour un enfant, des siens.\n"
+    "pour qui vous représentez, des siens.\n"
 )
 
 
@@ -51,14 +51,14 @@ class Invitations:
         self._throttle = throttle.Throttle(store)
 
     def invite(self, patient: str, *, by: str, related: str | None = None) -> tuple[str, Invitation]:
-        """A new code for the holder, or of a minor for a representative. Raises NotFound or Conflict."""
+        """A new code for the holder of age, or for who represents the person. Raises NotFound or Conflict."""
         found = self._people.patient(patient)
         if found is None:
             raise NotFound("There is no such Patient.")
         state = self._people.state(patient)
         if state in UNUSED or state == "closed":
             raise Conflict(f"The space is {state}: nobody can activate it.")
-        reach = Reach(patient, self._related(patient, related, minor=self._people.is_minor(found)))
+        reach = Reach(patient, self._related(found, related))
         code, ends = secretly.words(), self._clock() + LASTS
         row = {
             "patient": reach.patient,
@@ -133,17 +133,19 @@ class Invitations:
             text = TEXT.format(code=code, url=f"{self._root}/activation")
             self._post.send_aside("mail", address, SUBJECT, text)
 
-    def _related(self, patient: str, related: str | None, *, minor: bool) -> str | None:
+    def _related(self, patient: Resource, related: str | None) -> str | None:
+        """The RelatedPerson who gets the code; None for the holder. Raises Conflict."""
+        minor = self._people.is_minor(patient)
         if related is None and not minor:
             return None
-        if not minor:
-            raise Conflict("The person is of age: the code is for nobody else.")
-        known = [str(each["id"]) for each in self._people.relations(patient)]
+        known = [str(each["id"]) for each, rights in self._people.represented_by(patient) if rights.read]
         if related is None and len(known) == 1:
             return known[0]
-        if related not in known:
-            raise Conflict("The person is a minor: name one of the RelatedPersons of the record, who gets the code.")
-        return related
+        if related in known:
+            return related
+        if minor:
+            raise Conflict("The person is a minor: name one of the RelatedPersons who represent him, who gets the code.")
+        raise Conflict("The person is of age, and no measure in force has this RelatedPerson represent him.")
 
     def _address(self, reach: Reach) -> str:
         if reach.related is None:

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fhirserver import jsontext
-from fhirserver.access import Access, Requester, moments, spaces
+from fhirserver.access import Access, Requester, moments, representation, spaces
 from fhirserver.auth.accounts.account import Account, Reach
 from fhirserver.auth.tokens import DEFAULT_SCOPES
 from fhirserver.search import parse
@@ -16,6 +16,7 @@ from fhirserver.validation import ins
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from fhirserver.access.representation import Rights
     from fhirserver.clock import Clock
     from fhirserver.spec import Definitions
     from fhirserver.store import Store
@@ -53,9 +54,22 @@ class People:
 
     def relations(self, patient: str) -> list[Resource]:
         """The RelatedPersons of a record that are active."""
-        query = parse(self._definitions, "RelatedPerson", [("patient", f"Patient/{patient}")])
-        found = [jsontext.parse_object(each.body) for each in self._store.view(self._access()).search(query).matches]
-        return [each for each in found if each.get("active") is not False]
+        return [each for each, _ in self._relations(patient) if each.get("active") is not False]
+
+    def represented_by(self, patient: Resource) -> list[tuple[Resource, Rights]]:
+        """Who represents a person now, and what each may: of a minor, or of a protected adult."""
+        found = [(each, self._rights(patient, each, vouched)) for each, vouched in self._relations(str(patient["id"]))]
+        return [(each, rights) for each, rights in found if any(rights)]
+
+    def rights(self, patient: Resource, related: str) -> Rights:
+        """What the person of a RelatedPerson may for a patient now (CSP R.1111-40)."""
+        found = self._store.view(self._access()).read("RelatedPerson", related)
+        if found is None or found.deleted:
+            return representation.NOTHING
+        resource = jsontext.parse_object(found.body)
+        if (resource.get("patient") or {}).get("reference") != f"Patient/{patient.get('id')}":
+            return representation.NOTHING
+        return self._rights(patient, resource, not found.acl["by"])
 
     def of_matricule(self, matricule: str) -> list[str]:
         """The patients who have this INS."""
@@ -71,7 +85,8 @@ class People:
         return of_age is not None and self._clock() < of_age
 
     def subjects(self, account: Account) -> list[Subject]:
-        """Whom an account may act for now. A representative does until the minor may be 18 (CSP R.1111-40)."""
+        """Whom an account may act for now (CSP R.1111-40): a representative, until the minor may be 18 or the measure
+        ends."""
         if account.kind == "operator":
             who = Requester("operator", f"operator/{account.id}", scopes=DEFAULT_SCOPES["operator"], name=account.login)
             return [Subject(who, account.login, Reach(""))]
@@ -82,6 +97,11 @@ class People:
         if who.kind != "representative":
             return True
         return any(self._subject(Reach(who.patient or "", who.id.rpartition("/")[2])))
+
+    def stands_for(self, reach: Reach) -> bool:
+        """Whether a reach by a RelatedPerson is that of a representative now, whatever the state of the space."""
+        patient = self.patient(reach.patient)
+        return patient is not None and reach.related is not None and self.rights(patient, reach.related).read
 
     def _subject(self, reach: Reach) -> Iterator[Subject]:
         patient = self.patient(reach.patient)
@@ -95,16 +115,24 @@ class People:
             )
             yield Subject(who, name, reach)
             return
-        related = self._read("RelatedPerson", reach.related)
-        if related is None or related.get("active") is False or not self.is_minor(patient):
+        if not self.rights(patient, reach.related).read:
             return
-        if (related.get("patient") or {}).get("reference") != f"Patient/{reach.patient}":
-            return
+        related = self._read("RelatedPerson", reach.related) or {}
         scopes = DEFAULT_SCOPES["representative"]
         who = Requester(
             "representative", f"RelatedPerson/{reach.related}", scopes=scopes, name=name_of(related), **common
         )
         yield Subject(who, name, reach)
+
+    def _relations(self, patient: str) -> list[tuple[Resource, bool]]:
+        """RelatedPersons of a record, and whether an operator declared each."""
+        query = parse(self._definitions, "RelatedPerson", [("patient", f"Patient/{patient}")])
+        found = self._store.view(self._access()).search(query).matches
+        return [(jsontext.parse_object(each.body), not each.acl["by"]) for each in found]
+
+    def _rights(self, patient: Resource, related: Resource, vouched: bool) -> Rights:
+        found = representation.representative(related, vouched=vouched)
+        return found.rights(self._clock(), minor=self.is_minor(patient))
 
     def _read(self, type_: str, id_: str) -> Resource | None:
         found = self._store.view(self._access()).read(type_, id_)

@@ -34,6 +34,8 @@ EVENTS: Final = {
     "request-erasure": ("request-erasure", "Ask for the erasure of a space"),
 }
 """By operation (`$espace-open`): the event, and what the operation does."""
+CLOSING: Final = frozenset({"close", "request-erasure"})
+"""Events that a representative has happen only where the measure lets him close."""
 _COUNTS: Final = ("resources", "accounts", "traces", "waiting", "beside")
 
 
@@ -55,6 +57,8 @@ def changing(name: str) -> Callable[..., Answer]:
         role = _role(exchange, id)
         if role != "agent":
             require(exchange.access.requester, "Patient", "u")
+        if role == "representative" and not _lets(exchange, id, event):
+            raise Forbidden(f"The measure of protection leaves {event} to the person.")
         actor = Actor(role, exchange.access, exchange.services.origin)
         row = exchange.services.spaces.happen(actor, id, event)
         return of_value(200, described(row, exchange.access.now))
@@ -115,11 +119,20 @@ def _role(exchange: Exchange, patient: str) -> str:
     found = people.patient(patient)
     if found is None:
         raise unknown("Patient", patient)
-    if role == "representative":
-        related = who.id.rpartition("/")[2]
-        if not people.is_minor(found) or related not in {each["id"] for each in people.relations(patient)}:
-            raise unknown("Patient", patient)
+    if role == "representative" and not people.rights(found, _related(exchange)).read:
+        raise unknown("Patient", patient)
     return role
+
+
+def _lets(exchange: Exchange, patient: str, event: str) -> bool:
+    """Whether what the representative may covers an event."""
+    people = exchange.services.accounts.people
+    rights = people.rights(people.patient(patient) or {}, _related(exchange))
+    return rights.close if event in CLOSING else rights.act
+
+
+def _related(exchange: Exchange) -> str:
+    return exchange.access.requester.id.rpartition("/")[2]
 
 
 def _instant(moment: datetime) -> str:

@@ -105,10 +105,11 @@ class Keeping:
 
     def _addresses(self, patient: str, secret: bool) -> Iterable[str]:
         """The proven addresses of the person's account, and of the representatives' unless it is secret."""
-        found = self._services.accounts.accounts.of_patient(patient)
-        for account in found:
-            own = any(each.patient == patient and each.related is None for each in account.records)
-            if account.mail and (own or not secret):
+        room = self._services.accounts
+        for account in room.accounts.of_patient(patient):
+            held = [each for each in account.records if each.patient == patient]
+            own = any(each.related is None for each in held)
+            if account.mail and (own or (not secret and any(map(room.people.stands_for, held)))):
                 yield account.mail
 
     def _run(self) -> None:
