@@ -6,6 +6,7 @@ labels  `system|code` and bare codes of its security labels
 conf    confidentiality, 0 (U) to 5 (V); 3 (N) if it says nothing
 type    codes of its document type, when there is one
 purposes  codes of the purposes of use that its labels name, when they name any
+with    actor keys of who takes part in it, of what is private to them (`access.private`)
 at      when it was deposited
 """
 
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from fhirserver.access import keys
+from fhirserver.access import keys, private
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -76,7 +77,9 @@ def acl(
         "at": previous["at"] if previous else now,
     }
     purposes = {code for system, code in _labelled(resource) if system in PURPOSE_SYSTEMS}
-    return found | ({"type": sorted(types)} if types else {}) | ({"purposes": sorted(purposes)} if purposes else {})
+    between = private.participants(resource, identifiers or {})
+    more = {"type": sorted(types), "purposes": sorted(purposes), "with": between}
+    return found | {name: value for name, value in more.items() if value}
 
 
 def security(resource: Mapping[str, Any]) -> list[Any]:
@@ -129,8 +132,9 @@ def _authors(resource: Mapping[str, Any], identifiers: Mapping[str, tuple[str, .
 
 
 def author_references(resource: Mapping[str, Any]) -> frozenset[str]:
-    """Local references whose national keys the rules want (`identifiers`): authors, and members of a CareTeam."""
-    found = {key for key in _authors(resource, {}) if "|" not in key}
+    """Local references whose national keys the rules want (`identifiers`): authors, who takes part in what is private,
+    and members of a CareTeam."""
+    found = {key for key in _authors(resource, {}) if "|" not in key} | set(private.references(resource))
     if resource.get("resourceType") == "CareTeam":
         found.update(keys.references([resource.get("participant"), resource.get("managingOrganization")]))
     return frozenset(found)

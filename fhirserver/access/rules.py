@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from fhirserver.access import spaces, tables
+from fhirserver.access import private, spaces, tables
 from fhirserver.access.acl import (
     HIDDEN_FROM_PATIENT,
     HIDDEN_FROM_REPRESENTATIVES,
@@ -215,6 +215,10 @@ def purpose(case: Case) -> Predicate:
     return any_of((negate(Exists("acl.purposes")), In("acl.purposes", tuple(sorted(codes)))))
 
 
+def participants(case: Case) -> Predicate:
+    return private.open_to_others(case.type)
+
+
 def open_to_family(case: Case) -> Predicate:
     return negate(In("acl.labels", (HIDDEN_FROM_PATIENT, HIDDEN_FROM_REPRESENTATIVES)))
 
@@ -223,21 +227,23 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("closed", "hard", "The space is closed, or not open.", closed),
     Rule("prohibited", "hard", "For this purpose nobody may read the record, even with consent.", prohibited),
     Rule("blocked", "hard", "The person denies this requester by name, or the organisation he acts for.", blocked),
-    Rule("own", "grant", "The requester or his organisation wrote or deposited it.", own),
-    Rule("traitant", "grant", "He is the médecin traitant.", traitant, ("purpose", "record", "single")),
+    Rule("own", "grant", "The requester or his organisation wrote or deposited it, or takes part in it.", own),
+    Rule("traitant", "grant", "He is the médecin traitant.", traitant,
+         ("purpose", "record", "single", "participants")),
     Rule("team", "grant", "He is in the care team.", team,
-         ("purpose", "record", "single", "unopposed", "matrix", "unmasked", "restricted")),
+         ("purpose", "record", "single", "participants", "unopposed", "matrix", "unmasked", "restricted")),
     Rule("consent", "grant", "The person's Consent names him.", consent,
-         ("purpose", "record", "single", "matrix", "unmasked", "undivided")),
+         ("purpose", "record", "single", "participants", "matrix", "unmasked", "undivided")),
     Rule("agreement", "grant", "The person's Consent permits every professional.", agreement,
-         ("purpose", "record", "single", "unopposed", "matrix", "unmasked")),
+         ("purpose", "record", "single", "participants", "unopposed", "matrix", "unmasked")),
     Rule("emergency", "grant", "It is an emergency that the person has not opposed.", emergency,
-         ("purpose", "record", "single", "unopposed", "matrix", "unmasked", "restricted")),
+         ("purpose", "record", "single", "participants", "unopposed", "matrix", "unmasked", "restricted")),
     Rule("relative", "grant", "The person's Consent names this relative.", relative,
-         ("purpose", "record", "single", "unmasked", "normal", "open-to-family", "undivided")),
+         ("purpose", "record", "single", "participants", "unmasked", "normal", "open-to-family", "undivided")),
     Rule("purpose", "limit", "Its labels name no purpose, or this one.", purpose),
     Rule("record", "limit", "It is part of the record, not about it.", record),
     Rule("single", "limit", "It is about no other patient.", single),
+    Rule("participants", "limit", "It is not between its participants alone.", participants),
     Rule("unopposed", "limit", "No Consent denies it to everyone.", unopposed),
     Rule("undivided", "limit", "No Consent of a record merged with this one denies it to everyone.", undivided),
     Rule("matrix", "limit", "The habilitation matrix opens it to the profession.", matrix),
@@ -268,7 +274,8 @@ WORDS: Final = {rule.key: rule.words for rule in RULES} | {
 def deposited(access: Access, resource_type: str) -> Predicate:
     """What the requester or his organisation deposited; for professionals and systems also what they wrote.
 
-    Of AuditEvents his own alone: what he did, or what a system recorded itself."""
+    Of AuditEvents his own alone: what he did, or what a system recorded itself. Of what is private, what he takes part
+    in (`access.private`)."""
     who = access.requester
     own = (each for each in who.own if resource_type != "AuditEvent" or not each.startswith("finess|"))
     mine = tuple(sorted(own))
@@ -276,7 +283,7 @@ def deposited(access: Access, resource_type: str) -> Predicate:
         return FALSE
     if who.kind in ("patient", "representative"):
         return In("acl.by", mine)
-    return any_of((In("acl.by", mine), In("acl.author", mine)))
+    return private.among(resource_type, mine, any_of((In("acl.by", mine), In("acl.author", mine))))
 
 
 def parts(case: Case) -> Iterator[tuple[Predicate, Case]]:

@@ -88,7 +88,7 @@ def _named(envelope: Mapping[str, Any], policies: Iterable[Policy]) -> dict[str,
     """Every actor key that the resource or a policy names, by kind; literal references under `rpps`."""
     found: set[str] = set()
     for acl in (envelope.get("acl", {}), envelope.get("doc", {}).get("acl", {})):
-        found |= {*acl.get("author", ()), *acl.get("by", ())}
+        found |= {*acl.get("author", ()), *acl.get("by", ()), *acl.get("with", ())}
     for policy in (part for each in policies for part in each.whole):
         found |= {*policy.traitant, *(f"related|{id}" for id, _ in policy.represent)}
         for node in (*policy.team, *policy.roots):

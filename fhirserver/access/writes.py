@@ -14,6 +14,7 @@ from fhirserver.access.acl import HIDDEN_FROM_PATIENT, HIDDEN_FROM_REPRESENTATIV
 from fhirserver.access.answer import Answer, answer, question
 from fhirserver.access.consent import Reading, tree
 from fhirserver.access.policy import permitted
+from fhirserver.access.private import reserved
 from fhirserver.predicate import FALSE, matches
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ WORDS: Final = {
     "audit": "Events are recorded by systems and by the server, and nobody changes them.",
     "notice": "What tells the person of an access is written by the server alone.",
     "entered": "How an entry of the person's came in is told by the server alone; others say it in meta.security.",
+    "message": "What is a message, and who takes part in it, is marked by the server alone.",
     "scope": "The token's scopes do not cover it.",
     "prohibited": "For this purpose nobody may write here.",
     "definition": "Definitions are the operator's to write.",
@@ -139,6 +141,8 @@ def judge_write(
         return Decision(False, "prohibited")
     if _is_notice(post) and not _is_notice(pre):
         return Decision(False, "notice")
+    if post is not None and reserved(post) != reserved(pre):
+        return Decision(False, "message")
     if entered.is_origin(pre) or entered.is_origin(post):
         return Decision(False, "entered")
     special = {"Patient": _patient, "Consent": _consent, "CareTeam": _care_team}.get(resource_type)

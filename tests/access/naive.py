@@ -40,6 +40,8 @@ DATE_OF = {
     "DocumentReference": None,
     "Encounter": "period",
     "Condition": "onsetDateTime",
+    "Communication": None,
+    "Appointment": None,
 }
 
 
@@ -103,6 +105,9 @@ def may_see(who: Person, deposit: Deposit, record: Record, now: datetime) -> boo
     said = joint(who, deposit, record, now)
     if said == "named deny":
         return False
+    taking_part = participants(deposit, record)
+    if taking_part is not None:
+        return who.kind in ("practitioner", "system") and bool(who.keys & taking_part)
     mine = who.keys
     if deposit.resource["resourceType"] == "AuditEvent":
         mine = {each for each in mine if not each.startswith("finess|")}
@@ -114,6 +119,26 @@ def may_see(who: Person, deposit: Deposit, record: Record, now: datetime) -> boo
     if who.kind != "practitioner" or deposit.resource["resourceType"] in ("Consent", "AuditEvent"):
         return False
     return professional_sees(who, deposit, record, now, said)
+
+
+def participants(deposit: Deposit, record: Record) -> set[str] | None:
+    """Who takes part in a message or an appointment, and who booked that; None for anything else."""
+    resource = deposit.resource
+    if resource["resourceType"] == "Appointment":
+        named = [each["actor"] for each in resource["participant"]]
+        return deposit.by.union(*(person_of(each, record) for each in named))
+    tags = resource.get("meta", {}).get("tag", [])
+    if resource["resourceType"] == "Communication" and any(each["system"] == "urn:fhirserver:message" for each in tags):
+        return set().union(*(person_of(each, record) for each in (resource["sender"], *resource["recipient"])))
+    return None
+
+
+def person_of(reference: dict[str, Any], record: Record) -> set[str]:
+    """A professional named in a role takes part himself; his organisation does where it is named alone."""
+    if "identifier" in reference:
+        return {f"rpps|{reference['identifier']['value']}"}
+    named = resolve(reference["reference"], record)
+    return {each for each in named if each.startswith("rpps|")} or named
 
 
 def state(record: Record, now: datetime) -> str:
@@ -250,8 +275,7 @@ def resolve(reference: str, record: Record) -> set[str]:
 
 def authors(resource: dict[str, Any], record: Record) -> set[str]:
     named = [*resource.get("author", []), *resource.get("performer", [])]
-    if "asserter" in resource:
-        named.append(resource["asserter"])
+    named += [resource[name] for name in ("asserter", "sender") if name in resource]
     return {f"rpps|{each['identifier']['value']}" for each in named if "identifier" in each}
 
 

@@ -123,8 +123,9 @@ def test_without_policies_only_own_deposits_and_the_own_record(seed: int) -> Non
     compiled = predicate(world.access(who), deposit.resource["resourceType"], [])
     if matches(compiled, world.envelope(deposit)):
         source = deposit.document if deposit.resource["resourceType"] == "Binary" and deposit.document else deposit
-        authors = naive.authors(source.resource, naive.Record({}))
-        assert who.own & (source.by | authors) or who.patient == "p" or who.kind == "operator"
+        record = naive.Record({}, numbers={name: set(found) for name, found in world.NUMBERS.items()})
+        concerned = naive.participants(source, record) or naive.authors(source.resource, record)
+        assert who.own & (source.by | concerned) or who.patient == "p" or who.kind == "operator"
 
 
 @FEW

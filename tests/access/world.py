@@ -66,9 +66,10 @@ SPACES = [
     [("suspended", NOW.replace(year=2020)), ("open", NOW.replace(month=2))],
 ]
 DEPARTMENTS: list[dict[str, set[str]]] = [{}, {f"finess|{HERE}": {f"finess|{THERE}"}}]
-TYPES = ["Observation", "DocumentReference", "Encounter", "Condition"]
+TYPES = ["Observation", "DocumentReference", "Encounter", "Condition", "Communication", "Appointment"]
 ACT = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
 REASON = "http://terminology.hl7.org/CodeSystem/v3-ActReason"
+MESSAGE = {"system": "urn:fhirserver:message", "code": "message"}
 CONF = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
 
 
@@ -168,6 +169,10 @@ def resources(draw: st.Draw, kind: str | None = None) -> dict[str, Any]:
     elif kind == "Condition":
         made |= {"onsetDateTime": day} if day else {}
         made |= draw(st.sampled_from([{}, {"asserter": author}]))
+    elif kind in ("Communication", "Appointment"):
+        made |= draw(between(kind, author))
+        if kind == "Communication" and draw(st.booleans()):
+            made["meta"] = {**made.get("meta", {}), "tag": [MESSAGE]}
     elif kind == "Encounter":
         made |= {"period": {"start": "2019-05-05", "end": day}} if day else {}
     else:
@@ -175,6 +180,16 @@ def resources(draw: st.Draw, kind: str | None = None) -> dict[str, Any]:
         made |= {"type": {"coding": [{"system": "http://loinc.org", "code": code}]}} if code else {}
         made |= draw(st.sampled_from([{}, {"author": [author]}]))
     return made
+
+
+@st.composite
+def between(draw: st.Draw, kind: str, author: dict[str, Any]) -> dict[str, Any]:
+    """Who takes part in an appointment or a Communication, message or not."""
+    persons = [each for each in ACTORS if not each.startswith("Patient/")]
+    others = [{"reference": each} for each in draw(st.lists(st.sampled_from(persons), max_size=2))]
+    if kind == "Appointment":
+        return {"participant": [{"actor": each} for each in ({"reference": "Patient/p"}, author, *others)]}
+    return {"sender": author, "recipient": [{"reference": "Patient/p"}, *others]}
 
 
 @st.composite
@@ -215,7 +230,7 @@ def _envelope(deposit: naive.Deposit) -> dict[str, Any]:
     index = INDEXER.index(deposit.resource)
     previous = {"by": sorted(deposit.by), "at": deposit.at}
     made = {"_id": deposit.resource["id"], "t": list(index.t), "d": dict(index.d), "s": dict(index.s)}
-    made |= {"acl": acl(deposit.resource, Requester("operator", "x"), NOW, previous)}
+    made |= {"acl": acl(deposit.resource, Requester("operator", "x"), NOW, previous, identifiers=NUMBERS)}
     return made | ({"pat": index.pat} if index.pat else {}) | ({"patx": list(index.patx)} if index.patx else {})
 
 
