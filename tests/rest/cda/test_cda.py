@@ -2,98 +2,25 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from fhirserver import jsontext
-from fhirserver.access import Access
 from fhirserver.documents.cda import convert
 from tests.documents.corpus import corpus
 from tests.records import INS_NIR, care_team, consent, patient, post, practitioner
+from tests.rest.cda.case import HOSPITAL, LABORATORY, MASKED, NOT_KNOWN, V2_0203, Case, anew, deposit, person
 from tools.cda import wrong
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
-    from tests.application import Answer, Application, Caller
+    from tests.application import Application, Caller
 
-CDA = {"Content-Type": "application/hl7-v3+xml"}
-LABORATORY, HOSPITAL = "750000001", "130000002"
-HEMOGRAM = "bio-hemogramme"
-NUMBERS = itertools.count(10000)
-
-
-def person(document: str = HEMOGRAM, **changes: Any) -> dict[str, Any]:
-    """The Patient of a document of the corpus, as its header names them."""
-    found = convert(corpus()[document]).document.patient.resource
-    kept = {name: found[name] for name in ("resourceType", "identifier", "name", "gender", "birthDate", "extension")}
-    kept["identifier"] = [
-        {"system": each["system"], "value": each["value"], "use": "official"}
-        for each in found["identifier"]
-        if each["system"].startswith("urn:oid:1.2.250.1.213.1.4.")
-    ]
-    return {**kept, "active": True, **changes}
-
-
-def anew(data: bytes, root: str) -> bytes:
-    """The document under another unique id."""
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return anew(data.decode("utf-16").encode(), root).decode().encode("utf-16")
-    return re.sub(rb'(<(?:\w+:)?id root=")[^"]+(")', rb"\g<1>" + root.encode() + rb"\2", data, count=1)
-
-
-class Case(NamedTuple):
-    """Somebody of whom the corpus tells, under a matricule and with documents of their own."""
-
-    number: int
-
-    def document(self, name: str = HEMOGRAM) -> bytes:
-        data = corpus()[name]
-        if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-            return self._own(data.decode("utf-16").encode()).decode().encode("utf-16")
-        return self._own(data)
-
-    def person(self, **changes: Any) -> dict[str, Any]:
-        found: dict[str, Any] = jsontext.parse_object(self._own(jsontext.dump(person())))
-        return {name: value for name, value in {**found, **changes}.items() if value is not None}
-
-    def names(self, waiting: Mapping[str, Any]) -> bool:
-        """Whether a document that waits is one of these."""
-        return f"1.2.250.1.213.99.7.{self.number}." in waiting["uniqueId"]
-
-    def _own(self, data: bytes) -> bytes:
-        data = data.replace(b"279035121518989", b"2790351215%05d" % self.number)
-        return data.replace(b"1.2.250.1.213.99.7.", b"1.2.250.1.213.99.7.%d." % self.number)
-
-
-@pytest.fixture(scope="module")
-def server(applications: Callable[..., Any]) -> Iterator[Application]:
-    with applications(profiles="french") as opened:
-        yield opened
-
-
-@pytest.fixture
-def case() -> Case:
-    return Case(next(NUMBERS))
-
-
-@pytest.fixture
-def record(server: Application, case: Case) -> str:
-    return server.operator().create(case.person())
-
-
-@pytest.fixture
-def lab(server: Application) -> Caller:
-    return server.system(LABORATORY, "lab")
-
-
-def deposit(caller: Caller, data: bytes, query: str = "", **headers: str) -> Answer:
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return caller.call("POST", f"$cda{query}", data, CDA | named)
+COLLECT = {"system": "http://terminology.hl7.org/CodeSystem/consentaction", "code": "collect"}
 
 
 def test_a_report_becomes_a_document_and_results_that_are_found_at_once(
@@ -215,13 +142,6 @@ def test_a_masked_document_takes_its_results_out_of_sight(
     assert server.patient(record).search("Observation", patient=record).total
 
 
-V2_0203 = "https://hl7.fr/ig/fhir/core/CodeSystem/fr-core-cs-v2-0203"
-MASKED = {
-    "system": "https://mos.esante.gouv.fr/NOS/TRE_A07-StatusVisibiliteDocument/FHIR/TRE-A07-StatusVisibiliteDocument",
-    "code": "MASQUE_PS",
-}
-
-
 class TestReplacement:
     def test_the_old_one_is_superseded_and_what_was_derived_from_it_is_gone(
         self, server: Application, record: str, case: Case
@@ -331,13 +251,6 @@ class TestIdentity:
         assert server.counts() == before
 
 
-COLLECT = {"system": "http://terminology.hl7.org/CodeSystem/consentaction", "code": "collect"}
-NOT_KNOWN = (
-    "The identity of the patient could not be established: OID, matricule, birth name, first given name, sex, date and "
-    "place of birth must all agree with one open record."
-)
-
-
 @pytest.fixture(scope="module")
 def core(applications: Callable[..., Any]) -> Iterator[Application]:
     with applications() as opened:
@@ -381,91 +294,6 @@ class TestNumbers:
         assert operator.put(f"Patient/{shut}", patient(id=shut, identifier=[number])).status == 409
         stored = patient(id=first, identifier=[number], gender="female")
         assert operator.put(f"Patient/{first}", stored).status == 200
-
-
-class TestQuarantine:
-    def test_a_document_waits_for_its_patient_and_is_stored_when_there_is_one(
-        self, server: Application, case: Case
-    ) -> None:
-        lab = server.system(LABORATORY, "lab")
-        before = server.counts()
-        held = deposit(lab, case.document(), "?quarantine=true")
-        assert held.status == 202
-        assert server.counts() == before
-        assert deposit(lab, case.document(), "?quarantine=true").headers["location"] == held.headers["location"]
-        (waiting,) = [each for each in told(lab.get("$quarantine")) if case.names(each)]
-        assert (waiting["status"], waiting["reason"]) == ("held", NOT_KNOWN)
-        assert "why" not in waiting
-        (seen,) = told(server.operator().get(f"$quarantine?id={waiting['id']}"))
-        assert seen["why"] == "0 active records have the INS"
-        assert resolve(lab, waiting["id"], "retry").status == 422
-        id = server.operator().create(case.person())
-        done = resolve(lab, waiting["id"], "retry")
-        assert done.status == 201, done.content
-        (found,) = server.patient(id).search("DocumentReference", patient=id).ids
-        assert f"/DocumentReference/{found}/" in done.headers["location"]
-        (waiting,) = told(lab.get(f"$quarantine?id={waiting['id']}"))
-        assert (waiting["status"], waiting["document"]) == ("released", {"reference": f"DocumentReference/{found}"})
-        assert resolve(lab, waiting["id"], "retry").status == 409
-
-    def test_nobody_else_sees_what_waits(self, server: Application, record: str, case: Case) -> None:
-        stranger = case.document().replace(b"RENARD", b"LOUP")
-        held = deposit(server.system(LABORATORY, "lab"), stranger, "?quarantine=true")
-        id = held.headers["location"].rpartition("=")[2]
-        other = server.system(HOSPITAL, "hospital")
-        assert told(other.get("$quarantine")) == []
-        assert other.get(f"$quarantine?id={id}").status == 404
-        assert resolve(other, id, "reject").status == 404
-        assert server.patient(record).get("$quarantine").status == 403
-        assert server.patient(record).search("DocumentReference", patient=record).ids == []
-
-    def test_the_operator_says_whose_it_is_and_the_depositor_remains_the_depositor(
-        self, server: Application, record: str, case: Case
-    ) -> None:
-        lab = server.system(LABORATORY, "lab")
-        held = deposit(lab, case.document().replace(b"RENARD", b"LOUP"), "?quarantine=true")
-        id = held.headers["location"].rpartition("=")[2]
-        assert resolve(lab, id, "assign", patient=f"Patient/{record}").status == 403
-        assert resolve(server.operator(), id, "assign", patient="Patient/none").status == 400
-        done = resolve(server.operator(), id, "assign", patient=f"Patient/{record}")
-        assert done.status == 201, done.content
-        traces = list(server.services.store.traces(Access.system("test")))
-        (trace,) = [each for each in traces if each["status"] == 201 and _kinds(each, record) == ["Encounter"]]
-        assert trace["who"]["kind"] == "operator"
-        path = done.headers["location"].partition("/fhir/")[2].partition("/_history")[0]
-        document = lab.get(path).json
-        assert lab.put(path, document | {"status": "superseded"}).status == 200
-
-    def test_a_rejected_one_is_not_kept(self, server: Application, case: Case) -> None:
-        lab = server.system(LABORATORY, "lab")
-        id = deposit(lab, case.document(), "?quarantine=true").headers["location"].rpartition("=")[2]
-        assert resolve(lab, id, "reject", reason="sent by mistake").status == 200
-        assert server.services.store.files.owned(f"quarantine/{id}") == []
-        assert told(lab.get(f"$quarantine?id={id}"))[0]["rejection"] == "sent by mistake"
-        assert [each for each in told(lab.get("$quarantine?status=held")) if case.names(each)] == []
-        assert resolve(lab, id, "retry").status == 409
-
-
-def _kinds(trace: dict[str, Any], record: str) -> list[str]:
-    """`Encounter`, when the trace tells of a document that entered the record."""
-    found = [each["r"].partition("/")[0] for each in trace.get("entities", ()) if each.get("p") == record]
-    return [each for each in found if each == "Encounter"]
-
-
-def told(answer: Answer) -> list[dict[str, Any]]:
-    """The documents of a listing, each part by its name."""
-    assert answer.status == 200, answer.content
-    found = []
-    for each in answer.json.get("parameter", ()):
-        parts = {part["name"]: next(value for name, value in part.items() if name != "name") for part in each["part"]}
-        found.append(parts)
-    return found
-
-
-def resolve(caller: Caller, id: str, action: str, **more: str) -> Answer:
-    given = {"id": id, "action": action, **more}
-    body = {"resourceType": "Parameters", "parameter": [{"name": n, "valueString": v} for n, v in given.items()]}
-    return caller.post("$quarantine-resolve", body)
 
 
 class TestBadInput:

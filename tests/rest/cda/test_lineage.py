@@ -9,36 +9,12 @@ import pytest
 
 from fhirserver import jsontext
 from tests.records import care_team, practitioner
-from tests.rest.test_cda import HOSPITAL, MASKED, V2_0203, Case, anew, deposit
+from tests.rest.cda.case import MASKED, V2_0203, Case, anew, deposit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from tests.application import Answer, Application, Caller
 
-NUMBERS = itertools.count(70_000)
 PATCH = {"Content-Type": "application/json-patch+json"}
-
-
-@pytest.fixture(scope="module")
-def server(applications: Callable[..., Any]) -> Iterator[Application]:
-    with applications(profiles="french") as opened:
-        yield opened
-
-
-@pytest.fixture
-def case() -> Case:
-    return Case(next(NUMBERS))
-
-
-@pytest.fixture
-def record(server: Application, case: Case) -> str:
-    return server.operator().create(case.person())
-
-
-@pytest.fixture
-def hospital(server: Application) -> Caller:
-    return server.system(HOSPITAL, "hospital")
 
 
 def version(case: Case, number: int, replaces: int | None = None, name: str = "vac") -> bytes:
