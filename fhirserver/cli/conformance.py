@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver import jsontext
 from fhirserver.cli import Problem, token
+from fhirserver.cli.definitions import french_and
 from fhirserver.errors import FhirError
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def _run(options: argparse.Namespace) -> int:
     from fhirserver.conformance import Campaign, ScriptError
     from fhirserver.conformance.reports import REPORTS
 
-    definitions = _definitions(options.package)
+    definitions = french_and(options.package)
     try:
         scripts = _scripts(options, definitions)
     except ScriptError as error:
@@ -223,20 +224,6 @@ def _scripts(options: argparse.Namespace, definitions: Definitions) -> list[Scri
     if not scripts:
         raise Problem("there are no TestScripts in what was named.")
     return scripts
-
-
-def _definitions(packages: Sequence[str]) -> Definitions:
-    from fhirserver.spec import Definitions, Package
-
-    definitions = Definitions.french()
-    if not packages:
-        return definitions
-    try:
-        added = [Package.from_tgz(each) for each in packages]
-    except (OSError, ValueError) as error:
-        raise Problem(f"cannot read a package: {error}") from None
-    *french, core = definitions.packages
-    return Definitions([*french, *added, core])
 
 
 def _validating(definitions: Definitions) -> Callable[[dict[str, Any], str], Sequence[str]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from fhirserver import jsontext
 from fhirserver.cli import Problem
+from fhirserver.cli.definitions import french_and
 from fhirserver.errors import FhirError
 from fhirserver.outcome import Issue, outcome
 
@@ -69,20 +70,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _validator(options: argparse.Namespace) -> Validator:
-    from fhirserver.spec import Definitions, Package
     from fhirserver.validation import Validator
     from fhirserver.validation.ins import Rules
 
-    definitions = Definitions.french()
-    if options.package:
-        try:
-            added = [Package.from_tgz(each) for each in options.package]
-        except (OSError, ValueError) as error:
-            raise Problem(f"cannot read a package: {error}") from None
-        *french, core = definitions.packages
-        definitions = Definitions([*french, *added, core])
     ins = Rules(options.ins_key, not options.no_ins_consistency, options.ins_production)
-    return Validator(definitions, profile_set=options.profiles, ins=ins)
+    return Validator(french_and(options.package or ()), profile_set=options.profiles, ins=ins)
 
 
 def _files(names: Sequence[str]) -> Iterator[str]:
