@@ -2,8 +2,8 @@
 
 A resource of a private kind is seen by the holder, the representative (unless it is kept from him), who takes part in
 it and the operator: neither by the care team nor the médecin traitant, neither by a Consent nor in an emergency. Who
-takes part stands in the envelope, `acl.with`, as actor keys: of a professional the person, and his organisation only where it
-is named itself. What was stored before the rule, and says nobody, is seen by who booked it at most.
+takes part stands in the envelope, `acl.with`, as actor keys: of a professional the person, and his organisation only
+where it is named itself. What was stored before the rule, and says nobody, is seen by who booked it at most.
 """
 
 from __future__ import annotations

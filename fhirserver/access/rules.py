@@ -386,10 +386,10 @@ def _holder(access: Access, resource_type: str, policy: Policy | None) -> tuple[
     return all_of((any_of((seen, deposited(access, resource_type))), secret)), access.now
 
 
-def _express_only(case: Case) -> bool:
-    return case.access.requester.profession in EXPRESS_ONLY
 def represents(access: Access, policy: Policy) -> Rights:
     """What a representative may in the record of a policy (CSP R.1111-40)."""
     return policy.represented_by(f"related|{access.requester.id.rpartition('/')[2]}", access.now)
 
 
+def _express_only(case: Case) -> bool:
+    return case.access.requester.profession in EXPRESS_ONLY

@@ -198,9 +198,9 @@ def _patient(write: Write) -> Decision:
     if (refused := _not_holder(write)) is not None:
         return refused
     changed = {name for name in {*write.pre, *write.post} if write.changed(name)}
-    return Decision(True, "holder") if changed <= _HOLDERS_PATIENT else Decision(False, "identity")
     if write.kind == "representative" and "active" in changed and not _may(write).close:
         return Decision(False, "identity")
+    return Decision(True, "holder") if changed <= _HOLDERS_PATIENT else Decision(False, "identity")
 
 
 def _consent(write: Write) -> Decision:
@@ -215,12 +215,12 @@ def _consent(write: Write) -> Decision:
     return Decision(True, "holder") if _about(write, write.access.requester.patient) else Decision(False, "grant")
 
 
-def _permitted(write: Write) -> set[str]:
 def _may(write: Write) -> Rights:
     """What the representative who writes may."""
     return representation.NOTHING if write.policy is None else rules.represents(write.access, write.policy)
 
 
+def _permitted(write: Write) -> set[str]:
     """Whom the Consent as written may let in."""
     root = tree(write.post or {}, Reading(write.identifiers, {}, {}, {}))
     return set() if root is None else set(permitted(root))

@@ -71,9 +71,9 @@ class Record:
     parts: dict[str, set[str]] = field(default_factory=dict)
     claims: dict[str, set[str]] = field(default_factory=dict)
     plain: bool = False
-
-
     related: list[tuple[dict[str, Any], bool]] = field(default_factory=list)
+
+
 @dataclass
 class Deposit:
     """A resource, who deposited it and when; `document`: what it was made of, if of a document."""
@@ -172,6 +172,23 @@ def holder_sees(who: Person, deposit: Deposit, record: Record, now: datetime) ->
     return "INVISIBLE_REPRESENTANTS_LEGAUX" not in marks
 
 
+def represents(who: Person, record: Record, now: datetime) -> bool:
+    """Of a minor: parents, guardians, and of whom nothing is said. Of an adult: whom a measure in force has represent
+    him, which the operator has declared. Dates of birth are whole days."""
+    birth = record.patient.get("birthDate")
+    minor = birth is not None and now < datetime(int(birth[:4]) + 18, int(birth[5:7]), int(birth[8:]), tzinfo=UTC)
+    for related, vouched in record.related:
+        if f"related|{related['id']}" not in who.keys:
+            continue
+        words = [coding["code"] for each in related.get("relationship", []) for coding in each["coding"]]
+        if related.get("active") is False or not lasts(related.get("period"), now):
+            return False
+        if minor:
+            return not words or bool(PARENTS & set(words))
+        return vouched and bool(PROTECTORS & set(words))
+    return minor
+
+
 def family_sees(deposit: Deposit, said: str | None) -> bool:
     marks = labels(deposit.resource)
     hidden = marks & (MASKS | {"INVISIBLE_PATIENT", "INVISIBLE_REPRESENTANTS_LEGAUX"})
@@ -197,23 +214,6 @@ def professional_sees(who: Person, deposit: Deposit, record: Record, now: dateti
         return True
     if said == "deny":
         return False
-def represents(who: Person, record: Record, now: datetime) -> bool:
-    """Of a minor: parents, guardians, and of whom nothing is said. Of an adult: whom a measure in force has represent
-    him, which the operator has declared. Dates of birth are whole days."""
-    birth = record.patient.get("birthDate")
-    minor = birth is not None and now < datetime(int(birth[:4]) + 18, int(birth[5:7]), int(birth[8:]), tzinfo=UTC)
-    for related, vouched in record.related:
-        if f"related|{related['id']}" not in who.keys:
-            continue
-        words = [coding["code"] for each in related.get("relationship", []) for coding in each["coding"]]
-        if related.get("active") is False or not lasts(related.get("period"), now):
-            return False
-        if minor:
-            return not words or bool(PARENTS & set(words))
-        return vouched and bool(PROTECTORS & set(words))
-    return minor
-
-
     if height(deposit.resource) > 4:
         return False
     in_team = any(is_member(who, team, record, now) for team in record.teams)
