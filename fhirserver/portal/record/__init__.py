@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fhirserver.portal.record import adding, biology, documents, finding, journal, news, overview, profile, sharing
+from fhirserver.portal.record import (
+    adding,
+    biology,
+    documents,
+    finding,
+    imaging,
+    journal,
+    news,
+    overview,
+    profile,
+    sharing,
+)
 
 if TYPE_CHECKING:
     from flask import Blueprint
 
 
 def routes(pages: Blueprint) -> None:
-    for module in (overview, finding, profile, adding, documents, biology, sharing, journal, news):
+    for module in (overview, finding, profile, adding, documents, biology, imaging, sharing, journal, news):
         module.routes(pages)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from fhirserver.portal.language import N_, _
+
 if TYPE_CHECKING:
     from fhirserver.portal.record.space import Space
 
@@ -18,16 +20,17 @@ class Entry(NamedTuple):
 
 
 ENTRIES: Final = (
-    Entry("overview", "", "Accueil"),
-    Entry("profile", "/profil", "Profil médical"),
-    Entry("documents", "/documents", "Documents"),
-    Entry("biology", "/biologie", "Biologie"),
-    Entry("sharing", "/partage", "Partage et accès", personal=True),
-    Entry("journal", "/journal", "Journal des accès", personal=True),
-    Entry("news", "/notifications", "Notifications", personal=True),
+    Entry("overview", "", N_("Accueil")),
+    Entry("profile", "/profil", N_("Profil médical")),
+    Entry("documents", "/documents", N_("Documents")),
+    Entry("biology", "/biologie", N_("Biologie")),
+    Entry("imaging", "/imagerie", N_("Imagerie")),
+    Entry("sharing", "/partage", N_("Partage et accès"), personal=True),
+    Entry("journal", "/journal", N_("Journal des accès"), personal=True),
+    Entry("news", "/notifications", N_("Notifications"), personal=True),
 )
 
 
 def entries(space: Space) -> list[tuple[str, str, str]]:
     """Name, path and label of the pages that it may open."""
-    return [(each.name, each.path, each.label) for each in ENTRIES if space.is_person or not each.personal]
+    return [(each.name, each.path, _(each.label)) for each in ENTRIES if space.is_person or not each.personal]
