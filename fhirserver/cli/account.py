@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 import getpass
+import os
 import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fhirserver.cli import Problem
-from fhirserver.cli.opening import database_arguments, named, opened
+from fhirserver.cli.opening import account_room, database_arguments, key_ring, named, opened
 
 if TYPE_CHECKING:
     import argparse
@@ -29,12 +31,17 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     remove.add_argument("--login", metavar="LOGIN", required=True)
     invite = actions.add_parser("invite", help="make a provisional code for a patient", allow_abbrev=False)
     invite.add_argument("--patient", metavar="ID", required=True, help="whose space it is")
-    invite.add_argument("--related", metavar="ID", help="of a minor: the RelatedPerson who gets the code")
+    invite.add_argument(
+        "--related", metavar="ID", help="the RelatedPerson who represents the patient, and gets the code"
+    )
     invite.add_argument("--mail", action="store_true", help="send it to the address of the record; default: print it")
     card = actions.add_parser("card", help="keep the serial number of a patient's Vitale card", allow_abbrev=False)
     card.add_argument("--patient", metavar="ID", required=True)
     card.add_argument("--serial", metavar="NUMBER", required=True)
-    for action in (add, remove, invite, card):
+    letters = actions.add_parser("letters", help="make the codes of letters, for who prints them", allow_abbrev=False)
+    letters.add_argument("--out", metavar="CSV", type=Path, required=True, help="a new file; it holds the codes")
+    letters.add_argument("--file", metavar="CSV", type=Path, help="of `espace open`: for those persons too")
+    for action in (add, remove, invite, card, letters):
         database_arguments(action, key=True)
     for action in (invite, card):
         action.add_argument("--base", metavar="URL", help="FHIR base of a running server, instead of its database")
@@ -69,6 +76,8 @@ def _run(options: argparse.Namespace) -> int:
         if options.action == "card":
             room.invitations.know_card(options.patient, options.serial)
             return 0
+        if options.action == "letters":
+            return _letters(options, room)
         code, made = room.invitations.invite(options.patient, by="command line", related=options.related)
         if options.mail:
             room.invitations.mail(code, made)
@@ -94,6 +103,42 @@ def _add(options: argparse.Namespace, room: AccountRoom) -> int:
     print(f"authenticator app: {factors.totp_uri(seed, options.operator)}")
     print("recovery codes:", *codes)
     return 0
+
+
+def _letters(options: argparse.Namespace, room: AccountRoom) -> int:
+    from fhirserver.auth.accounts.letters import Letter
+
+    refused: list[str] = []
+    patients = dict.fromkeys(room.letters.waiting())
+    if options.file is not None:
+        patients |= dict.fromkeys(_numbered(options.file, room))
+    try:
+        handle = os.open(options.out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise Problem(f"{options.out} cannot be made: {error.strerror}.") from None
+    with os.fdopen(handle, "w", encoding="utf-8", newline="") as out:
+        rows = csv.writer(out)
+        rows.writerow(Letter._fields)
+        count = 0
+        for each in room.letters.made(patients, refused):
+            rows.writerow(each)
+            count += 1
+    for fault in refused[:20]:
+        print(fault, file=sys.stderr)
+    print(f"{count} letters, {len(refused)} refused")
+    return 1 if refused else 0
+
+
+def _numbered(file: Path, room: AccountRoom) -> Iterator[str]:
+    """The patients of the numbers in a file, of those who have no account yet."""
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as text:
+            for row in csv.DictReader(text):
+                for patient in room.people.of_matricule((row.get("matricule") or "").replace(" ", "").upper()):
+                    if not room.accounts.of_patient(patient):
+                        yield patient
+    except (OSError, ValueError, csv.Error):
+        raise Problem(f"{file} cannot be read.") from None
 
 
 def _over_http(options: argparse.Namespace) -> int:
@@ -133,25 +178,10 @@ def _post(options: argparse.Namespace, asked: dict[str, Any]) -> dict[str, Any]:
 
 @contextmanager
 def _room(options: argparse.Namespace) -> Iterator[tuple[AccountRoom, Sessions, Grants]]:
-    from fhirserver.auth.accounts.room import AccountRoom
     from fhirserver.auth.grants import Grants
-    from fhirserver.auth.keys import KEY_FILE, KeyFileError
-    from fhirserver.auth.ring import KeyRing
     from fhirserver.auth.sessions import Sessions
-    from fhirserver.clock import parse_clock
-    from fhirserver.serving.supervisor import base_of
-    from fhirserver.spec import Definitions
 
     settings = named(options)
-    try:
-        folder = Path(settings.embedded or "data")
-        keys = KeyRing.beside(Path(settings.key_file) if settings.key_file else folder / KEY_FILE)
-    except KeyFileError as error:
-        raise Problem(str(error)) from None
-    root, clock = base_of(settings).removesuffix("/fhir"), parse_clock(settings.clock)
+    keys = key_ring(settings)
     with opened(settings) as store:
-        yield (
-            AccountRoom(store, Definitions.core(), settings, keys.root.derive, clock, root),
-            Sessions(store),
-            Grants(store),
-        )
+        yield account_room(settings, store, keys), Sessions(store), Grants(store)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fhirserver.cli import Problem
-from fhirserver.cli.opening import database_arguments, named, opened
+from fhirserver.cli.opening import account_room, database_arguments, key_ring, named, opened
 
 if TYPE_CHECKING:
     import argparse
@@ -70,20 +70,15 @@ def rooms(settings: Settings, *, at_end: bool = True) -> Iterator[Rooms]:
     """The rooms, connected; `at_end`: the traces that were stored are anchored. Raises Problem."""
     from fhirserver.audit import Chains, erasures
     from fhirserver.audit.anchors import Anchors
-    from fhirserver.auth.keys import KEY_FILE, KeyFileError
-    from fhirserver.auth.ring import KeyRing
     from fhirserver.espace.erasure import Erasure
     from fhirserver.espace.space import Spaces
 
-    folder = Path(settings.embedded or "data")
-    try:
-        keys = KeyRing.beside(Path(settings.key_file) if settings.key_file else folder / KEY_FILE)
-    except KeyFileError as error:
-        raise Problem(str(error)) from None
+    keys = key_ring(settings)
     with opened(settings) as store:
         chains = Chains()
         erasure = Erasure(store, chains, keys.root.derive(erasures.PURPOSE), settings.erasure_file)
-        found = Rooms(settings, store, Spaces(store, chains), erasure, chains)
+        room = account_room(settings, store, keys)
+        found = Rooms(settings, store, Spaces(store, chains, room.take_over), erasure, chains)
         yield found
         if at_end:
             Anchors(store, chains, "command line", settings.anchor_file).anchor(found.now)

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
+    from fhirserver.auth.accounts.room import AccountRoom
+    from fhirserver.auth.ring import KeyRing
     from fhirserver.settings import Settings
     from fhirserver.store import Store
 
@@ -79,3 +81,31 @@ def opened(settings: Settings) -> Iterator[Store]:
             yield store
         finally:
             store.close()
+
+
+def key_ring(settings: Settings) -> KeyRing:
+    """The server's own keys; those of an embedded database's folder are made where a server never ran. Raises
+    Problem."""
+    from fhirserver.auth.keys import KeyFileError, SigningKey
+    from fhirserver.auth.ring import FOLDER, KeyRing
+
+    folder = Path(settings.embedded or "data")
+    try:
+        if settings.key_file:
+            return KeyRing.beside(Path(settings.key_file))
+        if not settings.mongo:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return KeyRing(SigningKey.in_folder(folder, create=not settings.mongo), folder / FOLDER)
+    except KeyFileError as error:
+        raise Problem(str(error)) from None
+
+
+def account_room(settings: Settings, store: Store, keys: KeyRing) -> AccountRoom:
+    """What belongs to accounts, for a command."""
+    from fhirserver.auth.accounts.room import AccountRoom
+    from fhirserver.clock import parse_clock
+    from fhirserver.serving.supervisor import base_of
+    from fhirserver.spec import Definitions
+
+    root = base_of(settings).removesuffix("/fhir")
+    return AccountRoom(store, Definitions.core(), settings, keys.root.derive, parse_clock(settings.clock), root)

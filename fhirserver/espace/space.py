@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     Work = Callable[[Transaction], tuple[Row, list[Transition]]]
 
+OF_AGE: Final = "come-of-age"
 _REASON: Final = "state of a space"
 _AT_ONCE: Final = 500
 
@@ -37,10 +38,10 @@ class Actor(NamedTuple):
 
 
 class Spaces:
-    """The spaces of one server."""
+    """The spaces of one server. `take_over`: what else is done when the person comes of age, before it is recorded."""
 
-    def __init__(self, store: Store, chains: Chains) -> None:
-        self._store, self._chains = store, chains
+    def __init__(self, store: Store, chains: Chains, take_over: Callable[[str], object] = str) -> None:
+        self._store, self._chains, self._take_over = store, chains, take_over
 
     def row(self, patient: str) -> Row | None:
         """What is recorded of a space."""
@@ -53,6 +54,7 @@ class Spaces:
         """
         now = actor.access.now
         moment = min(at, now) if at is not None else now
+        self._foreseen(patient, now)
 
         def work(tx: Transaction) -> tuple[Row, list[Transition]]:
             facts = self._facts(tx, patient)
@@ -136,10 +138,19 @@ class Spaces:
                 self._told(tx, actor.access, patient, made, brought)
             return made or {}, brought
 
+        self._foreseen(patient, now)
         try:
             return self._traced(actor, "Patient/$espace-due", patient, work)[1]
         except (NotFound, Conflict):  # deleted, or merged into another record, whose space counts
             return []
+
+    def _foreseen(self, patient: str, now: datetime) -> None:
+        """The space is taken over, where the person has come of age and it is not recorded yet."""
+        row = self.row(patient)
+        if row is not None and row.get("log"):
+            ahead = caught_up(row, {"zone": row["zone"], "born": row.get("born")}, now)[1]
+            if any(each.event == OF_AGE for each in ahead):
+                self._take_over(patient)
 
     def _traced(self, actor: Actor, query: str, patient: str, work: Work) -> tuple[Row, list[Transition]]:
         """One transaction, with a trace where something happened."""

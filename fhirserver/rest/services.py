@@ -130,7 +130,7 @@ class Services:
 
     @cached_property
     def spaces(self) -> Spaces:
-        return Spaces(self.store, self.chains)
+        return Spaces(self.store, self.chains, lambda patient: self.accounts.take_over(patient))
 
     @cached_property
     def erasure(self) -> Erasure:
@@ -175,7 +175,7 @@ class Services:
 
     @cached_property
     def introspection(self) -> Introspection:
-        return Introspection(self.authorization_server, self.verifier)
+        return Introspection(self.authorization_server, self.verifier, self.accounts.people.still_acts)
 
     @property
     def origin(self) -> Origin | None:

@@ -57,9 +57,9 @@ def writes(rules: Policy, post: dict[str, Any], pre: dict[str, Any] | None = Non
 def test_each_measure_gives_what_its_row_says_and_names_its_article(row: dict[str, str]) -> None:
     assert row["article"]
     found = next(each for each in measures() if each.name == row["measure"])
-    codes = [tuple(each.rsplit("|", 1)) for each in sorted(found.codes)] or [()]
-    for code in codes:
-        rules = policy(related(*filter(None, [code])), CHILD if row["of"] == "minor" else ADULT)
+    for code in sorted(found.codes) or [""]:
+        system, _, word = code.rpartition("|")
+        rules = policy(related(*[(system, word)] if code else []), CHILD if row["of"] == "minor" else ADULT)
         assert reads(rules) == (row["read"] == "Y")
         observation = {"resourceType": "Observation", "subject": {"reference": "Patient/p"}}
         assert writes(rules, observation) == (row["act"] == "Y")
@@ -89,7 +89,11 @@ def test_a_grandmother_does_not_represent_a_child_and_a_code_of_another_system_s
 @pytest.mark.parametrize(
     ("period", "first", "last"),
     [
-        ({"start": "2026-03-01", "end": "2026-03-28"}, datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 29, tzinfo=UTC)),
+        (
+            {"start": "2026-03-01", "end": "2026-03-28"},
+            datetime(2026, 3, 1, tzinfo=UTC),
+            datetime(2026, 3, 29, tzinfo=UTC),
+        ),
         ({"start": "2024-02", "end": "2024-02"}, datetime(2024, 2, 1, tzinfo=UTC), datetime(2024, 3, 1, tzinfo=UTC)),
         (
             {"start": "2026-03-28T23:00:00-10:00", "end": "2026-10-25T02:59:59+02:00"},
@@ -97,7 +101,7 @@ def test_a_grandmother_does_not_represent_a_child_and_a_code_of_another_system_s
             datetime(2026, 10, 25, 1, tzinfo=UTC),
         ),
     ],
-)  # fmt: skip
+)
 def test_a_measure_lasts_for_its_period(period: dict[str, str], first: datetime, last: datetime) -> None:
     rules, instant = policy(related((R217, "TUTEUR"), period=period), ADULT), timedelta(milliseconds=1)
     assert [reads(rules, each) for each in (first - instant, first, last - instant, last)] == [False, True, True, False]

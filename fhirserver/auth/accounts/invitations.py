@@ -1,13 +1,13 @@
 """Provisional codes, by which a space is activated: for six weeks, once, against proofs of who it is.
 
-A code goes by letter or e-mail to the holder, or to who represents a minor or a protected adult, and proves nothing by itself: birth
-date and social security number must be known too. Five wrong proofs void it.
+A code goes by letter or e-mail to the holder, or to who represents a minor or a protected adult. It proves nothing by
+itself: birth date and social security number must be known too. Five wrong proofs void it.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fhirserver.auth.accounts import secretly, throttle, tries
 from fhirserver.auth.accounts.account import Reach
@@ -16,6 +16,8 @@ from fhirserver.errors import Conflict, NotFound
 from fhirserver.mail import is_address
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from fhirserver.auth.accounts.people import People
     from fhirserver.auth.accounts.post import Post
     from fhirserver.auth.accounts.secretly import Secrets
@@ -88,7 +90,7 @@ class Invitations:
         right = are_proofs(patient or {}, birth, matricule)
         if row is None or patient is None or tries.counted(self._rows, key) is None:
             return None
-        if not right or row["ends"] <= self._clock():
+        if not right or row["ends"] <= self._clock() or not self._still(row):
             return None
         self._throttle.refund(throttle.PROOFS, address)
         return Invitation(key, Reach(row["patient"], row["related"]), row["ends"], name_of(patient))
@@ -96,7 +98,7 @@ class Invitations:
     def find(self, key: str) -> Invitation | None:
         """An invitation that is still to be had."""
         row = self._rows.find(key, datetime.now(UTC))
-        if row is None or row["ends"] <= self._clock():
+        if row is None or row["ends"] <= self._clock() or not self._still(row):
             return None
         patient = self._people.patient(row["patient"]) or {}
         return Invitation(key, Reach(row["patient"], row["related"]), row["ends"], name_of(patient))
@@ -105,6 +107,12 @@ class Invitations:
         """Uses a code up: of several who do, one gets True."""
         row = self._rows.take(key, datetime.now(UTC))
         return row is not None and bool(row["ends"] > self._clock())
+
+    def withdraw(self, patient: str) -> None:
+        """Voids the codes of who represents a person no longer."""
+        for row in self._rows.listed(datetime.now(UTC), count=1000, patient=patient):
+            if row["related"] is not None and not self._people.stands_for(Reach(patient, row["related"])):
+                self._rows.drop(row["_id"])
 
     def know_card(self, patient: str, serial: str) -> None:
         """Keeps the serial number of the person's Vitale card, as a digest. Raises NotFound."""
@@ -144,8 +152,12 @@ class Invitations:
         if related in known:
             return related
         if minor:
-            raise Conflict("The person is a minor: name one of the RelatedPersons who represent him, who gets the code.")
+            raise Conflict("The person is a minor: name one of the RelatedPersons who represent him.")
         raise Conflict("The person is of age, and no measure in force has this RelatedPerson represent him.")
+
+    def _still(self, row: Mapping[str, Any]) -> bool:
+        """Whether who got the code may still use it: a minor's parent until the majority."""
+        return row["related"] is None or self._people.stands_for(Reach(row["patient"], row["related"]))
 
     def _address(self, reach: Reach) -> str:
         if reach.related is None:

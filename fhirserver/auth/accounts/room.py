@@ -10,12 +10,14 @@ from fhirserver.auth.accounts.devices import Devices
 from fhirserver.auth.accounts.enrolment import Enrolments
 from fhirserver.auth.accounts.factors import Site
 from fhirserver.auth.accounts.invitations import Invitations
+from fhirserver.auth.accounts.letters import Letters
 from fhirserver.auth.accounts.login import Logins
 from fhirserver.auth.accounts.passwords import Passwords
 from fhirserver.auth.accounts.people import People
 from fhirserver.auth.accounts.post import Post
 from fhirserver.auth.accounts.recovery import Resets
 from fhirserver.auth.accounts.secretly import Secrets
+from fhirserver.auth.accounts.takeover import TakeOver
 from fhirserver.mail import gateway_of, mailer_of
 
 if TYPE_CHECKING:
@@ -51,6 +53,14 @@ class AccountRoom:
     @cached_property
     def logins(self) -> Logins:
         return Logins(self._store, self.accounts, self.passwords, self.secrets, self.devices, self.post, self.site)
+
+    @cached_property
+    def letters(self) -> Letters:
+        return Letters(self._store, self)
+
+    @cached_property
+    def take_over(self) -> TakeOver:
+        return TakeOver(self._store, self)
 
     @cached_property
     def resets(self) -> Resets:

@@ -50,10 +50,11 @@ class _Found(NamedTuple):
 
 
 class Introspection:
-    """Answers about the tokens of one server. `verifier`: as of its resources."""
+    """Answers about the tokens of one server. `verifier`: as of its resources; `acts`: whether who let the app in is
+    still in his right, such as a representative."""
 
-    def __init__(self, server: AuthorizationServer, verifier: TokenVerifier) -> None:
-        self._server, self._verifier = server, verifier
+    def __init__(self, server: AuthorizationServer, verifier: TokenVerifier, acts: Callable[[Requester], bool]) -> None:
+        self._server, self._verifier, self._acts = server, verifier, acts
 
     def introspect(self, request: Request) -> Response:
         """RFC 7662, section 2.2: `active`, and of an active token what it says."""
@@ -77,7 +78,7 @@ class Introspection:
         request.client = self._server.authenticate_client(request, proven, "introspect")
         found = self._access(token) or self._refresh(token)
         own = found is not None and found.client == request.client.id
-        if found is None or not (own or request.client.client.resource_server):
+        if found is None or not (own or request.client.client.resource_server) or not self._acts(found.subject):
             return Response(200, {"active": False}, client=request.client.id)
         return Response(200, {"active": True, **found.told}, client=request.client.id)
 
