@@ -11,7 +11,7 @@ from fhirserver.rest.documents.summary import summary
 from fhirserver.rest.jobs.export import export
 from fhirserver.rest.jobs.portability import portability
 from fhirserver.rest.jobs.reindex import reindex
-from fhirserver.rest.operations import espace
+from fhirserver.rest.operations import espace, reminders
 from fhirserver.rest.operations.document import document
 from fhirserver.rest.operations.everything import everything
 from fhirserver.rest.operations.expand import expand
@@ -27,6 +27,7 @@ from fhirserver.rest.operations.validate import validate
 from fhirserver.rest.operations.validate_code import validate_code
 from fhirserver.rest.operations.who_can_see import who_can_see
 from fhirserver.rest.parameters import DEFINITIONS, OWN_DEFINITIONS
+from fhirserver.rest.subscriptions import asking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -101,9 +102,13 @@ OPERATIONS: Final = (
         _own(f"espace-{name}", "Patient", espace.changing(name), summary, instance=("POST",))
         for name, (_, summary) in espace.EVENTS.items()
     ),
+    _own("reminders", "Patient", reminders.reminders, "What prevention proposes at an age", instance=("GET",)),
+    _own("reminders-answer", "Patient", reminders.answer, "What the person says of a reminder", instance=("POST",)),
     _own("espace-erase", "Patient", espace.erase, "Erase a person", instance=("POST",)),
     _own("images", "ImagingStudy", images, "The images of a study", instance=("GET",)),
     _own("image", "ImagingStudy", image, "One image of a study", instance=("GET",)),
+    Operation("status", "Subscription", asking.status, asking.STATUS, "How Subscriptions stand"),
+    Operation("events", "Subscription", asking.events, asking.EVENTS, "Events that were told", methods=()),
     _own("cda", "", cda, "Store a CDA document", instance=(), system=("POST",)),
     _own("quarantine", "", quarantine, "Documents that wait for their patient", instance=(), system=("GET",)),
     _own("quarantine-resolve", "", quarantine_resolve, "End the waiting of one", instance=(), system=("POST",)),
