@@ -87,7 +87,7 @@ class Pacs:
     def rendered(self, study: str, image: Image, size: str) -> Picture:
         """An image as a browser shows it, JPEG or PNG; `size` is a key of `SIZES`. Raises Unreachable, Absent."""
         path = f"/studies/{study}/series/{image.series}/instances/{image.instance}/rendered{SIZES[size]}"
-        answer = self._asked(path, "image/jpeg, image/png;q=0.8")
+        answer = self._asked(path, "image/jpeg")  # what every server renders; some refuse a list
         sign = _SIGNS.get(answer.media)
         if sign is None or not answer.body.startswith(sign):
             raise Unreachable("the PACS answers with something else than an image")

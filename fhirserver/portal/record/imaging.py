@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from flask import Response, abort, request
 
 from fhirserver import jsontext
+from fhirserver.imaging.study import MOST
 from fhirserver.portal.language import N_, _
 from fhirserver.portal.page import page
 from fhirserver.portal.record import documents, modalities, period, wording
@@ -121,6 +122,8 @@ def study(patient: str, id: str) -> Response:
 def image(patient: str, id: str, number: int) -> Response:
     """An image, of this record's study."""
     space = opened(patient)
+    if not 1 <= number <= MOST:
+        abort(404)
     space.one(TYPE, id)
     answer = space.got(f"{TYPE}/{id}/$image?number={number}&size=full")
     response = Response(answer.parts, answer.status, dict(answer.headers))
