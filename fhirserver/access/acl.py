@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from fhirserver.access import keys, private
+from fhirserver.access import keys, private, subscriber
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -71,7 +71,7 @@ def acl(
         labels.add(THROUGH)
     found: dict[str, Any] = {
         "author": sorted(authors),
-        "by": list(previous["by"]) if previous else sorted(requester.own),
+        "by": list(previous["by"]) if previous else _depositors(resource, requester),
         "labels": sorted(labels),
         "conf": rank,
         "at": previous["at"] if previous else now,
@@ -80,6 +80,10 @@ def acl(
     between = private.participants(resource, identifiers or {})
     more = {"type": sorted(types), "purposes": sorted(purposes), "with": between}
     return found | {name: value for name, value in more.items() if value}
+
+
+def _depositors(resource: Mapping[str, Any], requester: Requester) -> list[str]:
+    return [subscriber.key(requester)] if resource["resourceType"] == subscriber.TYPE else sorted(requester.own)
 
 
 def security(resource: Mapping[str, Any]) -> list[Any]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from fhirserver.access import private, spaces, tables
+from fhirserver.access import private, spaces, subscriber, tables
 from fhirserver.access.acl import (
     HIDDEN_FROM_PATIENT,
     HIDDEN_FROM_REPRESENTATIVES,
@@ -275,8 +275,10 @@ def deposited(access: Access, resource_type: str) -> Predicate:
     """What the requester or his organisation deposited; for professionals and systems also what they wrote.
 
     Of AuditEvents his own alone: what he did, or what a system recorded itself. Of what is private, what he takes part
-    in (`access.private`)."""
+    in (`access.private`); of Subscriptions, those that are his (`access.subscriber`)."""
     who = access.requester
+    if resource_type == subscriber.TYPE:
+        return In("acl.by", (subscriber.key(who),))
     own = (each for each in who.own if resource_type != "AuditEvent" or not each.startswith("finess|"))
     mine = tuple(sorted(own))
     if not mine:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from fhirserver.access import entered, keys, representation, rules, scopes, tables
+from fhirserver.access import entered, keys, representation, rules, scopes, subscriber, tables
 from fhirserver.access.acl import HIDDEN_FROM_PATIENT, HIDDEN_FROM_REPRESENTATIVES, MASKED, acl, label_codes, security
 from fhirserver.access.answer import Answer, answer, question
 from fhirserver.access.consent import Reading, tree
@@ -48,6 +48,7 @@ WORDS: Final = {
     "own": "It is the requester's own entry.",
     "not-own": "Only who wrote or deposited it changes it.",
     "not-holder": "A person writes in his own record only.",
+    "subscriber": "A Subscription is its subscriber's alone, and nobody subscribes in an emergency.",
     "feed": "A professional or a system feeds an open record.",
     "holder": "It is the requester's own record.",
 }
@@ -145,7 +146,12 @@ def judge_write(
         return Decision(False, "message")
     if entered.is_origin(pre) or entered.is_origin(post):
         return Decision(False, "entered")
-    special = {"Patient": _patient, "Consent": _consent, "CareTeam": _care_team}.get(resource_type)
+    special = {
+        "Patient": _patient,
+        "Consent": _consent,
+        "CareTeam": _care_team,
+        "Subscription": _subscription,
+    }.get(resource_type)
     if special is not None:
         return special(write)
     if resource_type in tables.shared() and policy is None:
@@ -230,6 +236,15 @@ def _is_notice(state: Resource | None) -> bool:
     meta = (state or {}).get("meta")
     tags = meta.get("tag") if isinstance(meta, dict) else None
     return any(isinstance(tag, dict) and tag.get("system") == NOTICE["system"] for tag in tags or ())
+
+
+def _subscription(write: Write) -> Decision:
+    """What would outlast an emergency is not begun in one."""
+    who = write.access.requester
+    if tables.purpose(who.purpose).family == "emergency":
+        return Decision(False, "subscriber")
+    mine = write.pre is None or subscriber.key(who) in (write.acl or {}).get("by", ())
+    return Decision(mine, "own" if mine else "subscriber")
 
 
 def _care_team(write: Write) -> Decision:

@@ -14,6 +14,7 @@ import ssl
 import threading
 import time
 from contextlib import closing
+from copy import copy
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
@@ -81,10 +82,21 @@ class Fetcher:
         except ValueError:
             raise Unfetchable("the address does not answer with JSON in time") from None
 
+    def within(self, seconds: float) -> Fetcher:
+        """The same with another time to wait for an answer."""
+        made = copy(self)
+        made._seconds = seconds
+        return made
+
     def ask(
-        self, method: str, url: str, headers: Mapping[str, str] | None = None, form: Mapping[str, str] | None = None
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | None = None,
+        content: bytes | None = None,
     ) -> Response:
-        """What a URL answers, whatever its status; `form` is sent as the body. Raises Unfetchable."""
+        """What a URL answers, whatever its status; `form`, or `content`, is sent as the body. Raises Unfetchable."""
         problem = refusal(url, production=self._production)
         if problem:
             raise Unfetchable(problem)
@@ -92,8 +104,8 @@ class Fetcher:
         secure, host = parts.scheme == "https", parts.hostname or ""
         port = parts.port or (443 if secure else 80)
         sent = {"Accept": "application/json", "User-Agent": "fhirserver", **(headers or {})}
-        body = None if form is None else urlencode(form)
-        if body is not None:
+        body = content if form is None else urlencode(form)
+        if form is not None:
             sent["Content-Type"] = "application/x-www-form-urlencoded"
         try:
             address = self._address(host, port)
@@ -110,7 +122,9 @@ class Fetcher:
             raise Unfetchable("the host is not a public one")
         return found[0]
 
-    def _answer(self, connection: _Connection, question: tuple[str, str, str | None, dict[str, str]]) -> Response:
+    def _answer(
+        self, connection: _Connection, question: tuple[str, str, str | bytes | None, dict[str, str]]
+    ) -> Response:
         until = time.monotonic() + self._seconds
         watch = threading.Timer(self._seconds, connection.cut)
         watch.daemon = True

@@ -52,7 +52,8 @@ class Inner(Protocol):
 class Exchange:
     """A request by an authenticated requester. Raises Unauthenticated or NotAcceptable when it is made.
 
-    `requester` is who asks when that is known already: the request was taken before, to be carried out later.
+    `requester` is who asks when that is known already: the request was taken before, to be carried out later. `grant`:
+    what the token names, if it names one.
     `inner` carries out requests within this one (`rest.inner`): the edge gives it to those that come from outside.
     """
 
@@ -63,7 +64,10 @@ class Exchange:
     def __init__(self, services: Services, request: Request, requester: Requester | None = None) -> None:
         self.services = services
         self.request = request
-        requester = requester or presented(services, request).requester
+        self.grant: str | None = None
+        if requester is None:
+            shown = presented(services, request)
+            requester, self.grant = shown.requester, shown.claims.get("grant")
         self.access = Access.of(requester, services.clock())
         try:
             media = negotiate.answer_type(request.headers.get("Accept"), self._general("_format"))

@@ -16,12 +16,21 @@ from fhirserver.rest.smart import security
 from fhirserver.search import includes
 from fhirserver.search.parameters import Catalogue
 from fhirserver.search.parse import WITHOUT_TERMS
+from fhirserver.subscriptions.plan import ADVERTISED, PROFILE
+from fhirserver.subscriptions.topics import TOPICS
 
 if TYPE_CHECKING:
     from fhirserver.rest.services import Services
     from fhirserver.spec import Definitions
 
 PUBLISHED: Final = "2026-11-22"
+_SUBSCRIPTIONS: Final[dict[str, dict[str, Any]]] = {
+    "Subscription": {
+        "extension": [{"url": ADVERTISED, "valueCanonical": url} for url in TOPICS],
+        "supportedProfile": [PROFILE],
+    }
+}
+"""What is said of the topics: R4 has no SubscriptionTopic."""
 
 
 def metadata(services: Services) -> Answer:
@@ -74,6 +83,7 @@ def _resources(definitions: Definitions, conditional_delete: str) -> list[dict[s
             "searchInclude": includes.listed(definitions, type),
             "searchRevInclude": list(includes.leading_to(definitions, type)),
             "searchParam": _parameters(definitions, catalogue, type),
+            **_SUBSCRIPTIONS.get(type, {}),
             "operation": [
                 {"name": each.name, "definition": each.definition}
                 for each in OPERATIONS

@@ -62,6 +62,7 @@ def worker() -> Gate:
     die_with_parent(signal.SIGKILL)
     from fhirserver.app import create_app, create_services
     from fhirserver.rest.jobs.background import Background
+    from fhirserver.rest.subscriptions.working import Working
     from fhirserver.rest.tracing.keeping import Keeping
     from fhirserver.serving.gate import Gate
 
@@ -70,6 +71,7 @@ def worker() -> Gate:
     app = create_app(services)
     Background(app, services).start()
     Keeping(services).start()
+    Working(services).start()
     return Gate(
         app,
         working=settings.threads,

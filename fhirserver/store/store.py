@@ -14,6 +14,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from fhirserver.store import claims, connection, erasing, reindexing, retention, schema, traces
+from fhirserver.store.changes import Changes
 from fhirserver.store.collections import Collections
 from fhirserver.store.definitions import Registry, Writing
 from fhirserver.store.erasing import Erasing
@@ -27,6 +28,7 @@ from fhirserver.store.planner import is_embedded
 from fhirserver.store.quarantine import Quarantine
 from fhirserver.store.registers import Register
 from fhirserver.store.spaces import Spaces
+from fhirserver.store.subscribers import Subscribers
 from fhirserver.store.traces import COLLECTION as TRACES
 from fhirserver.store.traces import Traces
 from fhirserver.store.transaction import Room, Rules, Transaction
@@ -73,6 +75,7 @@ class _Process:
         self.files = Files(self.database)
         self.jobs = Jobs(self.database, store.lease)
         self.outbox = Outbox(self.database)
+        self.subscribers = Subscribers(self.database)
         self.registers: dict[str, Register] = {}
         self._turn = threading.RLock()
         self._one_by_one: bool | None = None
@@ -197,6 +200,16 @@ class Store:
     def outbox(self) -> Outbox:
         """What is to be told later (`store.outbox`)."""
         return self._bound().outbox
+
+    @property
+    def changes(self) -> Changes:
+        """What is written to resources, as it is written (`store.changes`)."""
+        return Changes(self._bound().database)
+
+    @property
+    def subscribers(self) -> Subscribers:
+        """Who is subscribed, and what waits to be told (`store.subscribers`)."""
+        return self._bound().subscribers
 
     @property
     def quarantine(self) -> Quarantine:

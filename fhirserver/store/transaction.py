@@ -35,6 +35,7 @@ from fhirserver.store.merges import Merges
 from fhirserver.store.moving import Moved, Moving
 from fhirserver.store.policies import ACTORS, PATIENT_RULES, WATCHED
 from fhirserver.store.quarantine import Quarantine
+from fhirserver.store.subscribers import Subscribers
 from fhirserver.store.traces import COLLECTION as TRACES
 from fhirserver.store.view import Judge, View
 
@@ -246,6 +247,11 @@ class Transaction:
         """The search parameters that were added, as this transaction sees and changes them."""
         self.flush()
         return Registry(self._room.collections.database, self._session)
+
+    @property
+    def subscribers(self) -> Subscribers:
+        """Who is subscribed, as this transaction sees and changes it."""
+        return Subscribers(self._room.collections.database, self._session)
 
     @property
     def quarantine(self) -> Quarantine:

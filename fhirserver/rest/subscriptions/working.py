@@ -1,0 +1,114 @@
+"""The threads of a worker that follow what is stored, and deliver it.
+
+All workers deliver; one of them follows. What a worker was at when it ended, another one takes up.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from fhirserver.errors import FhirError
+from fhirserver.rest.subscriptions.delivering import Delivering
+from fhirserver.rest.subscriptions.receiving import compile_
+from fhirserver.subscriptions.tailing import Tailer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from fhirserver.rest.services import Services
+    from fhirserver.subscriptions.tailing import Compile
+
+EVERY: Final = 1.0
+"""Seconds between two looks for what is due, unless something is known to be."""
+AT_ONCE: Final = 8
+"""Subscribers that are delivered to at the same time: a slow one holds none but himself."""
+SWEEP: Final = 3600.0
+_log = logging.getLogger(__name__)
+
+
+class Working:
+    """What one worker does for subscribers. It ends with the process."""
+
+    def __init__(self, services: Services, delivering: Delivering | None = None) -> None:
+        self._services, self._store = services, services.store
+        self._wake = threading.Event()
+        self._room = threading.Semaphore(AT_ONCE)
+        self.delivering = delivering or Delivering(services)
+        self.tailer = Tailer(self._store, self._compile, self._wake.set)
+        self._next_sweep = 0.0
+
+    def start(self) -> None:
+        for name, run in (("subscriptions", self._deliver), ("changes", self._follow)):
+            threading.Thread(target=run, name=name, daemon=True).start()
+
+    def work(self, now: datetime | None = None) -> int:
+        """All that there is to do now, or by a given moment; to how many it delivered. Raises Unavailable."""
+        self.tailer.drain()
+        return self.delivering.round(now)
+
+    def sweep(self) -> int:
+        """Throws away what is kept no longer; how much. Raises Unavailable."""
+        return self._store.subscribers.sweep(datetime.now(UTC))
+
+    def _compile(self) -> Compile:
+        return lambda wanted: compile_(self._services, wanted)
+
+    def _follow(self) -> None:
+        pause = threading.Event()
+        while True:
+            try:
+                if not self.tailer.step():
+                    pause.wait(EVERY)
+            except FhirError:  # the database is away
+                pause.wait(EVERY)
+            except Exception:
+                _log.exception("unexpected fault in following what is stored")
+                pause.wait(EVERY)
+
+    def _deliver(self) -> None:
+        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="delivering") as pool:
+            while True:
+                self._wake.wait(EVERY)
+                self._wake.clear()
+                self._quietly(lambda: self._hand_out(pool))
+
+    def _hand_out(self, pool: ThreadPoolExecutor) -> None:
+        while self._room.acquire(blocking=False):
+            row = self._taken()
+            if row is None:
+                break
+            pool.submit(self._one, row)
+        if time.monotonic() >= self._next_sweep:
+            self._next_sweep = time.monotonic() + SWEEP
+            self.sweep()
+
+    def _taken(self) -> dict[str, Any] | None:
+        """A subscriber that is due; with none, the room that was made for him is free again."""
+        row = None
+        try:
+            row = self._store.subscribers.take(datetime.now(UTC))
+        finally:
+            if row is None:
+                self._room.release()
+        return row
+
+    def _one(self, row: dict[str, Any]) -> None:
+        try:
+            self._quietly(lambda: self.delivering.deliver(row))
+        finally:
+            self._room.release()
+            self._wake.set()
+
+    def _quietly(self, work: Callable[[], object]) -> None:
+        try:
+            work()
+        except FhirError:  # the database is away
+            return
+        except Exception:
+            _log.exception("unexpected fault in delivering notifications")

@@ -1,0 +1,1 @@
+"""Subscriptions: what they ask for, whom it concerns, and what the notifications say."""
