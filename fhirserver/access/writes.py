@@ -46,6 +46,7 @@ WORDS: Final = {
     "subject": "A resource stays about whom it is about.",
     "label": "These labels are not the requester's to change.",
     "own": "It is the requester's own entry.",
+    "participant": "It is an appointment of the requester's.",
     "not-own": "Only who wrote or deposited it changes it.",
     "not-holder": "A person writes in his own record only.",
     "subscriber": "A Subscription is its subscriber's alone, and nobody subscribes in an emergency.",
@@ -151,6 +152,7 @@ def judge_write(
         "Consent": _consent,
         "CareTeam": _care_team,
         "Subscription": _subscription,
+        "Appointment": _appointment,
     }.get(resource_type)
     if special is not None:
         return special(write)
@@ -263,6 +265,14 @@ def _care_team(write: Write) -> Decision:
         return Decision(_has_basis(write), "care-team")
     own = write.pre is None or write.is_own
     return Decision(own and not _strangers(write), "care-team")
+
+
+def _appointment(write: Write) -> Decision:
+    """Either side changes it; what each may do of it, and when, the rules of the agenda say (`espace.agenda`)."""
+    if write.pre is None:
+        return _created(write)
+    refused = _not_holder(write) if not write.feeds else _unfed(write) if write.post is not None else None
+    return refused or (Decision(False, "label") if _relabelled(write) else Decision(True, "participant"))
 
 
 def _entry(write: Write) -> Decision:

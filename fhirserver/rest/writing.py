@@ -22,7 +22,7 @@ from fhirserver.errors import (
 )
 from fhirserver.outcome import Issue, outcome
 from fhirserver.predicate import TRUE, matches
-from fhirserver.rest import compartment, defining, origin, references
+from fhirserver.rest import agenda, compartment, defining, origin, references
 from fhirserver.rest.answer import Answer, version_headers
 from fhirserver.rest.documents import cda_unique, identity
 from fhirserver.rest.documents.belonging import document_of, require_free, require_unsealed
@@ -221,7 +221,7 @@ def update(exchange: Exchange, tx: Transaction, resource: dict[str, Any], id: st
         raise PreconditionFailed(f"{type}/{id} {told}.")
     require_changeable(type, before)
     pre = jsontext.parse_object(before.body)
-    resource = origin.marked(exchange, resource, pre, before.acl)
+    resource = origin.marked(exchange, agenda.carried(resource, pre), pre, before.acl)
     index = compartment.changed(exchange, tx, resource, pre, before.pat)
     identifiers = tx.identifiers(author_references(resource))
     require_unsealed(before, pre)
@@ -242,6 +242,7 @@ def update(exchange: Exchange, tx: Transaction, resource: dict[str, Any], id: st
     _require_open(exchange, tx, type, entering)
     identity.require_own_number(exchange, tx, resource, id, pre)
     _require_targets(exchange, tx, resource)
+    resource = agenda.settled(exchange, tx, pre, resource, before.acl, index.pat) or resource
     stored = tx.update(resource, expected, index=index, identifiers=identifiers)
     origin.written(exchange, tx, stored, resource, pre)
     if cda_unique.is_set_aside(pre, resource):
@@ -278,6 +279,7 @@ def delete(exchange: Exchange, tx: Transaction, type: str, id: str, expected: in
     decision = judge_write(exchange.access, "delete", type, pre, None, tx.policy(before.pat), acl=before.acl)
     if not decision.allowed:
         raise Forbidden(decision.words)
+    agenda.settled(exchange, tx, pre, None, before.acl, before.pat)
     origin.removed(tx, pre)
     return [tx.delete(type, id, expected)]
 
@@ -325,6 +327,7 @@ def _create(
         _require_targets(exchange, tx, resource)
     if owner is not None:
         document = f"{owner.type}/{owner.id}"
+    resource = agenda.settled(exchange, tx, None, resource, {}, index.pat) or resource
     try:
         stored = tx.create(resource, id, fresh=not chosen, index=index, identifiers=identifiers, document=document)
     except Conflict:

@@ -1,0 +1,58 @@
+"""Schedules and slots: kept by who they are of, read by everyone, and so of nobody's health."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from fhirserver import jsontext
+from fhirserver.access import Access, keys
+from fhirserver.espace.agenda import slots
+from fhirserver.espace.agenda.rules import Refusal
+from fhirserver.rest.agenda.booking import taken_by
+
+if TYPE_CHECKING:
+    from fhirserver.rest.exchange import Exchange
+    from fhirserver.store import Stored, Transaction
+
+Resource = dict[str, Any]
+
+TYPES: Final = frozenset({"Schedule", "Slot"})
+_KEPT_BY: Final = {"HealthcareService": "providedBy", "Location": "managingOrganization"}
+"""Which element of an actor names the organisation that it is of."""
+_REASON: Final = "who keeps a schedule"
+
+
+def judge(exchange: Exchange, tx: Transaction, pre: Resource | None, post: Resource | None) -> None:
+    """Raises Refusal for a Slot or Schedule that names a person, is another's, or carries an appointment."""
+    if post is not None:
+        slots.sound(post)
+    if exchange.access.requester.kind == "operator":
+        return
+    own, state = exchange.access.requester.own, post if post is not None else pre or {}
+    if state["resourceType"] == "Schedule":
+        if post is not None and not own & _actors(tx, post):
+            raise Refusal("schedule-actor")
+        return
+    schedule = _read(tx, state.get("schedule"))
+    if post is not None and (schedule is None or not own & set(schedule.acl.get("by", ()))):
+        raise Refusal("schedule-own")
+    if pre is not None and slots.shifted(pre, post) and taken_by(exchange, tx, pre["id"]):
+        raise Refusal("slot-kept")
+
+
+def _actors(tx: Transaction, schedule: Resource) -> set[str]:
+    """The actor keys of a schedule; of a place or a service those of its organisation."""
+    named: list[Any] = list(schedule.get("actor") or ())
+    for each in schedule.get("actor") or ():
+        place = keys.local(each.get("reference")) if isinstance(each, dict) else None
+        found = _read(tx, each) if place is not None and place[0] in _KEPT_BY else None
+        if found is not None and place is not None:
+            named.append(jsontext.parse_object(found.body).get(_KEPT_BY[place[0]]))
+    known = tx.identifiers("/".join(place) for each in named if (place := keys.local((each or {}).get("reference"))))
+    return {key for each in named for key in keys.of_reference(each, known, {})}
+
+
+def _read(tx: Transaction, reference: Any) -> Stored | None:
+    place = keys.local(reference.get("reference")) if isinstance(reference, dict) else None
+    found = tx.trusted(Access.system(_REASON)).read(*place) if place is not None else None
+    return None if found is None or found.deleted else found
