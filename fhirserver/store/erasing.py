@@ -31,7 +31,9 @@ Row = dict[str, Any]
 COLLECTION: Final = "erasures"
 PATIENT: Final = "Patient"
 _AT_ONCE: Final = 1000
-_NAMING: Final = (("invitations", "patient"), ("vitale", "_id"), ("letters", "_id"), ("grants", "patient"))
+_NAMING: Final = (
+    ("invitations", "patient"), ("vitale", "_id"), ("letters", "_id"), ("grants", "patient"), ("reminders", "_id"),
+)  # fmt: skip
 """Registers whose rows are a person's, and the field that says whose."""
 _OF_ACCOUNT: Final = ("sessions", "devices", "federation.links", "grants")
 _FILED: Final = "Binary"

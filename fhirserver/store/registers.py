@@ -99,6 +99,17 @@ class Register:
             rows = self._rows.find(asked).sort("_id", ASCENDING).limit(count).to_list()
         return [row for row in rows if _still(row, now) is not None]
 
+    def reached(self, field: str, moment: datetime, *, count: int = 100) -> list[Row]:
+        """The rows whose field, one of `by`, is a moment that has come, the oldest first."""
+        self._make()
+        with translated():
+            return (
+                self._rows.find({field: {"$lte": moment}})
+                .sort([(field, ASCENDING), ("_id", ASCENDING)])
+                .limit(count)
+                .to_list()
+            )
+
     def drop(self, key: str) -> bool:
         """Removes a row: whether there was one."""
         with translated():

@@ -5,13 +5,16 @@ Nothing else of the record is looked at: what the view hides is as if it had nev
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fhirserver import jsontext
+from fhirserver.access.acl import HIDDEN_FROM_REPRESENTATIVES
 from fhirserver.espace.reminders.ages import days
 from fhirserver.espace.reminders.engine import ANSWERS, Act, Answer, Person
 from fhirserver.espace.reminders.tables import codes, rules
 from fhirserver.espace.tables import zone
+from fhirserver.predicate import In, negate
 from fhirserver.search import parse
 
 if TYPE_CHECKING:
@@ -45,6 +48,7 @@ TYPES: Final = ("Patient", _VACCINE, _DOCUMENT, *_CODED, BASIC)
 _DATES: Final = ("occurrenceDateTime", "performedDateTime", "effectiveDateTime", "date", "created")
 _PERIODS: Final = ("performedPeriod", "effectivePeriod")
 _DISEASES: Final = "targetDisease"
+_OPEN: Final = tuple(negate(In(name, (HIDDEN_FROM_REPRESENTATIVES,))) for name in ("acl.labels", "doc.acl.labels"))
 
 
 class Known(NamedTuple):
@@ -61,10 +65,16 @@ class Known(NamedTuple):
         return ALL in self.basics
 
 
-def known(view: View, definitions: Definitions, patient: Stored) -> Known:
-    """What reminders of a Patient depend on, as the view shows it."""
+def known(view: View, definitions: Definitions, patient: Stored, *, for_all: bool = False) -> Known:
+    """What reminders of a Patient depend on, as the view shows it.
+
+    `for_all`: but for what a minor keeps from the representatives, since they are told too.
+    """
     person = of_patient(jsontext.parse_object(patient.body))
-    found = view.search_together(list(_queries(definitions, patient.id))).matches
+    queries = list(_queries(definitions, patient.id))
+    if for_all:
+        queries = [replace(each, where=(*each.where, *_OPEN)) for each in queries]
+    found = view.search_together(queries).matches
     acts, answers, basics = list[Act](), list[Answer](), dict[str, "Stored"]()
     for stored in found:
         resource = jsontext.parse_object(stored.body)

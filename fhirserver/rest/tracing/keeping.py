@@ -15,6 +15,7 @@ from fhirserver.audit.deliveries import Deliveries
 from fhirserver.audit.export import Export, Target
 from fhirserver.errors import FhirError
 from fhirserver.espace.erasure import due as erase_due
+from fhirserver.espace.reminders.telling import Telling
 from fhirserver.espace.space import Actor, due
 from fhirserver.mail import mailer_of
 
@@ -28,6 +29,7 @@ EVERY: Final = 1.0
 """Seconds between two rounds."""
 HOUR: Final = 3600.0
 SENDING: Final = 5.0
+REMINDING: Final = 300.0
 AT_ONCE: Final = 500
 """Notices removed by one command."""
 _TOLD: Final = f"_tag|{NOTICE['system']}|{NOTICE['code']}"
@@ -45,7 +47,7 @@ class Keeping:
         worker = f"{services.instance}-{os.getpid()}"
         self._anchors = Anchors(services.store, services.chains, worker, settings.anchor_file)
         self._duties: list[tuple[float, Callable[[], object]]] = [(0.0, self.deliver), (HOUR, self.purge)]
-        self._duties.append((HOUR, self.spaces))
+        self._duties += [(HOUR, self.spaces), (REMINDING, self.reminders)]
         if settings.anchor_seconds:
             self._duties.append((settings.anchor_seconds, self.anchor))
         self._export = self._exporting()
@@ -88,6 +90,11 @@ class Keeping:
         actor = Actor("time", Access.system("erasure", now))
         erased = erase_due(found.erasure, found.spaces.to_erase(now), actor)
         return counts | ({"erase": erased} if erased else {})
+
+    def reminders(self) -> int:
+        """Tells what prevention proposes, to whom something is due; how many persons. Raises Unavailable."""
+        found = self._services
+        return Telling(found.store, found.chains, found.definitions).round(found.clock())
 
     def _exporting(self) -> Export | None:
         settings = self._services.settings
