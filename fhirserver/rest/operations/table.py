@@ -16,6 +16,7 @@ from fhirserver.rest.operations.document import document
 from fhirserver.rest.operations.everything import everything
 from fhirserver.rest.operations.expand import expand
 from fhirserver.rest.operations.explain_access import explain_access
+from fhirserver.rest.operations.feed_measures import feed_measures
 from fhirserver.rest.operations.images import image, images
 from fhirserver.rest.operations.lastn import lastn
 from fhirserver.rest.operations.lookup import lookup
@@ -96,6 +97,7 @@ OPERATIONS: Final = (
     Operation("merge", "Patient", merge, MERGE, "Make two records one", ("POST",), ()),
     _own("unmerge", "Patient", unmerge, "Undo a merge of records", methods=("POST",), instance=()),
     _own("who-can-see", "Patient", who_can_see, "Who sees a resource of the record"),
+    _own("feed-measures", "Patient", feed_measures, "Measures of connected devices, each once", instance=("POST",)),
     _own("portability", "Patient", portability, "All of a record in one archive", instance=("POST",)),
     _own("espace", "Patient", espace.espace, "The state of a person's space", instance=("GET",)),
     *(
