@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from flask import abort, request
 
 from fhirserver.auth.accounts.login import Passed, Refused
+from fhirserver.auth.accounts.people import SHUT
 from fhirserver.portal import browser, sealed, tracing
 from fhirserver.portal.page import allow_forms_to, error_page, page
 from fhirserver.rest.edge import services
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from flask import Blueprint, Response
 
     from fhirserver.auth.accounts.account import Account, Reach
+    from fhirserver.access import Requester
     from fhirserver.auth.accounts.people import Subject
 
 CHOICE: Final = "choix"
@@ -91,7 +93,7 @@ def _chosen(subjects: list[Subject]) -> Subject:
 
 def _entered(passed: Passed, subject: Subject) -> Response:
     found, onward = services(), sealed.opened(passed.onward)
-    response = browser.redirect(onward.path)
+    response = browser.redirect(space_of(subject.requester) or onward.path)
     browser.open_session(response, subject.requester, passed.account.id, passed.amr, ACR)
     if not passed.known:
         cookie = found.accounts.devices.remember(browser.cookie(DEVICE), passed.account.id)
@@ -101,4 +103,11 @@ def _entered(passed: Passed, subject: Subject) -> Response:
 
 
 def value(reach: Reach) -> str:
+def space_of(who: Requester) -> str:
+    """Where a space is that shows nothing but its state: suspended, or put away. Empty of others."""
+    people = services().accounts.people
+    shut = who.kind in ("patient", "representative") and who.patient is not None and people.state(who.patient) in SHUT
+    return "/compte/espace" if shut else ""
+
+
     return f"{reach.patient}/{reach.related or ''}"

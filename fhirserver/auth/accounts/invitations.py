@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fhirserver.auth.accounts import secretly, throttle, tries
 from fhirserver.auth.accounts.account import Reach
-from fhirserver.auth.accounts.people import UNUSED, Resource, address_of, are_proofs, name_of
+from fhirserver.auth.accounts.people import SHUT, UNUSED, Resource, address_of, are_proofs, name_of
 from fhirserver.errors import Conflict, NotFound
 from fhirserver.mail import is_address
 
@@ -58,7 +58,7 @@ class Invitations:
         if found is None:
             raise NotFound("There is no such Patient.")
         state = self._people.state(patient)
-        if state in UNUSED or state == "closed":
+        if state in UNUSED | SHUT or state == "closed":
             raise Conflict(f"The space is {state}: nobody can activate it.")
         reach = Reach(patient, self._related(found, related))
         code, ends = secretly.words(), self._clock() + LASTS

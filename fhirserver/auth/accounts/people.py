@@ -23,8 +23,12 @@ if TYPE_CHECKING:
 
 REASON: Final = "authentication"
 PURPOSE: Final = "PATRQT"
-UNUSED: Final = frozenset({"suspended", "archived", "deceased", "expired"})
+AGENT: Final = "espace"
+"""The scope of an agent of the health insurance, and the only one that such a token needs: it reads nothing."""
+UNUSED: Final = frozenset({"deceased", "expired"})
 """States of a space that nobody enters."""
+SHUT: Final = frozenset({"suspended", "archived"})
+"""States in which a space shows nothing but its state: it is objected to, or reopened."""
 Resource = dict[str, Any]
 
 
@@ -89,6 +93,9 @@ class People:
         ends."""
         if account.kind == "operator":
             who = Requester("operator", f"operator/{account.id}", scopes=DEFAULT_SCOPES["operator"], name=account.login)
+            return [Subject(who, account.login, Reach(""))]
+        if account.kind == "agent":
+            who = Requester("operator", f"agent/{account.id}", scopes=(AGENT,), name=account.login)
             return [Subject(who, account.login, Reach(""))]
         return [subject for reach in account.records for subject in self._subject(reach)]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fhirserver.portal import browser
+from fhirserver.portal.entering import space_of
 from fhirserver.portal.page import page
 from fhirserver.portal.record import biology, documents, news
 from fhirserver.portal.record.space import PERSONS, opened
@@ -24,7 +25,7 @@ def own() -> Response:
     """The person's record, a professional's search, an operator's account."""
     subject = browser.needed_session().subject
     if subject.kind in PERSONS:
-        return browser.redirect(f"/dossier/{subject.patient}")
+        return browser.redirect(space_of(subject) or f"/dossier/{subject.patient}")
     return browser.redirect("/patients" if subject.kind == "practitioner" else "/compte")
 
 

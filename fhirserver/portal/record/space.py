@@ -5,6 +5,7 @@ The requests go through the handlers of `rest`: the same access view, the same c
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
@@ -17,7 +18,7 @@ from fhirserver.errors import FhirError
 from fhirserver.portal import browser
 from fhirserver.portal.consent.records import name_of
 from fhirserver.portal.record import emergency, menu
-from fhirserver.rest import inner
+from fhirserver.rest import inner, negotiate
 from fhirserver.rest.edge import services
 from fhirserver.rest.exchange import Exchange
 from fhirserver.rest.pages import PARAMETER
@@ -85,7 +86,11 @@ class Space:
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
         """An interaction of the API, traced; header names with `_` for `-`. Raises Refused."""
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
-        answer = inner.answered(self._exchange, method, path, sent, None if body is None else jsontext.dump(body))
+        exchange = self._exchange
+        if "Prefer" in sent:  # a request within another has the preferences of that one
+            exchange = copy(exchange)
+            exchange.prefer = negotiate.prefer(sent["Prefer"])
+        answer = inner.answered(exchange, method, path, sent, None if body is None else jsontext.dump(body))
         if answer.status >= 400:
             raise Refused(answer.status, _told(answer))
         return answer
