@@ -1,4 +1,4 @@
-"""`fhirserver account`: operators' accounts, and provisional codes for patients."""
+"""`fhirserver account`: accounts of operators and agents, and provisional codes for patients."""
 
 from __future__ import annotations
 
@@ -24,8 +24,12 @@ if TYPE_CHECKING:
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    add = actions.add_parser("add", help="make an operator's account, with an authenticator app", allow_abbrev=False)
-    add.add_argument("--operator", metavar="LOGIN", required=True, help="the identifier to log in with")
+    add = actions.add_parser("add", help="make an account of the service, with an app for codes", allow_abbrev=False)
+    kinds = add.add_mutually_exclusive_group(required=True)
+    kinds.add_argument("--operator", metavar="LOGIN", help="of an operator: the identifier to log in with")
+    kinds.add_argument(
+        "--agent", metavar="LOGIN", help="of an agent of the health insurance, who opens and closes spaces"
+    )
     add.add_argument("--password-file", metavar="FILE", type=Path, help="default: it is asked for")
     remove = actions.add_parser("remove", help="take an account away, and end its sessions", allow_abbrev=False)
     remove.add_argument("--login", metavar="LOGIN", required=True)
@@ -93,14 +97,13 @@ def _add(options: argparse.Namespace, room: AccountRoom) -> int:
         password = options.password_file.read_text(encoding="utf-8").rstrip("\n")
     else:
         password = getpass.getpass("Password: ")
-    if text := refusal(password, (options.operator,)):
+    kind, login = ("operator", options.operator) if options.operator else ("agent", options.agent)
+    if text := refusal(password, (login,)):
         raise Problem(text)
     seed = factors.totp_seed()
     codes, digests = factors.recovery_codes(room.secrets)
-    room.accounts.add(
-        "operator", options.operator, room.passwords.hash(password), totp=room.secrets.seal(seed), recovery=digests
-    )
-    print(f"authenticator app: {factors.totp_uri(seed, options.operator)}")
+    room.accounts.add(kind, login, room.passwords.hash(password), totp=room.secrets.seal(seed), recovery=digests)
+    print(f"authenticator app: {factors.totp_uri(seed, login)}")
     print("recovery codes:", *codes)
     return 0
 

@@ -42,12 +42,18 @@ def allowed(row: Mapping[str, Any] | None, event: str, who: str, now: datetime) 
     here = state(row, now, applied=who == TIME)
     found = transitions().get((event, here))
     if found is None:
-        events = sorted(name for (name, origin), each in transitions().items() if origin == here and who in each.who)
+        events = possible(row, who, now)
         offered = f" Possible now: {', '.join(events)}." if events else ""
         raise Conflict(f"The space is {here}: {event} is not possible.{offered}")
     if who not in found.who:
         raise Forbidden(f"{event} is not for the {who} to do.")
     return found
+
+
+def possible(row: Mapping[str, Any] | None, who: str, now: datetime) -> list[str]:
+    """The events that somebody may have happen in the state of a moment."""
+    here = state(row, now, applied=who == TIME)
+    return sorted(name for (name, origin), each in transitions().items() if origin == here and who in each.who)
 
 
 def after(row: Mapping[str, Any] | None, found: Transition, at: datetime, by: str, facts: Mapping[str, Any]) -> Row:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 from flask import abort, request
 
 from fhirserver.auth.accounts import factors, throttle
+from fhirserver.auth.accounts.account import STAFF
 from fhirserver.auth.accounts.login import Refused
 from fhirserver.auth.accounts.passwords import refusal
 from fhirserver.portal import browser, enrolling, tracing
+from fhirserver.portal.language import N_, _
 from fhirserver.portal.login import waiting
 from fhirserver.portal.page import page
 from fhirserver.rest.edge import services
@@ -26,8 +28,8 @@ _SUBJECT: Final = "Vos moyens de connexion ont changé"
 _TEXT: Final = (
     "{what} Si ce n’est pas vous, connectez-vous, fermez toutes vos sessions et changez votre mot de passe sans tarder."
 )
-_LAST: Final = "C’est votre seul second facteur : ajoutez-en un autre avant de le retirer."
-_BUSY: Final = "Votre compte est modifié ailleurs au même moment : recommencez."
+_LAST: Final = N_("C’est votre seul second facteur : ajoutez-en un autre avant de le retirer.")
+_BUSY: Final = N_("Votre compte est modifié ailleurs au même moment : recommencez.")
 
 
 def routes(pages: Blueprint) -> None:
@@ -53,8 +55,8 @@ def factor() -> Response:
         return page("factor.html", options=_options(held), typed={})
     errors = dict[str, str]()
     method, address = enrolling.chosen(errors)
-    if held.kind == "operator" and method != "totp":
-        errors["moyen"] = "Choisissez un moyen."
+    if held.kind in STAFF and method != "totp":
+        errors["moyen"] = _("Choisissez un moyen.")
     enrolments = services().accounts.enrolments
     token = enrolments.begin({"account": held.id, "login": held.login}, held.id)
     if not errors:
@@ -77,7 +79,7 @@ def factor_code() -> Response:
             return browser.redirect("/compte/facteur")
         if request.method == "GET":
             return page("factor-code.html", shown=enrolling.shown(held.login), action="/compte/facteur/code")
-        _, fields = room.enrolments.prove(token, request.form.get("code", "")[:40])
+        _begun, fields = room.enrolments.prove(token, request.form.get("code", "")[:40])
     except Refused as refused:
         if refused.why != "wrong":
             return browser.redirect("/compte/facteur")
@@ -106,7 +108,7 @@ def passkey() -> Response:
     """Makes a passkey: the one page that needs a script."""
     held, room = _recent(), services().accounts
     if len(held.passkeys) >= factors.MOST_PASSKEYS:
-        return _overview(409, {"": "Vous avez déjà dix clés d’accès : retirez-en une."})
+        return _overview(409, {"": _("Vous avez déjà dix clés d’accès : retirez-en une.")})
     errors = {}
     if request.method == "POST":
         try:
@@ -119,7 +121,7 @@ def passkey() -> Response:
         if made is not None and made.id not in [each.id for each in held.passkeys]:
             _changed(held, "Une clé d’accès a été ajoutée à votre espace de santé.", passkeys=(*held.passkeys, made))
             return browser.redirect("/compte")
-        errors = {"": "La clé d’accès n’a pas pu être enregistrée."}
+        errors = {"": _("La clé d’accès n’a pas pu être enregistrée.")}
     question, challenge = factors.passkey_options(room.site, held.id, held.login, held.passkeys)
     token = room.enrolments.begin({"account": held.id, "challenge": challenge}, held.id)
     response = page("passkey.html", 422 if errors else 200, errors=errors, question=question)
@@ -144,12 +146,12 @@ def password() -> Response:
     if wait:
         return page("password.html", 429, errors={"": waiting(wait)})
     if not room.passwords.verify(form.get("actuel", "")[:1000], held.password):
-        errors["actuel"] = "Ce n’est pas votre mot de passe."
+        errors["actuel"] = _("Ce n’est pas votre mot de passe.")
     new = form.get("mot-de-passe", "")[:1000]
     if text := refusal(new, own(held)):
         errors["mot-de-passe"] = text
     elif new != form.get("confirmation", "")[:1000]:
-        errors["confirmation"] = "Les deux mots de passe ne sont pas les mêmes."
+        errors["confirmation"] = _("Les deux mots de passe ne sont pas les mêmes.")
     if errors:
         return page("password.html", 422, errors=errors)
     throttle.Throttle(services().store).forget(throttle.PAIR, "password", held.id)
@@ -197,12 +199,21 @@ def _overview(status: int, errors: dict[str, str] | None = None) -> Response:
         errors=errors or {},
         account=found.accounts.accounts.find(session.account),
         devices=found.accounts.devices.count(session.account),
+        device=_device,
         sessions=sorted(found.sessions.of(session.account), key=lambda each: each.seen, reverse=True),
     )
 
 
+def _device(name: str) -> str:
+    """What a browser is, as it was kept when it logged in."""
+    program, _sur, system = name.partition(" sur ")
+    if not system:
+        return _(name or browser.UNKNOWN_DEVICE)
+    return _("%(program)s sur %(system)s", program=program, system=system)
+
+
 def _options(account: Account) -> list[tuple[str, str]]:
-    return [each for each in enrolling.options() if account.kind != "operator" or each[0] == "totp"]
+    return [each for each in enrolling.options() if account.kind not in STAFF or each[0] == "totp"]
 
 
 def _recent() -> Account:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from pymongo import ASCENDING, ReturnDocument
+from pymongo import ASCENDING, DESCENDING, ReturnDocument
 
 from fhirserver.errors import FhirError
 from fhirserver.store.errors import translated
@@ -131,6 +131,18 @@ class Jobs:
         with translated():
             rows = self._jobs.find({"state": {"$ne": "open"}, "kept": {"$lte": now}}).to_list()
         return [_job(row) for row in rows if row["lease"] <= datetime.now(UTC)]
+
+    def counts(self) -> dict[str, int]:
+        """How many there are by state."""
+        with translated():
+            rows = self._jobs.aggregate([{"$group": {"_id": "$state", "n": {"$sum": 1}}}]).to_list()
+        return {str(row["_id"]): int(row["n"]) for row in rows}
+
+    def latest(self, kind: str) -> Job | None:
+        """The job of a kind that was asked for last."""
+        with translated():
+            row = self._jobs.find_one({"kind": kind}, sort=[("at", DESCENDING), ("_id", DESCENDING)])
+        return None if row is None else _job(row)
 
     def forget(self, id_: str) -> None:
         with translated():

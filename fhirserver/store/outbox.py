@@ -58,9 +58,10 @@ class Outbox:
         with translated():
             self._rows.delete_many({"_id": {"$in": list(ids)}})
 
-    def waiting(self) -> int:
+    def waiting(self, *, tried: int = 0) -> int:
+        """How many wait, of those that were tried so often at least."""
         with translated():
-            return self._rows.count_documents({})
+            return self._rows.count_documents({"tries": {"$gte": tried}} if tried else {})
 
     def _make(self) -> None:
         with self._lock, translated():

@@ -49,6 +49,11 @@ class Quarantine:
         with translated():
             return list(self._rows.find(wanted, session=self._session).sort("_id").limit(count))
 
+    def held(self) -> int:
+        """How many wait."""
+        with translated():
+            return self._rows.count_documents({"status": HELD})
+
     def settle(self, id_: str, status: str, facts: Mapping[str, Any]) -> None:
         """Ends the waiting of a document."""
         self._rows.update_one({"_id": id_}, {"$set": {**facts, "status": status}}, session=self._session)

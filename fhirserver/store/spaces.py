@@ -72,6 +72,11 @@ class Spaces:
             asked = {"due": {"$lte": now}, "_id": {"$gt": after}}
             return [row["_id"] for row in self._rows.find(asked, {"_id": 1}).sort("_id", ASCENDING).limit(count)]
 
+    def count_due(self, now: datetime) -> int:
+        """How many are to be looked at."""
+        with translated():
+            return self._rows.count_documents({"due": {"$lte": now}})
+
 
 def keep(database: Database[Row], rows: Mapping[str, Row], session: ClientSession) -> None:
     """Stores rows in the place of those of the same patients."""

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 REGISTER: Final = "accounts"
 NAMES: Final = "account-names"
-KINDS: Final = ("person", "operator")
+KINDS: Final = ("person", "operator", "agent")
+STAFF: Final = frozenset({"operator", "agent"})
+"""Kinds of accounts of the service: of its operators, and of agents of the health insurance."""
 
 
 class Reach(NamedTuple):
@@ -59,7 +61,7 @@ class Account(NamedTuple):
     def factors(self) -> tuple[str, ...]:
         """The second factors that are set up, the strongest first."""
         held = {"passkey": self.passkeys, "totp": self.totp, "mail": self.mail, "phone": self.phone}
-        if self.kind == "operator":
+        if self.kind in STAFF:
             held = {"passkey": self.passkeys, "totp": self.totp}
         return tuple(name for name, value in held.items() if value)
 

@@ -13,7 +13,17 @@ from fhirserver.access import Access
 from fhirserver.errors import FhirError, Unavailable
 from fhirserver.outcome import Issue, outcome
 from fhirserver.rest.inner import FAULT
-from fhirserver.rest.jobs import deferred, deferring, export, exporting, portability, reindex, reindexing, shipped
+from fhirserver.rest.jobs import (
+    deferred,
+    deferring,
+    export,
+    exporting,
+    portability,
+    reindex,
+    reindexing,
+    shipped,
+    verification,
+)
 from fhirserver.rest.operations.merge import followed
 from fhirserver.store import Lost
 from fhirserver.store.jobs import MOST_RUNS
@@ -39,6 +49,7 @@ KINDS: Final[Mapping[str, Work]] = {
     deferring.KIND: deferred.carry_out,
     portability.KIND: portability.carry_out,
     reindex.KIND: reindexing.carry_out,
+    verification.KIND: verification.carry_out,
 }
 EVERY: Final = 1.0
 """Seconds between two looks for work."""

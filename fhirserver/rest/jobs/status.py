@@ -10,7 +10,7 @@ from fhirserver import jsontext
 from fhirserver.audit import Entity, Event, Shown
 from fhirserver.errors import BadRequest
 from fhirserver.rest.answer import Answer, http_date, of_value
-from fhirserver.rest.jobs import reindex, results
+from fhirserver.rest.jobs import reindex, results, verification
 from fhirserver.rest.jobs.asking import FILE, RETRY_AFTER, own, unknown
 from fhirserver.rest.jobs.portability import ARCHIVE
 from fhirserver.rest.operations.stored import instance
@@ -32,7 +32,7 @@ def job_status(exchange: Exchange) -> Answer:
         content = jsontext.dump(_manifest(exchange, job))
         media = {"Content-Type": "application/json", "Content-Length": str(len(content))}
         return Answer(200, None, {**headers, **media}, parts=[content])
-    if job.kind == reindex.KIND:
+    if job.kind in (reindex.KIND, verification.KIND):
         counts = [{"name": name, "valueInteger": count} for name, count in job.result.items()]
         return replace(of_value(200, {"resourceType": "Parameters", "parameter": counts}), headers=headers)
     content = b"".join(exchange.services.store.files.read(job.result["file"]))

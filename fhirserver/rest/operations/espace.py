@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.access import permits, require
 from fhirserver.audit import Entity, Event
-from fhirserver.errors import Forbidden
+from fhirserver.auth.accounts.people import AGENT, read_matricule
+from fhirserver.errors import BadRequest, Forbidden
 from fhirserver.espace import machine
 from fhirserver.espace.space import Actor
 from fhirserver.rest.answer import Answer, of_value
@@ -17,10 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
+    from fhirserver.access import Requester
     from fhirserver.rest.exchange import Exchange
 
-AGENT: Final = "espace"
-"""The scope of an agent of the health insurance, and the only one that such a token needs: it reads nothing."""
 EVENTS: Final = {
     "open": ("announce", "The information of the opening was sent: it opens in six weeks"),
     "oppose": ("oppose", "Oppose the opening of a space"),
@@ -36,16 +36,43 @@ EVENTS: Final = {
 """By operation (`$espace-open`): the event, and what the operation does."""
 CLOSING: Final = frozenset({"close", "request-erasure"})
 """Events that a representative has happen only where the measure lets him close."""
+_FINDING: Final[list[dict[str, Any]]] = [{"name": "matricule", "type": "string", "max": "1"}]
+_LONGEST: Final = 22
 _COUNTS: Final = ("resources", "accounts", "traces", "waiting", "beside")
 
 
 def espace(exchange: Exchange, type: str, id: str) -> Answer:
     """`GET Patient/[id]/$espace`: Parameters with the state, what happened, and what time will bring."""
-    require(exchange.access.requester, "Patient", "r")
+    if not is_agent(exchange.access.requester):
+        require(exchange.access.requester, "Patient", "r")
     received_as(exchange, ())
-    _role(exchange, id)
+    role = _role(exchange, id)
     event = Event("operation", 200, (Entity(type, id, None, id),), query=f"{type}/$espace")
-    return of_value(200, described(exchange.services.spaces.row(id), exchange.access.now), event)
+    return of_value(200, described(exchange.services.spaces.row(id), exchange.access.now, role), event)
+
+
+def find(exchange: Exchange, type: str) -> Answer:
+    """`POST Patient/$espace-find`, by an operator or an agent: `patient`, the ids of whom a matricule INS names.
+
+    Without a name and anything of health; several where records were not merged.
+    """
+    number = read_matricule(received_as(exchange, _FINDING).need("matricule"))
+    if not is_agent(exchange.access.requester):
+        if exchange.access.requester.kind != "operator":
+            raise Forbidden("Spaces are looked for by operators and agents.")
+        require(exchange.access.requester, "Patient", "r")
+    if not number.isalnum() or not number.isascii() or len(number) > _LONGEST:
+        raise BadRequest("matricule is a national health identifier: 15 characters, digits but for Corsica.")
+    found = exchange.services.accounts.people.of_matricule(number)
+    entities = tuple(Entity(type, each, None, each) for each in found)
+    event = Event("operation", 200, entities, query=f"{type}/$espace-find")
+    told = [{"name": "patient", "valueId": each} for each in found]
+    return of_value(200, {"resourceType": "Parameters", **({"parameter": told} if told else {})}, event)
+
+
+def is_agent(who: Requester) -> bool:
+    """Whether he may have happen to a space what an agent may, and nothing else."""
+    return who.kind == "operator" and AGENT in who.scopes and not permits(who, "Patient", "u")
 
 
 def changing(name: str) -> Callable[..., Answer]:
@@ -61,7 +88,7 @@ def changing(name: str) -> Callable[..., Answer]:
             raise Forbidden(f"The measure of protection leaves {event} to the person.")
         actor = Actor(role, exchange.access, exchange.services.origin)
         row = exchange.services.spaces.happen(actor, id, event)
-        return of_value(200, described(row, exchange.access.now))
+        return of_value(200, described(row, exchange.access.now, role))
 
     return handler
 
@@ -82,8 +109,9 @@ def erase(exchange: Exchange, type: str, id: str) -> Answer:
     return of_value(200, {"resourceType": "Parameters", "parameter": told})
 
 
-def described(row: Mapping[str, Any] | None, now: datetime) -> dict[str, Any]:
-    """Parameters: `state`, `since`, `due` (what time will bring), `erased-by` and `event`s."""
+def described(row: Mapping[str, Any] | None, now: datetime, role: str) -> dict[str, Any]:
+    """Parameters: `state`, `since`, `due` (what time will bring), `erased-by`, `event`s, and what is `possible` now to
+    who asks."""
     told: list[dict[str, Any]] = [{"name": "state", "valueCode": machine.state(row, now)}]
     if row is not None:
         held = [each for each in row.get("states", ()) if each["since"] <= now]
@@ -94,6 +122,7 @@ def described(row: Mapping[str, Any] | None, now: datetime) -> dict[str, Any]:
         if (until := machine.erased_by(row)) is not None:
             told.append({"name": "erased-by", "valueInstant": _instant(until)})
         told += [{"name": "event", "part": _step(each)} for each in row.get("log", ())]
+    told += [{"name": "possible", "valueCode": each} for each in machine.possible(row, role, now)]
     return {"resourceType": "Parameters", "parameter": told}
 
 
@@ -108,7 +137,7 @@ def _role(exchange: Exchange, patient: str) -> str:
     who, people = exchange.access.requester, exchange.services.accounts.people
     if who.kind == "operator" and permits(who, "Patient", "u"):
         role = "operator"
-    elif who.kind == "operator" and AGENT in who.scopes:
+    elif is_agent(who):
         role = "agent"
     elif who.kind in ("patient", "representative") and who.patient == patient:
         role = "holder" if who.kind == "patient" else "representative"

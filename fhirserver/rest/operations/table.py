@@ -11,6 +11,9 @@ from fhirserver.rest.documents.summary import summary
 from fhirserver.rest.jobs.export import export
 from fhirserver.rest.jobs.portability import portability
 from fhirserver.rest.jobs.reindex import reindex
+from fhirserver.rest.jobs.verification import audit_verify
+from fhirserver.rest.messages.filing import file
+from fhirserver.rest.messages.operations import close, received, reopen
 from fhirserver.rest.operations import espace, reminders
 from fhirserver.rest.operations.document import document
 from fhirserver.rest.operations.everything import everything
@@ -22,6 +25,7 @@ from fhirserver.rest.operations.lastn import lastn
 from fhirserver.rest.operations.lookup import lookup
 from fhirserver.rest.operations.merge import merge, unmerge
 from fhirserver.rest.operations.meta import meta, meta_add, meta_delete
+from fhirserver.rest.operations.service_overview import service_overview
 from fhirserver.rest.operations.subsumes import subsumes
 from fhirserver.rest.operations.translate import translate
 from fhirserver.rest.operations.validate import validate
@@ -106,14 +110,21 @@ OPERATIONS: Final = (
     ),
     _own("reminders", "Patient", reminders.reminders, "What prevention proposes at an age", instance=("GET",)),
     _own("reminders-answer", "Patient", reminders.answer, "What the person says of a reminder", instance=("POST",)),
+    _own("espace-find", "Patient", espace.find, "The space of a matricule INS", methods=("POST",), instance=()),
     _own("espace-erase", "Patient", espace.erase, "Erase a person", instance=("POST",)),
     _own("images", "ImagingStudy", images, "The images of a study", instance=("GET",)),
     _own("image", "ImagingStudy", image, "One image of a study", instance=("GET",)),
     Operation("status", "Subscription", asking.status, asking.STATUS, "How Subscriptions stand"),
     Operation("events", "Subscription", asking.events, asking.EVENTS, "Events that were told", methods=()),
+    _own("received", "Communication", received, "A message was read", instance=("POST",)),
+    _own("close", "Communication", close, "Close the thread of a message", instance=("POST",)),
+    _own("reopen", "Communication", reopen, "Open the thread of a message again", instance=("POST",)),
+    _own("file", "Communication", file, "File what is attached to a message", instance=("POST",)),
     _own("cda", "", cda, "Store a CDA document", instance=(), system=("POST",)),
     _own("quarantine", "", quarantine, "Documents that wait for their patient", instance=(), system=("GET",)),
     _own("quarantine-resolve", "", quarantine_resolve, "End the waiting of one", instance=(), system=("POST",)),
+    _own("service-overview", "", service_overview, "What waits for operators", instance=(), system=("GET",)),
+    _own("audit-verify", "", audit_verify, "Verify the chains of traces", instance=(), system=_BOTH),
     _own("reindex", "", reindex, "Index anew what is stored", instance=(), system=("POST",)),
     _own("explain-access", "", explain_access, "Why a requester sees a resource or not", instance=(), system=_BOTH),
 )
