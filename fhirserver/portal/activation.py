@@ -16,6 +16,7 @@ from fhirserver.auth.accounts.people import read_birth, read_matricule
 from fhirserver.errors import Conflict
 from fhirserver.espace.space import Actor
 from fhirserver.portal import browser, enrolling, entering, tracing
+from fhirserver.portal.language import N_, _
 from fhirserver.portal.login import place, waiting
 from fhirserver.portal.page import page
 from fhirserver.rest.edge import services
@@ -26,11 +27,11 @@ if TYPE_CHECKING:
     from fhirserver.auth.accounts.account import Account
     from fhirserver.auth.accounts.invitations import Invitation
 
-_WRONG: Final = (
+_WRONG: Final = N_(
     "Le code, la date de naissance ou le numéro ne conviennent pas, ou le code n’est plus valable. "
     "Après cinq erreurs il est annulé : demandez-en un autre."
 )
-_OVER: Final = "L’activation a expiré : recommencez avec votre code."
+_OVER: Final = N_("L’activation a expiré : recommencez avec votre code.")
 
 
 def routes(pages: Blueprint) -> None:
@@ -72,14 +73,14 @@ def account() -> Response:
     login, password = request.form.get("identifiant", "").strip(), request.form.get("mot-de-passe", "")[:1000]
     method, address = enrolling.chosen(errors)
     if not 3 <= len(login) <= 100 or not login.isprintable():
-        errors["identifiant"] = "L’identifiant doit avoir de 3 à 100 caractères."
+        errors["identifiant"] = _("L’identifiant doit avoir de 3 à 100 caractères.")
     elif room.accounts.named(login) is not None:
-        errors["identifiant"] = "Cet identifiant est déjà pris : choisissez-en un autre."
+        errors["identifiant"] = _("Cet identifiant est déjà pris : choisissez-en un autre.")
     birth = str((room.people.patient(found.reach.patient) or {}).get("birthDate", ""))
     if text := refusal(password, (login, address, found.name, birth, birth.replace("-", ""))):
         errors["mot-de-passe"] = text
     elif password != request.form.get("confirmation", "")[:1000]:
-        errors["confirmation"] = "Les deux mots de passe ne sont pas les mêmes."
+        errors["confirmation"] = _("Les deux mots de passe ne sont pas les mêmes.")
     if errors:
         return _second(found, 422, errors)
     try:
@@ -145,7 +146,7 @@ def _made(found: Invitation, purpose: dict[str, Any], fields: dict[str, Any]) ->
             "person", purpose["login"], purpose["password"], records=(found.reach,), recovery=digests, **fields
         )
     except Conflict:
-        return _first(409, {"": "Cet identifiant vient d’être pris : recommencez avec votre code."})
+        return _first(409, {"": _("Cet identifiant vient d’être pris : recommencez avec votre code.")})
     if not room.invitations.take(found.key):
         room.accounts.remove(made)
         return _first(401, {"": _OVER})
@@ -167,7 +168,7 @@ def _opened(found: Invitation, account: Account) -> None:
 
 def _with_record(account: Account, reach: Reach) -> Account:
     accounts = services().accounts.accounts
-    for _ in range(20):
+    for _try in range(20):
         if reach in account.records:
             return account
         changed = accounts.change(account, records=(*account.records, reach))

@@ -29,6 +29,7 @@ SESSION: Final = "session"
 VISIT: Final = "visit"
 CSRF: Final = "csrf"
 """Name of the field of each form."""
+UNKNOWN_DEVICE: Final = "Appareil inconnu"
 MOST_FORM_BYTES: Final = 1 << 16
 _OPEN: Final = "takes_foreign_posts"
 _MOST: Final = "takes_uploads"
@@ -149,7 +150,7 @@ def device_name() -> str:
     agent = request.headers.get("User-Agent", "")
     program = next((name for word, name in _PROGRAMS if word in agent), "")
     system = next((name for word, name in _SYSTEMS if word in agent), "")
-    return " sur ".join(each for each in (program, system) if each) or "Appareil inconnu"
+    return " sur ".join(each for each in (program, system) if each) or UNKNOWN_DEVICE
 
 
 def csrf_token() -> str:

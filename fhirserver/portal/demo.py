@@ -12,6 +12,7 @@ from fhirserver.auth.accounts.people import PURPOSE, name_of
 from fhirserver.auth.tokens import DEFAULT_SCOPES
 from fhirserver.portal import browser, tracing
 from fhirserver.portal.entering import ACR
+from fhirserver.portal.language import _
 from fhirserver.rest.edge import services
 from fhirserver.search import parse
 
@@ -64,11 +65,13 @@ def _family() -> Iterator[Role]:
         id_, name = patient["id"], name_of(patient)
         common: dict[str, Any] = {"patient": id_, "purpose": PURPOSE, "scopes": DEFAULT_SCOPES["patient"]}
         if not people.is_minor(patient):
-            yield Role(Requester("patient", f"patient/{id_}", name=name, **common), f"{name}, dans son espace")
+            yield Role(
+                Requester("patient", f"patient/{id_}", name=name, **common), _("%(name)s, dans son espace", name=name)
+            )
         for related in people.relations(id_) if people.is_minor(patient) else ():
             parent = name_of(related)
             who = Requester("representative", f"RelatedPerson/{related['id']}", name=parent, **common)
-            yield Role(who, f"{parent}, parent de {name}")
+            yield Role(who, _("%(parent)s, parent de %(name)s", parent=parent, name=name))
 
 
 def _physicians() -> Iterator[Role]:
@@ -85,7 +88,7 @@ def _physicians() -> Iterator[Role]:
                 name=name,
                 scopes=DEFAULT_SCOPES["practitioner"],
             )
-            yield Role(who, f"Docteur {name}, médecin")
+            yield Role(who, _("Docteur %(name)s, médecin", name=name))
 
 
 def _tagged(type_: str) -> list[Resource]:

@@ -12,6 +12,7 @@ from fhirserver.auth.accounts import factors
 from fhirserver.auth.accounts.login import Refused
 from fhirserver.mail import is_address, phone_number
 from fhirserver.portal import browser
+from fhirserver.portal.language import N_, _
 from fhirserver.portal.login import waiting
 from fhirserver.rest.edge import services
 
@@ -20,12 +21,12 @@ if TYPE_CHECKING:
 
 COOKIE: Final = "facteur"
 NAMES: Final = {
-    "mail": "Un code par courriel, à chaque connexion",
-    "phone": "Un code par message sur votre téléphone",
-    "totp": "Une application qui affiche des codes (plus sûr, marche sans réseau)",
+    "mail": N_("Un code par courriel, à chaque connexion"),
+    "phone": N_("Un code par message sur votre téléphone"),
+    "totp": N_("Une application qui affiche des codes (plus sûr, marche sans réseau)"),
 }
-WRONG: Final = "Ce code ne convient pas, ou il n’est plus valable."
-UNSENT: Final = "Le code n’a pas pu être envoyé à cette adresse. Vérifiez-la, ou choisissez un autre moyen."
+WRONG: Final = N_("Ce code ne convient pas, ou il n’est plus valable.")
+UNSENT: Final = N_("Le code n’a pas pu être envoyé à cette adresse. Vérifiez-la, ou choisissez un autre moyen.")
 
 
 def routes(pages: Blueprint) -> None:
@@ -34,20 +35,20 @@ def routes(pages: Blueprint) -> None:
 
 def options() -> list[tuple[str, str]]:
     """What can be chosen here."""
-    return [(each, NAMES[each]) for each in services().accounts.enrolments.methods]
+    return [(each, _(NAMES[each])) for each in services().accounts.enrolments.methods]
 
 
 def chosen(errors: dict[str, str]) -> tuple[str, str]:
     """The way that the form chooses, and its address; what is wrong goes to `errors`."""
     method, typed = request.form.get("moyen", ""), request.form.get("adresse", "").strip()
     if method not in services().accounts.enrolments.methods:
-        errors["moyen"] = "Choisissez un moyen."
+        errors["moyen"] = _("Choisissez un moyen.")
     elif method == "mail" and not is_address(typed):
-        errors["adresse"] = "Indiquez une adresse de courriel, comme nom@exemple.fr."
+        errors["adresse"] = _("Indiquez une adresse de courriel, comme nom@exemple.fr.")
     elif method == "phone":
         number = phone_number(typed)
         if number is None:
-            errors["adresse"] = "Indiquez un numéro de téléphone, comme 06 12 34 56 78."
+            errors["adresse"] = _("Indiquez un numéro de téléphone, comme 06 12 34 56 78.")
         return method, number or ""
     return method, typed
 

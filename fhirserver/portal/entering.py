@@ -9,22 +9,23 @@ from flask import abort, request
 from fhirserver.auth.accounts.login import Passed, Refused
 from fhirserver.auth.accounts.people import SHUT
 from fhirserver.portal import browser, sealed, tracing
+from fhirserver.portal.language import N_, _
 from fhirserver.portal.page import allow_forms_to, error_page, page
 from fhirserver.rest.edge import services
 
 if TYPE_CHECKING:
     from flask import Blueprint, Response
 
-    from fhirserver.auth.accounts.account import Account, Reach
     from fhirserver.access import Requester
+    from fhirserver.auth.accounts.account import Account, Reach
     from fhirserver.auth.accounts.people import Subject
 
 CHOICE: Final = "choix"
 DEVICE: Final = "appareil"
 ACR: Final = "eidas2"
-NOTHING: Final = (
+NOTHING: Final = N_(
     "Votre compte ne mène à aucun dossier ouvert. "
-    "Les représentants d’un enfant n’ont plus accès à son dossier à sa majorité."
+    "Un représentant n’a plus accès au dossier à la majorité de l’enfant, ou à la fin de la mesure de protection."
 )
 
 
@@ -36,7 +37,7 @@ def enter(passed: Passed) -> Response:
     """A session, or first the choice of whom to act for."""
     subjects = services().accounts.people.subjects(passed.account)
     if not subjects:
-        return error_page(403, NOTHING, "Aucun dossier")
+        return error_page(403, NOTHING, _("Aucun dossier"))
     if len(subjects) == 1:
         return _entered(passed, subjects[0])
     response = browser.redirect("/choisir")
@@ -102,7 +103,6 @@ def _entered(passed: Passed, subject: Subject) -> Response:
     return response
 
 
-def value(reach: Reach) -> str:
 def space_of(who: Requester) -> str:
     """Where a space is that shows nothing but its state: suspended, or put away. Empty of others."""
     people = services().accounts.people
@@ -110,4 +110,5 @@ def space_of(who: Requester) -> str:
     return "/compte/espace" if shut else ""
 
 
+def value(reach: Reach) -> str:
     return f"{reach.patient}/{reach.related or ''}"

@@ -10,6 +10,7 @@ from fhirserver.auth.accounts.login import Refused
 from fhirserver.auth.accounts.passwords import refusal
 from fhirserver.auth.accounts.recovery import CHANGED, CHANGED_SUBJECT
 from fhirserver.portal import browser, tracing
+from fhirserver.portal.language import N_, _
 from fhirserver.portal.login import place, waiting
 from fhirserver.portal.page import page
 from fhirserver.rest.edge import services
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from fhirserver.auth.accounts.account import Account
 
 COOKIE: Final = "oubli"
-_WRONG: Final = "L’un des deux codes ne convient pas, ou n’est plus valable."
-_OVER: Final = "La demande a expiré ou a été refusée trop de fois : recommencez."
+_WRONG: Final = N_("L’un des deux codes ne convient pas, ou n’est plus valable.")
+_OVER: Final = N_("La demande a expiré ou a été refusée trop de fois : recommencez.")
 
 
 def routes(pages: Blueprint) -> None:
@@ -48,7 +49,7 @@ def forgotten_code() -> Response:
     if text := refusal(new):
         errors["mot-de-passe"] = text
     elif new != form.get("confirmation", "")[:1000]:
-        errors["confirmation"] = "Les deux mots de passe ne sont pas les mêmes."
+        errors["confirmation"] = _("Les deux mots de passe ne sont pas les mêmes.")
     if errors:
         return page("forgotten-code.html", 422, errors=errors)
     try:

@@ -95,6 +95,11 @@ def _(text: str, **values: Any) -> str:
     return told % values if values else told
 
 
+def words(row: Mapping[str, str], column: str = "words") -> str:
+    """What a row of a table says in the language of the page: its column `en`, or the French one."""
+    return row["en"] if current() == ENGLISH else row[column]
+
+
 @cache
 def english() -> Mapping[str, str]:
     """The English of each French text."""

@@ -9,6 +9,7 @@ from flask import request
 from fhirserver.auth.accounts.login import Place, Refused
 from fhirserver.auth.accounts.post import CHANNELS, masked
 from fhirserver.portal import browser, entering, farewell, sealed, tracing
+from fhirserver.portal.language import N_, _, of_number
 from fhirserver.portal.page import allow_forms_to, page
 from fhirserver.rest.address import address
 from fhirserver.rest.edge import services
@@ -22,10 +23,11 @@ if TYPE_CHECKING:
     from fhirserver.auth.accounts.login import Pending
 
 STEP: Final = "etape"
-_WRONG: Final = "Identifiant ou mot de passe incorrect."
-_WRONG_CODE: Final = "Ce code ne convient pas, ou il n’est plus valable."
-_OVER: Final = "Votre connexion a expiré ou a été refusée trop de fois : recommencez."
-_UNSENT: Final = "Le code n’a pas pu être envoyé. Réessayez, ou choisissez un autre moyen."
+_WRONG: Final = N_("Identifiant ou mot de passe incorrect.")
+_WRONG_CODE: Final = N_("Ce code ne convient pas, ou il n’est plus valable.")
+_OVER: Final = N_("Votre connexion a expiré ou a été refusée trop de fois : recommencez.")
+_UNSENT: Final = N_("Le code n’a pas pu être envoyé. Réessayez, ou choisissez un autre moyen.")
+_WAYS: Final = {"mail": N_("par courriel à %(address)s"), "phone": N_("par message au %(address)s")}
 
 
 def routes(pages: Blueprint) -> None:
@@ -43,7 +45,12 @@ def place() -> Place:
 def waiting(wait: timedelta) -> str:
     """How long to wait, in words."""
     minutes = -(-int(wait.total_seconds()) // 60)
-    return f"Trop de tentatives. Réessayez dans {minutes} minute{'s' if minutes > 1 else ''}."
+    told = of_number(
+        "Trop de tentatives. Réessayez dans %(minutes)s minute.",
+        "Trop de tentatives. Réessayez dans %(minutes)s minutes.",
+        minutes,
+    )
+    return told % {"minutes": minutes}
 
 
 def login() -> Response:
@@ -139,10 +146,9 @@ def _ways(account: Account | None) -> list[tuple[str, str]]:
     """The ways to get a code, as far as they may be told."""
     post = services().accounts.post
     if account is None:
-        return [("mail", "par courriel")] if "mail" in post.channels else []
-    texts = {"mail": "par courriel à {}", "phone": "par message au {}"}
+        return [("mail", _("par courriel"))] if "mail" in post.channels else []
     return [
-        (each, texts[each].format(masked(each, getattr(account, each))))
+        (each, _(_WAYS[each], address=masked(each, getattr(account, each))))
         for each in post.channels
         if each in account.factors
     ]

@@ -13,7 +13,8 @@ from flask import Response, g, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from fhirserver.errors import FhirError
-from fhirserver.portal import assets, browser, language
+from fhirserver.portal import assets, browser, dates, language
+from fhirserver.portal.language import N_, _
 from fhirserver.rest import edge, inner
 from fhirserver.rest.edge import services
 
@@ -34,30 +35,36 @@ _HEADERS: Final = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), publickey-credentials-get=(self)",
 }
 _TITLES: Final = {
-    400: "Demande incorrecte",
-    403: "Accès refusé",
-    404: "Page introuvable",
-    405: "Demande incorrecte",
-    413: "Envoi trop volumineux",
-    429: "Trop de tentatives",
-    503: "Service momentanément indisponible",
+    400: N_("Demande incorrecte"),
+    403: N_("Accès refusé"),
+    404: N_("Page introuvable"),
+    405: N_("Demande incorrecte"),
+    413: N_("Envoi trop volumineux"),
+    429: N_("Trop de tentatives"),
+    503: N_("Service momentanément indisponible"),
 }
 _TEXTS: Final = {
-    400: "Le serveur ne comprend pas cette demande. Revenez en arrière et recommencez.",
-    403: "Vous ne pouvez pas faire cela. Si vous veniez d’un formulaire, rechargez-le et envoyez-le de nouveau.",
-    404: "Il n’y a pas de page à cette adresse.",
-    405: "Cette adresse ne s’ouvre pas de cette façon.",
-    413: "Ce que vous avez envoyé est trop grand.",
-    429: "Patientez un moment, puis recommencez.",
-    503: "Réessayez dans quelques instants.",
+    400: N_("Le serveur ne comprend pas cette demande. Revenez en arrière et recommencez."),
+    403: N_("Vous ne pouvez pas faire cela. Si vous veniez d’un formulaire, rechargez-le et envoyez-le de nouveau."),
+    404: N_("Il n’y a pas de page à cette adresse."),
+    405: N_("Cette adresse ne s’ouvre pas de cette façon."),
+    413: N_("Ce que vous avez envoyé est trop grand."),
+    429: N_("Patientez un moment, puis recommencez."),
+    503: N_("Réessayez dans quelques instants."),
 }
-_FAULT: Final = "Une erreur est survenue de notre côté. Elle a été enregistrée ; réessayez plus tard."
+_FAULT: Final = N_("Une erreur est survenue de notre côté. Elle a été enregistrée ; réessayez plus tard.")
+_ERROR: Final = N_("Erreur")
 _log = logging.getLogger(__name__)
 
 
 def page(template: str, status: int = 200, *, form_action: Iterable[str] = (), **context: Any) -> Response:
-    """The page of a template below `templates/`. `form_action`: URLs that its forms may lead to, besides our own."""
+    """The page of a template below `templates/`. `form_action`: URLs that its forms may lead to, besides our own.
+
+    The texts of `errors` are told in the language of the page.
+    """
     allow_forms_to(form_action)
+    if errors := context.get("errors"):
+        context["errors"] = {name: _(text) for name, text in errors.items()}
     return Response(
         render_template(template, **{**_context(), **context}), status, content_type="text/html; charset=utf-8"
     )
@@ -71,6 +78,7 @@ def allow_forms_to(urls: Iterable[str]) -> None:
 
 def prepare(pages: Blueprint) -> None:
     """What all pages share."""
+    pages.record_once(lambda state: dates.install(state.app.jinja_env))
     pages.after_request(_with_headers)
     pages.register_error_handler(HTTPException, _http_error)
     pages.app_errorhandler(404)(_unknown)
@@ -82,8 +90,9 @@ def error_page(status: int, text: str = "", title: str = "") -> Response:
     return page(
         "error.html",
         status,
-        title=title or _TITLES.get(status, "Erreur"),
-        text=text or _TEXTS.get(status, _FAULT if status >= 500 else _TEXTS[400]),
+        return_to="/",  # what is hidden and what is not there have the same page
+        title=_(title or _TITLES.get(status, _ERROR)),
+        text=_(text or _TEXTS.get(status, _FAULT if status >= 500 else _TEXTS[400])),
     )
 
 
@@ -127,7 +136,7 @@ def _fault(error: Exception) -> Response:
     if isinstance(error, FhirError):
         return error_page(error.status)
     _log.exception("unexpected fault")
-    return error_page(500, title="Erreur")
+    return error_page(500, title=_ERROR)
 
 
 def _source(url: str) -> str:

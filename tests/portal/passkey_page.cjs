@@ -9,7 +9,7 @@ const told = {};
 const listeners = [];
 const form = {
   hidden: true,
-  dataset: { [given.kind]: JSON.stringify(given.asked) },
+  dataset: { [given.kind]: JSON.stringify(given.asked), error: "La clé d’accès n’a pas pu être utilisée." },
   elements: { cle: { value: "" } },
   addEventListener: (_, listener) => listeners.push(listener),
   requestSubmit: () => {

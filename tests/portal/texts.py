@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from flask import Flask
 from jinja2 import nodes
 
+from fhirserver.auth.accounts.passwords import refusal
 from fhirserver.portal import language
+from fhirserver.portal.browser import UNKNOWN_DEVICE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +44,7 @@ def templates() -> list[str]:
 
 def marked() -> list[Text]:
     """Every text that is translated somewhere."""
-    return [*(each for name in templates() for each in in_template(name)), *in_modules()]
+    return [*(each for name in templates() for each in in_template(name)), *in_modules(), *of_other_rooms()]
 
 
 def in_template(name: str) -> Iterator[Text]:
@@ -61,6 +63,18 @@ def of_variables(name: str) -> list[str]:
         for call in tree.find_all(nodes.Call)
         if isinstance(call.node, nodes.Name) and call.node.name in _MARKS and not isinstance(call.args[0], nodes.Const)
     ]
+
+
+def of_other_rooms() -> Iterator[Text]:
+    """What other rooms say to the person, which the pages translate as it comes."""
+    for password, own in (
+        ("court", ()),
+        ("a" * 200, ()),
+        ("Grandjean1984!", ("Grandjean", "1984")),
+        ("azertyuiopqs", ()),
+    ):
+        yield Text("auth/accounts/passwords.py", str(refusal(password, own)))
+    yield Text("browser.py", UNKNOWN_DEVICE)
 
 
 def in_modules() -> Iterator[Text]:

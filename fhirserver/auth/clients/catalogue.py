@@ -45,13 +45,14 @@ _MOST: Final = 1000
 class Category(NamedTuple):
     code: str
     display: str
+    english: str
 
 
 @cache
 def categories() -> tuple[Category, ...]:
     """The categories of apps, in the order in which they are listed."""
     text = resources.files(__package__).joinpath("categories.csv").read_text(encoding="utf-8")
-    return tuple(Category(row["code"], row["display"]) for row in csv.DictReader(text.splitlines()))
+    return tuple(Category(row["code"], row["display"], row["en"]) for row in csv.DictReader(text.splitlines()))
 
 
 ENTRY: Final[dict[str, Any]] = {

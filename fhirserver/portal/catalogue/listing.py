@@ -12,18 +12,22 @@ from fhirserver.auth.clients.catalogue import categories
 from fhirserver.errors import NotFound
 from fhirserver.portal import browser
 from fhirserver.portal.consent import wording
+from fhirserver.portal.language import ENGLISH, N_, _, current
 from fhirserver.portal.page import page
 from fhirserver.rest.edge import services
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from flask import Blueprint
 
+    from fhirserver.auth.clients.catalogue import Category
     from fhirserver.auth.clients.client import Client
 
 PATH: Final = "/catalogue"
 LASTING: Final = {
-    "offline_access": "Garder cet accès quand vous n’utilisez pas l’application",
-    "online_access": "Garder cet accès tant que vous êtes connecté",
+    "offline_access": N_("Garder cet accès quand vous n’utilisez pas l’application"),
+    "online_access": N_("Garder cet accès tant que vous êtes connecté"),
 }
 _LOGO: Final = re.compile(r"data:(image/(?:png|jpeg|webp));base64,(.+)")
 
@@ -42,20 +46,21 @@ def catalogue() -> Response:
     shown = [each for each in categories() if each.code in used]
     if chosen is not None and chosen not in used:
         abort(404)
-    groups = [(each, _of(found, each.code)) for each in shown if chosen in (None, each.code)]
-    return page("catalogue/list.html", groups=groups, categories=shown, chosen=chosen)
+    groups = [(named(each), _of(found, each.code)) for each in shown if chosen in (None, each.code)]
+    listed = [(each.code, named(each)) for each in shown]
+    return page("catalogue/list.html", groups=groups, categories=listed, chosen=chosen)
 
 
 def app(client_id: str) -> Response:
     """One app: who publishes it, what for, what it may ask, where it keeps data."""
     client = referenced(client_id)
-    names = {each.code: each.display for each in categories()}
+    names = {each.code: named(each) for each in categories()}
     chosen = [names[each] for each in client.catalogue.get("categories", ()) if each in names]
     return page(
         "catalogue/app.html",
         app=client,
         categories=chosen,
-        lines=lines(client),
+        lines=lines(client.scopes),
         has_logo=_inline_logo(client) is not None,
     )
 
@@ -80,10 +85,15 @@ def referenced(client_id: str) -> Client:
     return client
 
 
-def lines(client: Client) -> list[wording.Item]:
-    """What the app may ask, in plain French."""
-    known = wording.known(client.scopes, services().definitions.resource_types)
-    return wording.items(known, LASTING)
+def lines(scopes: Iterable[str]) -> list[wording.Item]:
+    """What scopes let an app do, in plain words."""
+    known = wording.known(scopes, services().definitions.resource_types)
+    return wording.items(known, {name: _(words) for name, words in LASTING.items()})
+
+
+def named(category: Category) -> str:
+    """The name of a category of apps."""
+    return category.english if current() == ENGLISH else category.display
 
 
 def _of(found: list[Client], category: str) -> list[Client]:

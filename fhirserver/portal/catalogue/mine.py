@@ -11,8 +11,8 @@ from fhirserver.access import Access
 from fhirserver.audit import Event
 from fhirserver.auth.clients.client import Client, Clients
 from fhirserver.portal import browser
-from fhirserver.portal.catalogue.listing import LASTING
-from fhirserver.portal.consent import wording
+from fhirserver.portal.catalogue.listing import lines
+from fhirserver.portal.language import _
 from fhirserver.portal.page import page
 from fhirserver.rest.catalogue import about
 from fhirserver.rest.edge import services
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from flask import Blueprint
 
     from fhirserver.auth.grants import Grant
+    from fhirserver.portal.consent import wording
 
 PATH: Final = "/compte/applications"
 
@@ -66,8 +67,7 @@ def granted(account: str) -> list[Granted]:
     shown = []
     for each in sorted(found.grants.of(account), key=lambda each: each.at, reverse=True):
         client = clients.find(each.client, now) or Client(
-            each.client, "withdrawn", {"client_name": "Application retirée"}
+            each.client, "withdrawn", {"client_name": _("Application retirée")}
         )
-        known = wording.known(each.subject.scopes, found.definitions.resource_types)
-        shown.append(Granted(each, client, wording.items(known, LASTING)))
+        shown.append(Granted(each, client, lines(each.subject.scopes)))
     return shown

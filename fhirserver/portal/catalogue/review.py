@@ -12,7 +12,8 @@ from fhirserver.auth.clients.catalogue import FOLLOWING, categories, lacking
 from fhirserver.auth.clients.client import STATUSES
 from fhirserver.errors import BadRequest, Conflict
 from fhirserver.portal import browser
-from fhirserver.portal.catalogue.listing import PATH, lines
+from fhirserver.portal.catalogue.listing import PATH, lines, named
+from fhirserver.portal.language import N_, _
 from fhirserver.portal.page import page
 from fhirserver.rest.catalogue import about
 from fhirserver.rest.edge import services
@@ -25,24 +26,32 @@ if TYPE_CHECKING:
 
 REVIEW: Final = f"{PATH}/revue"
 NAMES: Final = {
-    "submitted": "Proposée",
-    "referenced": "Référencée",
-    "suspended": "Suspendue",
-    "withdrawn": "Retirée",
+    "submitted": N_("Proposée"),
+    "referenced": N_("Référencée"),
+    "suspended": N_("Suspendue"),
+    "withdrawn": N_("Retirée"),
 }
-DECISIONS: Final = {"referenced": "Référencer", "suspended": "Suspendre", "withdrawn": "Retirer"}
+LISTS: Final = {
+    "submitted": N_("Proposées"),
+    "referenced": N_("Référencées"),
+    "suspended": N_("Suspendues"),
+    "withdrawn": N_("Retirées"),
+}
+DECISIONS: Final = {"referenced": N_("Référencer"), "suspended": N_("Suspendre"), "withdrawn": N_("Retirer")}
 LACKING: Final = {
-    "publisher": "l’éditeur",
-    "purpose": "la finalité",
-    "categories": "une catégorie",
-    "hosting": "l’hébergement",
-    "organization": "le FINESS de l’établissement",
+    "publisher": N_("l’éditeur"),
+    "purpose": N_("la finalité"),
+    "categories": N_("une catégorie"),
+    "hosting": N_("l’hébergement"),
+    "organization": N_("le FINESS de l’établissement"),
 }
-_REFUSED: Final = (
+_REFUSED: Final = N_(
     "Ce qui est saisi n’est pas recevable : vérifiez les longueurs, le FINESS et le motif ; la fiche d’une application "
     "référencée est complète."
 )
-_MEANWHILE: Final = "Ce client a été modifié entre-temps, ou cette décision n’est plus possible : vérifiez son état."
+_MEANWHILE: Final = N_(
+    "Ce client a été modifié entre-temps, ou cette décision n’est plus possible : vérifiez son état."
+)
 
 
 def routes(pages: Blueprint) -> None:
@@ -61,7 +70,7 @@ def overview() -> Response:
     after = request.args.get("apres", "")
     found = services().catalogue.listed(status, after)
     following = found[-1].id if len(found) == 100 else None
-    return page("catalogue/review.html", clients=found, state=status, names=NAMES, following=following)
+    return page("catalogue/review.html", clients=found, state=status, lists=_lists(), following=following)
 
 
 def client_page(client_id: str) -> Response:
@@ -99,6 +108,14 @@ def decision(client_id: str) -> Response:
     return browser.redirect(f"{REVIEW}/{client_id}")
 
 
+def _lists() -> dict[str, str]:
+    return {status: _(name) for status, name in LISTS.items()}
+
+
+def _names() -> dict[str, str]:
+    return {status: _(name) for status, name in NAMES.items()}
+
+
 def _operator() -> Session:
     """The session of an operator with two factors; for others there is nothing here."""
     session = browser.needed_session()
@@ -118,10 +135,10 @@ def _shown(client: Client, error: BadRequest | Conflict | None = None) -> Respon
         "catalogue/client.html",
         200 if error is None else 422,
         app=client,
-        names=NAMES,
-        decisions=[(each, DECISIONS[each]) for each in FOLLOWING[client.status]],
-        lacking=[LACKING[each] for each in lacking(client)],
-        categories=categories(),
-        lines=lines(client),
+        names=_names(),
+        decisions=[(each, _(DECISIONS[each])) for each in FOLLOWING[client.status]],
+        lacking=[_(LACKING[each]) for each in lacking(client)],
+        categories=[(each.code, named(each)) for each in categories()],
+        lines=lines(client.scopes),
         errors=errors,
     )

@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
 
 from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749 import AccessDeniedError, InvalidRequestError, InvalidScopeError
@@ -22,9 +21,10 @@ from fhirserver.auth.server import AuthorizationServer, Consent, Login, Request,
 from fhirserver.auth.server.launch import Launch, Launches
 from fhirserver.auth.server.metadata import AUTHORIZE
 from fhirserver.auth.sessions import LONGEST
-from fhirserver.portal import browser
+from fhirserver.portal import browser, dates
 from fhirserver.portal.consent import wording
 from fhirserver.portal.consent.records import Record, Records
+from fhirserver.portal.language import N_, _
 from fhirserver.portal.page import error_page, page
 from fhirserver.rest.edge import services
 
@@ -40,8 +40,12 @@ SINCE: Final = "login_since"
 """Parameter of our own, in seconds since 1970: the app wants a login later than that."""
 STRONG: Final = "eidas2"
 """An app is let in by two factors only."""
-_UNKNOWN: Final = (
+_UNKNOWN: Final = N_(
     "Aucun dossier ouvert que vous puissiez consulter ne porte ce matricule INS. Vérifiez le numéro, ou vos droits."
+)
+
+_WRONG: Final = N_(
+    "L’application qui vous envoie ici a fait une demande que ce serveur n’accepte pas. Prévenez son éditeur : %(told)s"
 )
 
 
@@ -123,7 +127,7 @@ def _decided(server: AuthorizationServer, grant: CodeGrant) -> Response:
     ticked = set(request.form.getlist("portee"))
     granted = [line for line in asked.lines if line.key in ticked]
     if choice != "accorder" or not granted:
-        errors = {"portees": "Cochez au moins une autorisation, ou refusez."}
+        errors = {"portees": _("Cochez au moins une autorisation, ou refusez.")}
         return _screen(asked, 422, errors)
     return _granted(asked, tuple(dict.fromkeys(scope for line in granted for scope in line.scopes)))
 
@@ -299,15 +303,13 @@ def _refused(server: AuthorizationServer, asked: Request, error: OAuth2Error) ->
     found.trace(access, Event("authorize", 403 if isinstance(error, AccessDeniedError) else 400))
     if answer.location is not None:
         return browser.redirect(answer.location)
-    text = "L’application qui vous envoie ici a fait une demande que ce serveur n’accepte pas. Prévenez son éditeur : "
-    return error_page(400, text + str(error.description or error.error), "Demande incorrecte")
+    return error_page(400, _(_WRONG, told=error.description or error.error), N_("Demande incorrecte"))
 
 
 def _lasting(server: AuthorizationServer, kind: str) -> dict[str, str]:
-    zone = ZoneInfo(services().settings.timezone)
-    until = (datetime.now(UTC) + server.offline(kind)).astimezone(zone).strftime("%d/%m/%Y à %H h %M")
+    until = dates.moment(datetime.now(UTC) + server.offline(kind))
     hours = int(LONGEST.total_seconds() // 3600)
     return {
-        "offline_access": f"Garder cet accès jusqu’au {until}, même quand vous n’êtes pas connecté",
-        "online_access": f"Garder cet accès tant que vous restez connecté ici, {hours} heures au plus",
+        "offline_access": _("Garder cet accès jusqu’au %(until)s, même quand vous n’êtes pas connecté", until=until),
+        "online_access": _("Garder cet accès tant que vous restez connecté ici, %(hours)s heures au plus", hours=hours),
     }

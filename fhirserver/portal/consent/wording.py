@@ -1,4 +1,4 @@
-"""What an app asks, in plain French: one line for each thing that can be refused by itself.
+"""What an app asks, in plain words: one line for each thing that can be refused by itself.
 
 Reading and writing are two lines; `patient/*.rs` is a line for each family of data (`types.csv`, `families.csv`).
 """
@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from fhirserver.access.scopes import Scope, parse
 from fhirserver.auth.server import scopes
+from fhirserver.portal.language import N_, _, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-_VERBS: Final = {"r": "consulter", "s": "consulter", "c": "ajouter", "u": "modifier", "d": "supprimer"}
+_VERBS: Final = {
+    "r": N_("consulter"), "s": N_("consulter"), "c": N_("ajouter"), "u": N_("modifier"), "d": N_("supprimer")
+}  # fmt: skip
 _SIDES: Final = ("rs", "cud")
 
 
@@ -37,9 +40,10 @@ def items(asked: Iterable[str], lasting: Mapping[str, str]) -> list[Item]:
     found = [item for scope in scopes.of_resources(asked) for item in _of_scope(scope)]
     identity = tuple(each for each in asked if each in scopes.IDENTITY)
     if identity:
-        name = " et votre nom" if "profile" in identity else ""
-        found.append(Item("openid", f"Savoir qui vous êtes : votre identifiant{name}", identity))
-    found += [Item(each, words, (each,)) for each, words in lasting.items() if each in asked]
+        plain = _("Savoir qui vous êtes : votre identifiant")
+        named = _("Savoir qui vous êtes : votre identifiant et votre nom")
+        found.append(Item("openid", named if "profile" in identity else plain, identity))
+    found += [Item(each, title, (each,)) for each, title in lasting.items() if each in asked]
     return list({item.key: item for item in found}.values())
 
 
@@ -52,43 +56,47 @@ def _of_scope(scope: Scope) -> Iterator[Item]:
         if scope.type != "*":
             yield _item(part, scopes.text(part), _of_type(part), (scopes.text(part),))
             continue
-        for family, words in families().items():
+        for family, title in families().items():
             granted = [part._replace(type=type_) for type_, each in types().items() if each[1] == family]
-            yield _item(part, f"{scope.level}/{family}.{letters}", words, tuple(scopes.text(each) for each in granted))
+            yield _item(part, f"{scope.level}/{family}.{letters}", title, tuple(scopes.text(each) for each in granted))
 
 
 def _item(scope: Scope, key: str, what: str, granted: tuple[str, ...]) -> Item:
-    verbs = list(dict.fromkeys(_VERBS[each] for each in scope.letters))
-    told = " et ".join(filter(None, (", ".join(verbs[:-1]), verbs[-1])))
-    where = ", dans tous les dossiers auxquels vous avez accès" if scope.level == "user" else ""
+    verbs = list(dict.fromkeys(_(_VERBS[each]) for each in scope.letters))
+    told = _(" et ").join(filter(None, (", ".join(verbs[:-1]), verbs[-1])))
+    where = _(", dans tous les dossiers auxquels vous avez accès") if scope.level == "user" else ""
     limit = categories().get(scope.query or "")
-    narrow = f" (seulement {limit})" if limit else ""
-    hint = f"Seulement ce qui répond à « {scope.query} »." if scope.query and not limit else ""
-    return Item(key, f"{told.capitalize()} : {what}{narrow}{where}", granted, hint, scope.letters[0] in "cud")
+    narrow = _(" (seulement %(limit)s)", limit=limit) if limit else ""
+    hint = _("Seulement ce qui répond à « %(query)s ».", query=scope.query) if scope.query and not limit else ""
+    return Item(
+        key,
+        _("%(verbs)s : %(what)s", verbs=told.capitalize(), what=f"{what}{narrow}{where}"),
+        granted,
+        hint,
+        scope.letters[0] in "cud",
+    )
 
 
 def _of_type(scope: Scope) -> str:
     known = types().get(scope.type)
-    return known[0] if known else f"données de type « {scope.type} »"
+    return known[0] if known else _("données de type « %(type)s »", type=scope.type)
 
 
-@cache
 def types() -> dict[str, tuple[str, str]]:
     """By resource type: its words, and its family."""
-    return {row["type"]: (row["words"], row["family"]) for row in _rows("types.csv")}
+    return {row["type"]: (words(row), row["family"]) for row in _rows("types.csv")}
 
 
-@cache
 def families() -> dict[str, str]:
-    return {row["family"]: row["words"] for row in _rows("families.csv")}
+    return {row["family"]: words(row) for row in _rows("families.csv")}
 
 
-@cache
 def categories() -> dict[str, str]:
     """By the search part of a granular scope: what it leaves."""
-    return {row["query"]: row["words"] for row in _rows("categories.csv")}
+    return {row["query"]: words(row) for row in _rows("categories.csv")}
 
 
+@cache
 def _rows(name: str) -> list[dict[str, str]]:
     text = resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
     return list(csv.DictReader(text.splitlines()))

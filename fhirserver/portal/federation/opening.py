@@ -9,6 +9,7 @@ from flask import abort
 from fhirserver.auth.federation.login import Logins
 from fhirserver.portal import tracing
 from fhirserver.portal.federation import wording
+from fhirserver.portal.language import _
 from fhirserver.portal.page import error_page
 from fhirserver.rest.edge import services
 
@@ -37,4 +38,4 @@ def refused(why: str, account: Account | None = None) -> Response:
     """A login that is not accepted, as a page, traced; in the holder's record too, where an account was named."""
     status = wording.STATUS.get(why, 403)
     tracing.refused("login-refused", account, status)
-    return error_page(status, wording.REFUSED.get(why, wording.REFUSED["provider"]), "Connexion impossible")
+    return error_page(status, wording.REFUSED.get(why, wording.REFUSED["provider"]), _("Connexion impossible"))

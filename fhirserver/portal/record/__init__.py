@@ -14,6 +14,7 @@ from fhirserver.portal.record import (
     news,
     overview,
     profile,
+    reminders,
     sharing,
 )
 
@@ -22,5 +23,5 @@ if TYPE_CHECKING:
 
 
 def routes(pages: Blueprint) -> None:
-    for module in (overview, finding, profile, adding, documents, biology, imaging, sharing, journal, news):
+    for module in (overview, finding, profile, adding, documents, biology, imaging, reminders, sharing, journal, news):
         module.routes(pages)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from flask import Response, request
 
 from fhirserver.portal import browser
+from fhirserver.portal.language import N_, _
 from fhirserver.portal.page import page
 from fhirserver.portal.record import wording
 from fhirserver.portal.record.documents import MASK, TYPE, VISIBILITY
@@ -35,7 +36,7 @@ _SIGNS: Final = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
     (b"\xff\xd8\xff", "image/jpeg"),
 )
-_KINDS: Final = "Choisissez un fichier PDF, PNG, JPEG ou texte."
+_KINDS: Final = N_("Choisissez un fichier PDF, PNG, JPEG ou texte.")
 
 
 def routes(pages: Blueprint) -> None:
@@ -51,9 +52,9 @@ def add(patient: str) -> Response:
     form, errors = request.form, dict[str, str]()
     title, type_ = form.get("titre", "").strip(), form.get("type", "")
     if not title or len(title) > LONGEST or not title.isprintable():
-        errors["titre"] = f"Donnez un titre de {LONGEST} caractères au plus."
+        errors["titre"] = _("Donnez un titre de %(most)s caractères au plus.", most=LONGEST)
     if type_ not in types():
-        errors["type"] = "Choisissez ce que c’est."
+        errors["type"] = _("Choisissez ce que c’est.")
     data = sent.stream.read(MOST_BYTES + 1) if (sent := request.files.get("fichier")) else b""
     media = media_of(data)
     if media is None:
@@ -62,7 +63,7 @@ def add(patient: str) -> Response:
         try:
             space.ask("POST", TYPE, _document(space, title, type_, str(media), data))
         except Refused as refused:
-            errors[""] = f"Le document n’a pas été accepté : {refused.told}"
+            errors[""] = _("Le document n’a pas été accepté : %(told)s", told=refused.told)
     if errors:
         return _page(422, errors, {"titre": title, "type": type_})
     return browser.redirect(f"{space.url}/documents?ajoute=1")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from flask import Response, abort, request
 
+from fhirserver.portal.language import N_, _
 from fhirserver.portal.page import page
 from fhirserver.portal.record import period, plot, wording
 from fhirserver.portal.record.space import PAGE, opened
@@ -22,7 +23,14 @@ TYPE: Final = "Observation"
 LABORATORY: Final = ("category", "laboratory")
 COUNT: Final = "100"
 _RIGHT: Final = ("status:not", "entered-in-error,cancelled")
-_OUTSIDE: Final = {"H": "haut", "HH": "très haut", "L": "bas", "LL": "très bas", "A": "anormal", "AA": "très anormal"}
+_OUTSIDE: Final = {
+    "H": N_("haut"),
+    "HH": N_("très haut"),
+    "L": N_("bas"),
+    "LL": N_("très bas"),
+    "A": N_("anormal"),
+    "AA": N_("très anormal"),
+}
 
 
 class Row(NamedTuple):
@@ -66,7 +74,7 @@ def results(patient: str) -> Response:
         found=found,
         rows=rows,
         code=code,
-        name=next((each.name for each in rows), "Résultats"),
+        name=next((each.name for each in rows), _("Résultats")),
         plotted=len(points) > 1,
         told=_told(points),
         typed=asked.typed,
@@ -93,12 +101,12 @@ def row(found: Mapping[str, Any]) -> Row:
     ranges = [told for each in found.get("referenceRange", ()) if (told := wording.interval(each))]
     return Row(
         code,
-        wording.concept(found.get("code")) or "Résultat",
+        wording.concept(found.get("code")) or _("Résultat"),
         wording.when(found.get("effectiveDateTime") or (found.get("effectivePeriod") or {}).get("start")),
         wording.amount(found),
         " ; ".join(ranges),
-        next((_OUTSIDE[each] for each in marks if each in _OUTSIDE), "") or _beside(found),
-        "provisoire" if found.get("status") in ("preliminary", "registered") else "",
+        next((_(_OUTSIDE[each]) for each in marks if each in _OUTSIDE), "") or _beside(found),
+        _("provisoire") if found.get("status") in ("preliminary", "registered") else "",
     )
 
 
@@ -108,8 +116,8 @@ def _beside(found: Mapping[str, Any]) -> str:
     if point is None or len(found.get("referenceRange", ())) != 1:
         return ""
     if point.low is not None and point.value < point.low:
-        return "bas"
-    return "haut" if point.high is not None and point.value > point.high else ""
+        return _(_OUTSIDE["L"])
+    return _(_OUTSIDE["H"]) if point.high is not None and point.value > point.high else ""
 
 
 def _criteria(code: str) -> Iterable[tuple[str, str]]:
@@ -132,15 +140,21 @@ def _told(points: list[plot.Point]) -> str:
     """The curve in words: from what, to what, and the least and the most between."""
     if len(points) < 2:
         return ""
-    values = [each.value for each in points]
+    values, number = [each.value for each in points], plot.number
     first, last = points[0], points[-1]
     parts = [
-        f"{len(points)} résultats, du {_day(first.at)} au {_day(last.at)}",
-        f"de {plot.number(first.value)} à {plot.number(last.value)} {last.unit}".strip(),
-        f"le plus bas {plot.number(min(values))}, le plus haut {plot.number(max(values))}",
+        _(
+            "%(count)s résultats, du %(first)s au %(last)s",
+            count=len(points),
+            first=_day(first.at),
+            last=_day(last.at),
+        ),
+        _("de %(low)s à %(high)s", low=number(first.value), high=f"{number(last.value)} {last.unit}".strip()),
+        _("le plus bas %(low)s, le plus haut %(high)s", low=number(min(values)), high=number(max(values))),
     ]
     if last.low is not None and last.high is not None:
-        parts.append(f"intervalle de référence de {plot.number(last.low)} à {plot.number(last.high)}")
+        low, high = number(last.low), number(last.high)
+        parts.append(_("intervalle de référence de %(low)s à %(high)s", low=low, high=high))
     return " ; ".join(parts) + "."
 
 

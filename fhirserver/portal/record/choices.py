@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fhirserver.access.keys import FINESS, RPPS
+from fhirserver.portal.language import N_
 from fhirserver.portal.record import wording
 
 if TYPE_CHECKING:
@@ -15,8 +16,10 @@ if TYPE_CHECKING:
 Resource = dict[str, Any]
 TYPE: Final = "Consent"
 EMERGENCIES: Final = {
-    "BTG": "Un professionnel qui ne vous suit pas peut ouvrir le dossier en urgence, et dit pourquoi (bris de glace)",
-    "ETREAT": "Le médecin régulateur du SAMU-Centre 15 peut ouvrir le dossier",
+    "BTG": N_(
+        "Un professionnel qui ne vous suit pas peut ouvrir le dossier en urgence, et dit pourquoi (bris de glace)"
+    ),
+    "ETREAT": N_("Le médecin régulateur du SAMU-Centre 15 peut ouvrir le dossier"),
 }
 """By purpose of use: what the law allows unless the person opposes it (CSP L.1111-17 I)."""
 _TERMINOLOGY: Final = "http://terminology.hl7.org/CodeSystem"

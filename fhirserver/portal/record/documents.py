@@ -9,6 +9,7 @@ from flask import Response, abort, request
 
 from fhirserver.access.acl import HIDDEN_FROM_REPRESENTATIVES, MASKED
 from fhirserver.portal import browser
+from fhirserver.portal.language import N_, _
 from fhirserver.portal.page import page
 from fhirserver.portal.record import period, wording
 from fhirserver.portal.record.space import PAGE, PERSONS, Refused, changed, opened
@@ -34,10 +35,10 @@ _ENDINGS: Final = {
     "application/pdf": "pdf", "text/plain": "txt", "image/png": "png", "image/jpeg": "jpg", "text/xml": "xml",
     "application/xml": "xml",
 }  # fmt: skip
-_NOT_DONE: Final = (
+_NOT_DONE: Final = N_(
     "Le document a été modifié entre-temps, ou vous ne pouvez pas changer qui le voit : vérifiez son état."
 )
-_UNSHOWN: Final = "Ce document n’est pas d’une sorte qui s’affiche ici : téléchargez-le."
+_UNSHOWN: Final = N_("Ce document n’est pas d’une sorte qui s’affiche ici : téléchargez-le.")
 
 
 def routes(pages: Blueprint) -> None:
@@ -133,7 +134,7 @@ def summary(found: Mapping[str, Any]) -> dict[str, Any]:
     labels = {code for each in found.get("securityLabel", ()) for code in _codes(each)}
     return {
         "id": found["id"],
-        "title": next(iter(titles), "") or str(found.get("description") or "") or type_ or "Document",
+        "title": next(iter(titles), "") or str(found.get("description") or "") or type_ or _("Document"),
         "type": type_,
         "date": wording.when(found.get("date")),
         "authors": [told for each in found.get("author", ()) if (told := wording.actor(each))],
@@ -166,7 +167,7 @@ def _content(space: Space, attachment: Resource) -> Response | None:
     if "data" in attachment:
         data = contents.decoded(attachment["data"], "attachment.data")
         return _sent(Answer(200, None, shown_headers(str(attachment.get("contentType", ""))), parts=[data]))
-    place, _, id_ = str(attachment.get("url", "")).removeprefix(services().base + "/").partition("/")
+    place, _slash, id_ = str(attachment.get("url", "")).removeprefix(services().base + "/").partition("/")
     if place == "Binary" and id_:
         return _sent(space.content(id_))
     if place == "Bundle" and id_:

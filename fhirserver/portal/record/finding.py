@@ -9,6 +9,7 @@ from flask import abort, request
 from fhirserver.access import Access
 from fhirserver.portal import browser
 from fhirserver.portal.consent.records import Records
+from fhirserver.portal.language import N_, _
 from fhirserver.portal.page import page
 from fhirserver.portal.record import emergency
 from fhirserver.portal.record.space import Refused, Space
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
     from fhirserver.access import Requester
     from fhirserver.auth.sessions import Session
 
-_UNKNOWN: Final = "Aucun dossier ouvert que vous puissiez consulter ne porte ce matricule INS."
-_NONE: Final = "Aucun dossier ouvert en urgence ne porte ce matricule, ou la personne s’y est opposée."
-_REASON: Final = f"Dites pourquoi, en {emergency.LONGEST} caractères au plus : la personne le lira."
+_UNKNOWN: Final = N_("Aucun dossier ouvert que vous puissiez consulter ne porte ce matricule INS.")
+_NONE: Final = N_("Aucun dossier ouvert en urgence ne porte ce matricule, ou la personne s’y est opposée.")
+_REASON: Final = N_("Dites pourquoi, en %(most)s caractères au plus : la personne le lira.")
 
 
 def routes(pages: Blueprint) -> None:
@@ -46,7 +47,7 @@ def break_glass() -> Response:
     session, number = _professional(), request.form.get("matricule", "")[:40]
     reason = request.form.get("motif", "").strip()
     if not reason or len(reason) > emergency.LONGEST or not reason.isprintable():
-        return _page(422, {"motif": _REASON}, "", number, reason[: emergency.LONGEST])
+        return _page(422, {"motif": _(_REASON, most=emergency.LONGEST)}, "", number, reason[: emergency.LONGEST])
     record = _open_in_emergency(emergency.declared(session.subject, reason), number)
     if record is None:
         return _page(404, {"matricule": _NONE}, "", number, reason)

@@ -1,4 +1,4 @@
-"""`/dossier/<patient>/journal`: who did what in the record, and when, in plain French (CSP R.1111-43)."""
+"""`/dossier/<patient>/journal`: who did what in the record, and when, in plain words (CSP R.1111-43)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from flask import request
 
 from fhirserver.audit.tables import CLIENT, PATTERNS, RPPS
 from fhirserver.portal.consent.wording import types
-from fhirserver.portal.federation.wording import PROFESSIONS
+from fhirserver.portal.federation.wording import PROFESSIONS, profession
+from fhirserver.portal.language import N_, _, words
 from fhirserver.portal.page import page
 from fhirserver.portal.record import period, wording
 from fhirserver.portal.record.space import PAGE, PERSONS, opened
@@ -28,7 +29,10 @@ TYPE: Final = "AuditEvent"
 COUNT: Final = "30"
 _PROVIDER: Final = "PROV"
 _ACTING: Final = "AGNT"
-_PURPOSES: Final = {"BTG": "en urgence (bris de glace)", "ETREAT": "pour la régulation médicale (SAMU-Centre 15)"}
+_PURPOSES: Final = {
+    "BTG": N_("en urgence (bris de glace)"),
+    "ETREAT": N_("pour la régulation médicale (SAMU-Centre 15)"),
+}
 _ABOUT_ITSELF: Final = frozenset({"AuditEvent", "Patient"})
 """Types that are named only where nothing else is."""
 
@@ -75,18 +79,18 @@ def line(event: Mapping[str, Any], reader: Requester) -> Line:
     agents = list(event.get("agent", ()))
     user = next((each for each in agents if each.get("requestor")), agents[0] if agents else {})
     code = next((str(each.get("code")) for each in event.get("subtype", ())), "")
-    verb = _verbs().get(code, "a agi" if code else "est intervenu")
+    verb = words(_verbs()[code]) if code in _verbs() else _("a agi") if code else _("est intervenu")
     needs = code in PATTERNS
     purposes = [each for one in user.get("purposeOfUse", ()) for each in one.get("coding", ())]
     reason = next((str(each["text"]) for each in user.get("purposeOfUse", ()) if each.get("text")), "")
-    why = next((_PURPOSES[each["code"]] for each in purposes if each.get("code") in _PURPOSES), "")
+    why = next((_(_PURPOSES[each["code"]]) for each in purposes if each.get("code") in _PURPOSES), "")
     return Line(
         wording.when(event.get("recorded"), time=True),
         _who(user, reader, agents),
         ", ".join(_details(user, agents)),
         verb,
         _what(event) if needs else "",
-        f"{why}. Motif : {reason}" if why and reason else why,
+        _("%(why)s. Motif : %(reason)s", why=why, reason=reason) if why and reason else why,
         str(event.get("outcome")) not in ("0", "None"),
         _client(agents),
     )
@@ -95,32 +99,32 @@ def line(event: Mapping[str, Any], reader: Requester) -> Line:
 def _who(user: Mapping[str, Any], reader: Requester, agents: Iterable[Mapping[str, Any]]) -> str:
     alt = str(user.get("altId", ""))
     if alt == reader.id:
-        return "Vous"
+        return _("Vous")
     if name := user.get("name"):
         return str(name)
     if alt.startswith(("patient/", "Patient/")):
-        return "La personne elle-même"
+        return _("La personne elle-même")
     if alt.startswith("RelatedPerson/"):
-        return "Un représentant"
+        return _("Un représentant")
     if user.get("role"):
-        return "Un professionnel de santé"
+        return _("Un professionnel de santé")
     if any(_is(each, _PROVIDER) for each in agents):
-        return "Un établissement"
-    return wording.actor(user.get("who") or {}) or "Le service"
+        return _("Un établissement")
+    return wording.actor(user.get("who") or {}) or _("Le service")
 
 
 def _details(user: Mapping[str, Any], agents: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     codes = [str(each.get("code")) for one in user.get("role", ()) for each in one.get("coding", ())]
-    yield from (PROFESSIONS[f"G15_{each}"].lower() for each in codes if f"G15_{each}" in PROFESSIONS)
+    yield from (profession(f"G15_{each}").lower() for each in codes if f"G15_{each}" in PROFESSIONS)
     identifier = (user.get("who") or {}).get("identifier") or {}
     if identifier.get("system") == RPPS:
         yield f"RPPS {identifier['value']}"
     for each in agents:
         number = ((each.get("who") or {}).get("identifier") or {}).get("value")
         if _is(each, _PROVIDER) and number:
-            yield f"établissement FINESS {number}"
+            yield _("établissement FINESS %(number)s", number=number)
         if _is(each, _ACTING):
-            yield f"par {each.get('name') or 'un membre de son équipe'}"
+            yield _("par %(name)s", name=each.get("name") or _("un membre de son équipe"))
 
 
 def _client(agents: Iterable[Mapping[str, Any]]) -> str:
@@ -133,7 +137,7 @@ def _what(event: Mapping[str, Any]) -> str:
     """The kinds of data concerned, once each."""
     named = dict.fromkeys(_types(event))
     told = [each for each in named if each not in _ABOUT_ITSELF] or list(named)
-    return ", ".join(types()[each][0] if each in types() else each for each in told) or "le dossier"
+    return ", ".join(types()[each][0] if each in types() else each for each in told) or _("le dossier")
 
 
 def _types(event: Mapping[str, Any]) -> Iterator[str]:
@@ -151,6 +155,6 @@ def _is(agent: Mapping[str, Any], code: str) -> bool:
 
 
 @cache
-def _verbs() -> dict[str, str]:
+def _verbs() -> dict[str, dict[str, str]]:
     text = resources.files("fhirserver.portal.record").joinpath("events.csv").read_text("utf-8")
-    return {row["code"]: row["words"] for row in csv.DictReader(text.splitlines())}
+    return {row["code"]: row for row in csv.DictReader(text.splitlines())}

@@ -25,6 +25,7 @@ ENTRIES: Final = (
     Entry("documents", "/documents", N_("Documents")),
     Entry("biology", "/biologie", N_("Biologie")),
     Entry("imaging", "/imagerie", N_("Imagerie")),
+    Entry("reminders", "/rappels", N_("Prévention"), personal=True),
     Entry("sharing", "/partage", N_("Partage et accès"), personal=True),
     Entry("journal", "/journal", N_("Journal des accès"), personal=True),
     Entry("news", "/notifications", N_("Notifications"), personal=True),

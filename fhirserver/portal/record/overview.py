@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from fhirserver.portal import browser
 from fhirserver.portal.entering import space_of
 from fhirserver.portal.page import page
-from fhirserver.portal.record import biology, documents, news
+from fhirserver.portal.record import biology, documents, news, reminders
 from fhirserver.portal.record.space import PERSONS, opened
 
 if TYPE_CHECKING:
@@ -40,5 +40,6 @@ def overview(patient: str) -> Response:
         documents=[documents.summary(each) for each in written.resources],
         rows=[biology.row(each) for each in results.resources],
         news=[news.told(each) for each in told.resources] if told else [],
+        reminders=reminders.upcoming(space),
         here="overview",
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING, NamedTuple
 
+from fhirserver.portal.language import _
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -26,9 +28,9 @@ class Period(NamedTuple):
 def read(form: Mapping[str, str], parameter: str = "date") -> Period:
     """The period of `du` and `au`, both within it."""
     typed = {name: form.get(name, "").strip()[:10] for name in ("du", "au")}
-    errors = {name: "Écrivez une date, comme 2026-03-31." for name, text in typed.items() if not _is_date(text)}
+    errors = {name: _("Écrivez une date, comme 2026-03-31.") for name, text in typed.items() if not _is_date(text)}
     if not errors and typed["du"] and typed["au"] and typed["du"] > typed["au"]:
-        errors["au"] = "La fin est avant le début."
+        errors["au"] = _("La fin est avant le début.")
     prefixes = {"du": "ge", "au": "le"}
     params = tuple((parameter, f"{prefixes[name]}{text}") for name, text in typed.items() if text and not errors)
     return Period(typed, errors, params)

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from fhirserver.portal.record import wording
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -60,7 +62,7 @@ def drawn(found: Sequence[Point]) -> str:
 
 
 def number(value: Decimal) -> str:
-    return f"{value:f}".replace(".", ",")
+    return wording.decimal(f"{value:f}")
 
 
 class _Frame:
@@ -114,7 +116,7 @@ class _Frame:
 
 
 def _short(value: Decimal) -> str:
-    return f"{value:.3g}".replace(".", ",") if abs(value) < 1000 else f"{value:.0f}"
+    return wording.decimal(f"{value:.3g}") if abs(value) < 1000 else f"{value:.0f}"
 
 
 def _bound(quantity: Any, unit: str) -> Decimal | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from fhirserver.portal.language import N_, _
 from fhirserver.portal.page import page
 from fhirserver.portal.record import wording
 from fhirserver.portal.record.biology import TYPE, row
@@ -15,13 +16,13 @@ if TYPE_CHECKING:
     from flask import Blueprint, Response
 
 _TITLES: Final = {
-    "AllergyIntolerance": "Allergies et intolérances",
-    "MedicationStatement": "Traitements",
-    "MedicationRequest": "Prescriptions en cours",
-    "Condition": "Problèmes de santé",
-    "Immunization": "Vaccinations",
-    "Procedure": "Actes",
-    "DeviceUseStatement": "Dispositifs",
+    "AllergyIntolerance": N_("Allergies et intolérances"),
+    "MedicationStatement": N_("Traitements"),
+    "MedicationRequest": N_("Prescriptions en cours"),
+    "Condition": N_("Problèmes de santé"),
+    "Immunization": N_("Vaccinations"),
+    "Procedure": N_("Actes"),
+    "DeviceUseStatement": N_("Dispositifs"),
 }
 """By the types of the summary (`rest.documents.summary`), in order; results of analyses have a page of their own."""
 _ALWAYS: Final = ("AllergyIntolerance", "MedicationStatement", "Condition", "Immunization")
@@ -31,11 +32,21 @@ _DATES: Final = (
     "recordedDate", "dateAsserted", "recordedOn",
 )  # fmt: skip
 _STATES: Final = {
-    "active": "", "completed": "", "in-progress": "en cours", "inactive": "inactif", "resolved": "résolu",
-    "remission": "en rémission", "recurrence": "récidive", "on-hold": "suspendu", "intended": "prévu",
-    "stopped": "arrêté", "refuted": "écarté", "unconfirmed": "non confirmé", "provisional": "à confirmer",
-    "differential": "à confirmer",
-}  # fmt: skip
+    "active": "",
+    "completed": "",
+    "in-progress": N_("en cours"),
+    "inactive": N_("inactif"),
+    "resolved": N_("résolu"),
+    "remission": N_("en rémission"),
+    "recurrence": N_("récidive"),
+    "on-hold": N_("suspendu"),
+    "intended": N_("prévu"),
+    "stopped": N_("arrêté"),
+    "refuted": N_("écarté"),
+    "unconfirmed": N_("non confirmé"),
+    "provisional": N_("à confirmer"),
+    "differential": N_("à confirmer"),
+}
 
 
 class Item(NamedTuple):
@@ -60,7 +71,9 @@ def profile(patient: str) -> Response:
         resource = each["resource"]
         if resource["resourceType"] in _TITLES:
             found.setdefault(resource["resourceType"], []).append(item(resource))
-    sections = [(title, found.get(type_, [])) for type_, title in _TITLES.items() if type_ in found or type_ in _ALWAYS]
+    sections = [
+        (_(title), found.get(type_, [])) for type_, title in _TITLES.items() if type_ in found or type_ in _ALWAYS
+    ]
     asked = (("patient", f"Patient/{space.id}"), ("category", "vital-signs"))
     measures = [row(each["resource"]) for each in space.read(f"{TYPE}/$lastn", *asked).get("entry", ())]
     return page("record/profile.html", sections=sections, measures=measures, born=_born(space.patient), here="profile")
@@ -71,7 +84,7 @@ def item(resource: Mapping[str, Any]) -> Item:
     named: Any = next((resource[each] for each in _NAMES if resource.get(each)), {})
     date = next((str(resource[each]) for each in _DATES if resource.get(each)), "")
     return Item(
-        wording.concept(named) or wording.actor(named) or "Sans nom",
+        wording.concept(named) or wording.actor(named) or _("Sans nom"),
         wording.when(date) or date,
         "; ".join(_details(resource)),
         _is_own(resource),
@@ -83,9 +96,9 @@ def _details(resource: Mapping[str, Any]) -> list[str]:
     found += [str(each["text"]) for each in resource.get("dosage", ()) if each.get("text")]
     found += [str(each["text"]) for each in resource.get("dosageInstruction", ()) if each.get("text")]
     if resource.get("criticality") == "high":
-        found.append("risque élevé")
+        found.append(_("risque élevé"))
     codes = [_code(resource.get(each)) for each in ("clinicalStatus", "verificationStatus", "status")]
-    return [each for each in [*found, *(_STATES.get(code, "") for code in codes)] if each]
+    return [each for each in [*found, *(_(_STATES.get(code, "")) for code in codes)] if each]
 
 
 def _code(value: Any) -> str:

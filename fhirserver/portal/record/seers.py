@@ -1,21 +1,27 @@
-"""Who sees a record or a document, in plain French: the rows of `$who-can-see`."""
+"""Who sees a record or a document, in plain words: the rows of `$who-can-see`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from fhirserver.portal.language import N_, _
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from fhirserver.portal.record.space import Space
 
-_PURPOSES: Final = {"TREAT": "pour les soins", "BTG": "en urgence, en disant pourquoi", "ETREAT": "SAMU-Centre 15"}
+_PURPOSES: Final = {
+    "TREAT": N_("pour les soins"),
+    "BTG": N_("en urgence, en disant pourquoi"),
+    "ETREAT": N_("SAMU-Centre 15"),
+}
 _KINDS: Final = {
-    "holder": "La personne dont c’est le dossier",
-    "representative": "Ses représentants, jusqu’à sa majorité",
-    "relative": "Un proche",
-    "practitioner": "Tout professionnel",
-    "system": "Le logiciel d’un établissement, pour ce qu’il a déposé",
+    "holder": N_("La personne dont c’est le dossier"),
+    "representative": N_("Ses représentants, jusqu’à sa majorité"),
+    "relative": N_("Un proche"),
+    "practitioner": N_("Tout professionnel"),
+    "system": N_("Le logiciel d’un établissement, pour ce qu’il a déposé"),
 }
 _UNTOLD: Final = frozenset({"operator"})
 """Who is told once, below the table."""
@@ -46,11 +52,11 @@ def _seer(parts: list[dict[str, Any]]) -> Seer:
     details = [*professions]
     if isinstance(organization, dict):
         name = _reference(organization)
-        details.append(f"pour {name}" if name else "pour un établissement")
-    purposes = [_PURPOSES.get(str(each), str(each)) for each in _values(parts, "purpose")]
+        details.append(_("pour %(name)s", name=name) if name else _("pour un établissement"))
+    purposes = [_(_PURPOSES.get(str(each), str(each))) for each in _values(parts, "purpose")]
     excepted = dict.fromkeys(filter(None, (_except(each) for each in _values(parts, "except"))))
     named = _reference(who) if isinstance(who, dict) and kind not in ("holder", "representative") else ""
-    return Seer(named or _KINDS.get(kind, kind), ", ".join(details), ", ".join(purposes), ", ".join(excepted))
+    return Seer(named or _(_KINDS.get(kind, kind)), ", ".join(details), ", ".join(purposes), ", ".join(excepted))
 
 
 def _except(value: Any) -> str:

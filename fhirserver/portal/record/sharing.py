@@ -8,6 +8,7 @@ from flask import abort, request
 
 from fhirserver.access.keys import RPPS
 from fhirserver.portal import browser
+from fhirserver.portal.language import N_, _
 from fhirserver.portal.page import page
 from fhirserver.portal.record import choices, documents, seers, wording
 from fhirserver.portal.record.space import PERSONS, Refused, access_of, changed, opened
@@ -17,16 +18,16 @@ if TYPE_CHECKING:
 
     from fhirserver.portal.record.space import Space
 
-_NUMBER: Final = "Écrivez un numéro RPPS (11 chiffres) ou FINESS (9 caractères)."
-_RPPS: Final = "Écrivez le numéro RPPS du médecin (11 chiffres)."
-_UNKNOWN: Final = "L’annuaire ne connaît pas de professionnel de ce numéro."
-_NOT_DONE: Final = "Ce choix n’a pas été enregistré : il a été modifié entre-temps, ou il ne vous appartient pas."
+_NUMBER: Final = N_("Écrivez un numéro RPPS (11 chiffres) ou FINESS (9 caractères).")
+_RPPS: Final = N_("Écrivez le numéro RPPS du médecin (11 chiffres).")
+_UNKNOWN: Final = N_("L’annuaire ne connaît pas de professionnel de ce numéro.")
+_NOT_DONE: Final = N_("Ce choix n’a pas été enregistré : il a été modifié entre-temps, ou il ne vous appartient pas.")
 _DONE: Final = {
-    "bloque": "Cet accès est bloqué.",
-    "retire": "Ce choix est retiré.",
-    "urgence": "Votre choix pour les urgences est enregistré.",
-    "traitant": "Le médecin traitant est enregistré.",
-    "sans-traitant": "Il n’y a plus de médecin traitant dans le dossier.",
+    "bloque": N_("Cet accès est bloqué."),
+    "retire": N_("Ce choix est retiré."),
+    "urgence": N_("Votre choix pour les urgences est enregistré."),
+    "traitant": N_("Le médecin traitant est enregistré."),
+    "sans-traitant": N_("Il n’y a plus de médecin traitant dans le dossier."),
 }
 
 
@@ -123,12 +124,12 @@ def _page(
         "record/sharing.html",
         status,
         errors=errors or {},
-        done=_DONE.get(request.args.get("fait", ""), ""),
+        done=_(_DONE.get(request.args.get("fait", ""), "")),
         seers=seers.seers(space, resource),
         document=documents.summary(document) if document else None,
         blocks=[each for each in found if each.kind == "block"],
         others=[each for each in found if each.kind in ("permit", "other")],
-        emergencies=[(purpose, words, opposed.get(purpose)) for purpose, words in choices.EMERGENCIES.items()],
+        emergencies=[(purpose, _(words), opposed.get(purpose)) for purpose, words in choices.EMERGENCIES.items()],
         traitants=[_traitant(space, each) for each in space.patient.get("generalPractitioner", ())],
         typed=typed,
         rpps=rpps,
@@ -140,11 +141,11 @@ def _traitant(space: Space, reference: dict[str, Any]) -> str:
     """The name of the médecin traitant, of the directory where the reference says none."""
     if told := wording.actor(reference):
         return told
-    kind, _, id_ = str(reference.get("reference", "")).partition("/")
+    kind, _slash, id_ = str(reference.get("reference", "")).partition("/")
     if kind != "Practitioner" or not id_:
-        return "Médecin traitant"
+        return _("Médecin traitant")
     bundle = space.read(kind, ("_id", id_), ("_total", "none"))
-    return next((choices.name_of(each["resource"]) for each in bundle.get("entry", ())), "Médecin traitant")
+    return next((choices.name_of(each["resource"]) for each in bundle.get("entry", ())), _("Médecin traitant"))
 
 
 def _now(space: Space) -> str:

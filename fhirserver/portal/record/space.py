@@ -15,7 +15,7 @@ from werkzeug.test import EnvironBuilder
 from fhirserver import jsontext
 from fhirserver.access import Access
 from fhirserver.errors import FhirError
-from fhirserver.portal import browser
+from fhirserver.portal import browser, dates, language
 from fhirserver.portal.consent.records import name_of
 from fhirserver.portal.record import emergency, menu
 from fhirserver.rest import inner, negotiate
@@ -64,7 +64,7 @@ class Space:
 
     def __init__(self, subject: Requester, patient: str = "") -> None:
         self.subject, self.id = subject, patient
-        environ = EnvironBuilder(f"{inner.PREFIX}/", headers=[("Accept-Language", "fr")]).get_environ()
+        environ = EnvironBuilder(f"{inner.PREFIX}/", headers=[("Accept-Language", language.current())]).get_environ()
         self._exchange = Exchange(services(), Request(environ), subject)
         self._exchange.inner = inner
         self.patient: Resource = {}
@@ -142,6 +142,7 @@ def opened(patient: str, *kinds: str) -> Space:
     space.patient = space.read(f"Patient/{patient}")
     if space.is_person and patient != session.subject.patient:
         abort(404)
+    dates.of_record(space.patient)
     g.page_context = {"record": space, "record_pages": menu.entries(space)}
     return space
 

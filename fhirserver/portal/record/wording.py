@@ -1,43 +1,34 @@
-"""What resources say, in French words for a page: names of things and people, dates, amounts."""
+"""What resources say, in words for a page: names of things and people, dates, amounts."""
 
 from __future__ import annotations
 
 import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
-from zoneinfo import ZoneInfo
 
 from fhirserver.documents.cda.rules import displays
-from fhirserver.rest.edge import services
+from fhirserver.portal import dates
+from fhirserver.portal.language import ENGLISH, _, current
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Resource = dict[str, Any]
-_MONTHS: Final = (
-    "janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre", "novembre",
-    "décembre",
-)  # fmt: skip
 _DATE: Final = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?")
 _INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT.+")
 
 
 def when(text: Any, *, time: bool = False) -> str:
-    """A FHIR date, dateTime or instant, as exact as it is, in the server's time zone."""
+    """A FHIR date, dateTime or instant, as exact as it is, in the time zone of the page."""
     text = str(text or "")
     if _INSTANT.fullmatch(text):
-        at = datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(zone())
-        told = _day(at.year, at.month, at.day)
-        return f"{told} à {at.hour} h {at.minute:02}" if time else told
+        at = datetime.fromisoformat(text.replace("Z", "+00:00"))
+        return dates.moment(at) if time else dates.day(at)
     found = _DATE.match(text)
     if found is None:
         return ""
     year, month, day = (int(each) if each else 0 for each in found.groups())
-    return _day(year, month, day)
-
-
-def zone() -> ZoneInfo:
-    return ZoneInfo(services().settings.timezone)
+    return dates.calendar_day(year, month, day)
 
 
 def concept(value: Any) -> str:
@@ -79,8 +70,8 @@ def interval(range_: Mapping[str, Any]) -> str:
     """A reference range."""
     low, high = (quantity(range_.get(each)) for each in ("low", "high"))
     if low and high:
-        return f"de {low} à {high}"
-    told = f"au moins {low}" if low else f"au plus {high}" if high else ""
+        return _("de %(low)s à %(high)s", low=low, high=high)
+    told = _("au moins %(low)s", low=low) if low else _("au plus %(high)s", high=high) if high else ""
     return told or str(range_.get("text") or "")
 
 
@@ -88,8 +79,13 @@ def quantity(value: Any) -> str:
     if not isinstance(value, dict) or "value" not in value:
         return ""
     sign = str(value.get("comparator") or "")
-    number = str(value["value"]).replace(".", ",")
+    number = decimal(value["value"])
     return " ".join(each for each in (f"{sign}{number}", str(value.get("unit") or value.get("code") or "")) if each)
+
+
+def decimal(value: Any) -> str:
+    """A number with the decimal sign of the page's language; its digits stay as they are."""
+    return str(value) if current() == ENGLISH else str(value).replace(".", ",")
 
 
 def person(name: Any) -> str:
@@ -112,7 +108,7 @@ def _value(name: str, value: Any) -> str:
     if name == "valueCodeableConcept":
         return concept(value)
     if name == "valueBoolean":
-        return "oui" if value else "non"
+        return _("oui") if value else _("non")
     if name in ("valueDateTime", "valueTime"):
         return when(value, time=True)
     if name == "valueRange":
@@ -120,8 +116,3 @@ def _value(name: str, value: Any) -> str:
     if name == "valueRatio":
         return " / ".join(quantity(value.get(each)) for each in ("numerator", "denominator"))
     return str(value)
-
-
-def _day(year: int, month: int, day: int) -> str:
-    told = ["1er" if day == 1 else str(day or ""), _MONTHS[month - 1] if month else "", str(year)]
-    return " ".join(filter(None, told))

@@ -42,7 +42,7 @@
       answered = true;
       form.requestSubmit();
     } catch {
-      error.textContent = "La clé d’accès n’a pas pu être utilisée.";
+      error.textContent = form.dataset.error;
     }
   });
 })();
