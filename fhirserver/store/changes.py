@@ -138,6 +138,8 @@ class Following:
         return Change(type_, envelope)
 
     def _met(self, moment: datetime) -> None:
+        """No later than now: a clock that is ahead makes nothing else look old."""
+        moment = min(moment, datetime.now(UTC))
         self.top = moment if self.top is None else max(self.top, moment)
 
 

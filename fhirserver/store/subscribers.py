@@ -49,10 +49,10 @@ class Subscribers:
         self._lock = threading.Lock()
         self._made = session is not None
 
-    def keep(self, id_: str, since: datetime, **facts: Any) -> None:
-        """Stores what a Subscription asks for; a new one begins at number 0 with what is stored `since` then, by the
-        server's clock. `facts`: `live`, `plan`, `due`, and, where it is another subscriber, `who` and `grant`."""
-        first = {"number": 0, "posted": 0, "since": since}
+    def keep(self, id_: str, **facts: Any) -> None:
+        """Stores what a Subscription asks for; a new one begins at number 0. `facts`: `live`, `plan`, `due`; where it
+        begins, what is stored `since` then, by the server's clock; where it is another subscriber, `who`, `grant`."""
+        first = {"number": 0, "posted": 0}
         change = {"$set": {"tries": 0, "failed": None, **facts}, "$setOnInsert": first, "$unset": {"holder": ""}}
         with translated():
             self._rows.update_one({"_id": id_}, change, upsert=True, session=self._session)

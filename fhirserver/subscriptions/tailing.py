@@ -63,12 +63,12 @@ class Tailer:
         return self._following is not None
 
     def end(self) -> None:
-        """Lets go of the stream; its lease ends by itself."""
+        """Lets go of the stream, where it was last saved."""
         following, self._following = self._following, None
         if following is not None:
             try:
-                following.close()
-            except FhirError:
+                following.end()
+            except FhirError:  # the lease ends by itself
                 return
 
     def drain(self) -> int:

@@ -75,7 +75,9 @@ def recorded(exchange: Exchange, tx: Transaction, stored: Stored, resource: Reso
         facts |= {"owner": owner, "who": who.described(), "grant": exchange.grant}
     if facts["live"] and who.kind != "operator" and rows.count(owner, besides=stored.id) >= MOST:
         raise Unprocessable(f"{MOST} Subscriptions are the most: end some.", code="too-costly")
-    rows.keep(stored.id, instant(exchange.access.now), **facts)
+    if known is None or not known["live"]:
+        facts["since"] = instant(exchange.access.now)
+    rows.keep(stored.id, **facts)
 
 
 def removed(tx: Transaction, type: str, id: str) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fhirserver.rest.subscriptions.working import Working
+from fhirserver.store import changes
 from tests.application import application, applications, embedded_uri
 from tests.rest.subscriptions.endpoint import Endpoint, opened
 
@@ -22,8 +23,9 @@ def endpoint() -> Iterator[Endpoint]:
 
 
 @pytest.fixture
-def working(application: Application) -> Iterator[Working]:
+def working(application: Application, monkeypatch: pytest.MonkeyPatch) -> Iterator[Working]:
     """What a worker does in the background, done when a test says so. Ends with no Subscription left."""
+    monkeypatch.setattr(changes, "WAIT", 0.05)
     found = Working(application.services)
     yield found
     operator = application.operator()
