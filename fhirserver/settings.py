@@ -33,6 +33,7 @@ CHOICES: Final = {
     "ins_production": ("auto", "on", "off"),
     "syslog_format": ("dicom", "fhir"),
     "smtp_security": ("starttls", "tls", "none"),
+    "mssante_security": ("starttls", "tls", "none"),
     "psc_acr": ("eidas1", "eidas2", "eidas3"),
     "psc_subject_tokens": ("introspection", "jwt"),
     "franceconnect_acr": ("eidas1", "eidas2", "eidas3"),
@@ -144,6 +145,13 @@ class Settings:
     smtp_password_file: str = _setting("", "file that holds the password for the SMTP server")
     smtp_ca_file: str = _setting("", "PEM file of the authorities that vouch for the SMTP server; empty: the system's")
     smtp_from: str = _setting("", "address that e-mails come from")
+    mssante_domain: str = _setting("patient.mssante.fr", "domain of the persons' addresses, INS@domain; empty: none")
+    mssante_host: str = _setting("", "SMTP relay that messages to professionals are handed to; empty: none are")
+    mssante_port: int = _setting(587, "port of the relay")
+    mssante_security: str = _setting("starttls", "how the relay is spoken to: `starttls`, `tls`, or `none` (plain)")
+    mssante_user: str = _setting("", "name to log in to the relay with; empty: without")
+    mssante_password_file: str = _setting("", "file that holds the password for the relay")
+    mssante_ca_file: str = _setting("", "PEM file of the authorities that vouch for the relay; empty: the system's")
     sms_url: str = _setting("", "gateway that text messages are posted to as JSON; empty: none are sent")
     sms_token_file: str = _setting("", "file that holds the bearer token for the gateway of text messages")
     session_idle_minutes: int = _setting(20, "minutes after which a browser session that is not used ends")

@@ -4,6 +4,7 @@ What happens is queued in the transaction that does it (`store.outbox`); a worke
 sends the e-mails (`audit.deliveries`). Kinds of news, each with its text:
 
 document    a document was deposited, by another than the person
+message     a message was sent to the person: just that there is one, told to nobody else
 consent     who may see the record was changed, by whomever, the person too
 granted     an application was let into the record;  revoked: it was shut out again
 updated     two weeks after the deposit of what still waits for its announcement (CSP R.1111-53): just that there is new
@@ -34,10 +35,13 @@ TEXTS: Final = {
     "consent": "Le {when}, {who} modifié les autorisations d’accès à votre dossier.",
     "granted": "Le {when}, {who} autorisé l’application « {app} » à accéder à votre dossier.",
     "revoked": "Le {when}, {who} retiré à l’application « {app} » l’accès à votre dossier.",
+    "message": "Vous avez un nouveau message dans votre messagerie.",
     "updated": "Votre dossier a été mis à jour. Vous êtes invité à le consulter.",
     "visible": "Votre dossier a été mis à jour : un élément qui y a été ajouté il y a un mois est maintenant visible.",
 }
 ACCESS: Final = "access"
+MESSAGE: Final = "message"
+"""News of a message; the Communication that tells of it is private too."""
 _ACTORS: Final = {
     "patient": "vous avez",
     "representative": "votre représentant a",
@@ -80,6 +84,9 @@ def _kind(access: Access, stored: Stored) -> str | None:
     if stored.type == "Consent":
         return "consent"
     who = access.requester
+    if stored.type == "Communication":
+        private = "with" in stored.acl and stored.version == 1
+        return MESSAGE if private and who.kind in ("practitioner", "system") else None
     foreign = who.kind != "operator" and not (who.kind == "patient" and who.patient == stored.pat)
     return "document" if stored.type == "DocumentReference" and stored.version == 1 and foreign else None
 

@@ -15,7 +15,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fhirserver import jsontext
-from fhirserver.access import NOTICE, Access, keys, tables
+from fhirserver.access import NOTICE, Access, keys, private, tables
 from fhirserver.access.acl import HIDDEN_FROM_REPRESENTATIVES, MASKED
 from fhirserver.access.rules import FEEDING
 from fhirserver.audit import news
@@ -110,7 +110,10 @@ class Notices:
                 return False
             if tx.claim([f"news|{row['_id']}"]):
                 due = _Due(row["patient"], (), row["secret"])
-                tx.create(_communication({}, due, Access.system("notice", row["at"]), text), id, fresh=True)
+                told = _communication({}, due, Access.system("notice", row["at"]), text)
+                if row["kind"] == news.MESSAGE:
+                    told["meta"]["tag"].append(dict(private.MESSAGE))
+                tx.create(told, id, fresh=True)
             return True
 
         return self._store.transact(Access.system("notice", row["at"]), work)

@@ -27,6 +27,8 @@ from fhirserver.rest.answer import Answer, version_headers
 from fhirserver.rest.documents import cda_unique, identity
 from fhirserver.rest.documents.belonging import document_of, require_free, require_unsealed
 from fhirserver.rest.documents.changes import DOCUMENT, require_metadata
+from fhirserver.rest.messages import sending as messages
+from fhirserver.rest.subscriptions import receiving
 from fhirserver.search.scoped import scoped
 from fhirserver.store import new_id as new_id
 from fhirserver.store.traces import is_trace
@@ -221,12 +223,14 @@ def update(exchange: Exchange, tx: Transaction, resource: dict[str, Any], id: st
         raise PreconditionFailed(f"{type}/{id} {told}.")
     require_changeable(type, before)
     pre = jsontext.parse_object(before.body)
+    messages.require_kept(exchange, pre, resource)
     resource = origin.marked(exchange, agenda.carried(resource, pre), pre, before.acl)
+    resource = receiving.received(exchange, resource)
     index = compartment.changed(exchange, tx, resource, pre, before.pat)
     identifiers = tx.identifiers(author_references(resource))
     require_unsealed(before, pre)
     _require_known_actors(exchange, tx, resource)
-    _require_reach(exchange, type, "u", before.acl, (pre, before.pat), (resource, index.pat))
+    require_reach(exchange, type, "u", before.acl, (pre, before.pat), (resource, index.pat))
     entering = _entering(exchange, before, pre, index)
     for patient in {before.pat, index.pat}:
         decision = judge_write(
@@ -245,6 +249,7 @@ def update(exchange: Exchange, tx: Transaction, resource: dict[str, Any], id: st
     resource = agenda.settled(exchange, tx, pre, resource, before.acl, index.pat) or resource
     stored = tx.update(resource, expected, index=index, identifiers=identifiers)
     origin.written(exchange, tx, stored, resource, pre)
+    receiving.recorded(exchange, tx, stored, resource)
     if cda_unique.is_set_aside(pre, resource):
         tx.besides += cda_unique.withdrawn(exchange, tx, id)
     return stored
@@ -271,9 +276,10 @@ def delete(exchange: Exchange, tx: Transaction, type: str, id: str, expected: in
     if expected is not None and before.version != expected:
         raise PreconditionFailed(f"{type}/{id} is no longer at version {expected}: read it again.")
     pre = jsontext.parse_object(before.body)
-    _require_reach(exchange, type, "d", before.acl, (pre, before.pat))
+    require_reach(exchange, type, "d", before.acl, (pre, before.pat))
     require_free(exchange, pre)
     require_unsealed(before, pre)
+    messages.require_kept(exchange, pre, None)
     if type == "Patient":
         _require_apart(tx, id)
     decision = judge_write(exchange.access, "delete", type, pre, None, tx.policy(before.pat), acl=before.acl)
@@ -281,6 +287,7 @@ def delete(exchange: Exchange, tx: Transaction, type: str, id: str, expected: in
         raise Forbidden(decision.words)
     agenda.settled(exchange, tx, pre, None, before.acl, before.pat)
     origin.removed(tx, pre)
+    receiving.removed(tx, type, id)
     return [tx.delete(type, id, expected)]
 
 
@@ -311,8 +318,11 @@ def _create(
     resource = {**resource, "id": id}
     if document is None:
         resource = origin.marked(exchange, resource)
+    sent = messages.sending(exchange, tx, resource) if document is None else None
+    resource = sent.resource if sent is not None else resource
+    resource = receiving.received(exchange, resource)
     index = index or compartment.indexed(exchange, tx, resource)
-    _require_reach(exchange, type, "c", {"by": sorted(exchange.access.requester.own)}, (resource, index.pat))
+    require_reach(exchange, type, "c", {"by": sorted(exchange.access.requester.own)}, (resource, index.pat))
     identifiers = tx.identifiers(author_references(resource))
     _require_known_actors(exchange, tx, resource)
     owner = None if document else document_of(exchange, tx, resource)
@@ -327,16 +337,22 @@ def _create(
         _require_targets(exchange, tx, resource)
     if owner is not None:
         document = f"{owner.type}/{owner.id}"
+    if sent is not None:
+        resource = sent.tagged
+        index = compartment.indexed(exchange, tx, resource)
     resource = agenda.settled(exchange, tx, None, resource, {}, index.pat) or resource
     try:
         stored = tx.create(resource, id, fresh=not chosen, index=index, identifiers=identifiers, document=document)
     except Conflict:
         raise Conflict(f"{type}/{id} was stored meanwhile: read it again.") from None
+    if sent is not None:
+        messages.attached(exchange, tx, stored, sent)
     origin.written(exchange, tx, stored, resource, None)
+    receiving.recorded(exchange, tx, stored, resource)
     return stored
 
 
-def _require_reach(
+def require_reach(
     exchange: Exchange, type: str, letter: str, acl: Mapping[str, Any], *states: tuple[dict[str, Any], str | None]
 ) -> None:
     """The scopes must reach each state, a resource and its patient: one of another patient than the app was launched
