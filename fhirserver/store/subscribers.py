@@ -157,7 +157,7 @@ class Subscribers:
     def between(self, subscriber: str, first: int, last: int, count: int) -> list[Row]:
         """Events that were told, by number, both ends included."""
         with translated():
-            found = self._events.find({"sub": subscriber, "number": {"$gte": first, "$lte": last}})
+            found = self._events.find({"sub": subscriber, "number": {"$gte": first, "$lt": last + 1}})
             return found.sort("number", ASCENDING).limit(count).to_list()
 
     def empty(self, subscriber: str) -> None:

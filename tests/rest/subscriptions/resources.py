@@ -16,7 +16,7 @@ _EXTENSIONS = {
 }  # fmt: skip
 
 
-def subscription(endpoint: Endpoint, criteria: str = "Observation?code=718-7", **channel: Any) -> dict[str, Any]:
+def subscription(endpoint: Endpoint, criteria: str = "Observation?code=718-7", /, **channel: Any) -> dict[str, Any]:
     """Of R4, with the resource as payload; an element of the channel that is None is left out."""
     made = {"type": "rest-hook", "endpoint": endpoint.url, "payload": "application/fhir+json", **channel}
     found = {name: value for name, value in made.items() if value is not None}
