@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver import jsontext
-from fhirserver.cli import demo_imaging
+from fhirserver.cli import demo_imaging, demo_reminders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,6 +74,7 @@ def _record(name: str) -> Iterator[dict[str, Any]]:
         result = _observation(subject, day, "718-7", "Hemoglobin", "laboratory", haemoglobin, "g/dL", "Hémoglobine")
         yield result | {"referenceRange": [_range("12.0", "16.0", "g/dL")]}
     yield _letter(subject)
+    yield from demo_reminders.of(name, subject)
     if name == "claire":
         yield from _profile(subject)
     if name == "lea":

@@ -48,13 +48,15 @@ class Rule:
     """A row. Ages: an act counts from `earliest`, it is spoken of from `opens`, is `due` and then `late`, until `ends`.
 
     `series`: doses follow one another by `interval`, each act counting for one. `every`: by act of `acts`, after how
-    long it is due again; `seasonal`: in each season. `born`, `in_force`: to whom and when the row applies.
+    long it is due again; `seasonal`: in each season. `born`, `in_force`: to whom and when the row applies. `en`: the
+    title in English; `duty`: whether the law asks for it.
     """
 
     key: str
     kind: str
     series: str
     title: str
+    en: str
     acts: tuple[str, ...]
     sex: str
     zone: str
@@ -128,6 +130,7 @@ def _rule(row: Mapping[str, str], every: tuple[Age, ...], *, seasonal: bool) -> 
         kind=row["kind"],
         series=row["series"] or row["key"],
         title=row["title"],
+        en=row["en"],
         acts=tuple(row["acts"].split()),
         sex=row["sex"],
         zone=row["zone"],
