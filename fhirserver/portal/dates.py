@@ -25,6 +25,19 @@ _MONTHS: Final = (
     N_("janvier"), N_("février"), N_("mars"), N_("avril"), N_("mai"), N_("juin"), N_("juillet"), N_("août"),
     N_("septembre"), N_("octobre"), N_("novembre"), N_("décembre"),
 )  # fmt: skip
+_PLACES: Final = {
+    "America/Guadeloupe": N_("Guadeloupe"),
+    "America/Martinique": N_("Martinique"),
+    "America/Cayenne": N_("Guyane"),
+    "America/Miquelon": N_("Saint-Pierre-et-Miquelon"),
+    "America/St_Barthelemy": N_("Saint-Barthélemy"),
+    "America/Marigot": N_("Saint-Martin"),
+    "Indian/Reunion": N_("La Réunion"),
+    "Indian/Mayotte": N_("Mayotte"),
+    "Pacific/Wallis": N_("Wallis-et-Futuna"),
+    "Pacific/Tahiti": N_("Polynésie française"),
+    "Pacific/Noumea": N_("Nouvelle-Calédonie"),
+}
 
 
 def install(environment: Environment) -> None:
@@ -43,8 +56,9 @@ def zone() -> ZoneInfo:
     return found or ZoneInfo(METROPOLE)
 
 
-def is_overseas() -> bool:
-    return zone().key != METROPOLE
+def place() -> str:
+    """Whose time the page tells, where that is not the time of Paris."""
+    return _(_PLACES.get(zone().key, ""))
 
 
 def day(at: datetime) -> str:

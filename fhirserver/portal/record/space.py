@@ -143,7 +143,7 @@ def opened(patient: str, *kinds: str) -> Space:
     if space.is_person and patient != session.subject.patient:
         abort(404)
     dates.of_record(space.patient)
-    g.page_context = {"record": space, "record_pages": menu.entries(space)}
+    g.page_context = {"record": space, "record_pages": menu.entries(space), "place": dates.place()}
     return space
 
 

@@ -45,7 +45,7 @@ def test_the_list_leads_to_a_document_that_is_read_and_kept(demo: Application, m
     page = mine.get(base)
     assert page.status == 200, page.text
     assert "Compte rendu de consultation" in page.text
-    id_ = demo.patient(claire).search("DocumentReference").ids[0]
+    id_ = demo.patient(claire).search("DocumentReference", ("type", "11488-4")).ids[0]
     assert f'href="{base}/{id_}"' in page.html
     shown = mine.get(f"{base}/{id_}")
     assert "CR ou fiche de consultation" in shown.text
