@@ -5,6 +5,7 @@ What may be done the API says (`$espace`); a grave act takes a login of the last
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, urlsplit
@@ -62,6 +63,7 @@ _DONE: Final = {
     "object": N_("Votre opposition est enregistrée : l’espace ne sera pas clôturé de lui-même."),
     "activate": N_("L’espace est ouvert."),
 }
+_JOB: Final = re.compile(r"[\w-]{1,64}", re.ASCII)
 _TICK: Final = N_("Cochez la case pour confirmer.")
 _NOT_NOW: Final = N_("Ce n’est pas possible dans l’état où est l’espace : il a peut-être changé entre-temps.")
 _NOT_YOURS: Final = N_("La mesure de protection laisse cette décision à la personne elle-même.")
@@ -183,7 +185,7 @@ def _recent() -> None:
 
 
 def _asked(space: Space, what: str, id_: str) -> Answer:
-    if not id_.isalnum():
+    if not _JOB.fullmatch(id_):
         abort(404)
     return space.got(f"{what}?id={id_}")
 

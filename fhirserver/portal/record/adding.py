@@ -37,6 +37,7 @@ _SIGNS: Final = (
     (b"\xff\xd8\xff", "image/jpeg"),
 )
 _KINDS: Final = N_("Choisissez un fichier PDF, PNG, JPEG ou texte.")
+_TOO_LARGE: Final = N_("Choisissez un fichier de 10 Mo au plus.")
 
 
 def routes(pages: Blueprint) -> None:
@@ -55,10 +56,12 @@ def add(patient: str) -> Response:
         errors["titre"] = _("Donnez un titre de %(most)s caractères au plus.", most=LONGEST)
     if type_ not in types():
         errors["type"] = _("Choisissez ce que c’est.")
-    data = sent.stream.read(MOST_BYTES + 1) if (sent := request.files.get("fichier")) else b""
+    data = _file()
     media = media_of(data)
-    if media is None:
-        errors["fichier"] = _KINDS
+    if len(data) > MOST_BYTES:
+        errors["fichier"] = _(_TOO_LARGE)
+    elif media is None:
+        errors["fichier"] = _(_KINDS)
     if not errors:
         try:
             space.ask("POST", TYPE, _document(space, title, type_, str(media), data))
@@ -67,6 +70,15 @@ def add(patient: str) -> Response:
     if errors:
         return _page(422, errors, {"titre": title, "type": type_})
     return browser.redirect(f"{space.url}/documents?ajoute=1")
+
+
+def _file() -> bytes:
+    """The file that was sent, or as much of it as tells that it is too large."""
+    sent = request.files.get("fichier")
+    if sent is None:
+        return b""
+    with sent.stream:
+        return sent.stream.read(MOST_BYTES + 1)
 
 
 def types() -> dict[str, str]:
