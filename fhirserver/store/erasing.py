@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.errors import Conflict
-from fhirserver.store import bodies, claims, jobs, merges, outbox, spaces, traces
+from fhirserver.store import bodies, claims, jobs, merges, outbox, spaces, subscribers, traces
 from fhirserver.store.actors import POLICIES
 from fhirserver.store.errors import translated
 from fhirserver.store.files import Files
@@ -37,6 +37,7 @@ _NAMING: Final = (
 """Registers whose rows are a person's, and the field that says whose."""
 _OF_ACCOUNT: Final = ("sessions", "devices", "federation.links", "grants")
 _FILED: Final = "Binary"
+_SUBSCRIBED: Final = "Subscription"
 
 
 class Erasing:
@@ -91,12 +92,14 @@ class Erasing:
         return len(rows) + sum(each.deleted_count for each in done)
 
     def waiting(self) -> int:
-        """Deletes news, documents in quarantine that were released into the record, jobs and claims."""
+        """Deletes news, documents in quarantine that were released into the record, jobs, claims, Subscriptions of the
+        person and what waits to be told of him."""
         with translated():
             held = {"document": {"$in": [f"DocumentReference/{each}" for each in self._ids("DocumentReference")]}}
             count = self._database[outbox.COLLECTION].delete_many({"patient": self._here}).deleted_count
             count += self._unfiled(QUARANTINE, held, f"{QUARANTINE}/")
             count += self._unfiled(jobs.COLLECTION, {"who.patient": self._here}, "")
+            count += self._subscribed()
             for each in self._patients:
                 keys = {"_id": {"$gte": f"{each}|", "$lt": f"{each}}}"}}
                 count += self._database[claims.COLLECTION].delete_many(keys).deleted_count
@@ -129,6 +132,7 @@ class Erasing:
         with translated():
             for name in (POLICIES, merges.COLLECTION, spaces.COLLECTION):
                 self._database[name].delete_many({"_id": self._here})
+            self._database[subscribers.EVENTS].delete_many({"pat": self._here})
 
     def _of_type(self, type_: str, progress: Callable[[int], object]) -> int:
         current, history = self._collections.current(type_), self._collections.history(type_)
@@ -149,6 +153,17 @@ class Erasing:
         now = self._database[type_].find({"pat": self._here}, {"_id": 1})
         past = self._database[f"{type_}.history"].find({"pat": self._here}, {"id": 1})
         return sorted({row["_id"] for row in now} | {row["id"] for row in past})
+
+    def _subscribed(self) -> int:
+        """Subscriptions that the person made, or a representative or an app did for him, and events of his record."""
+        rows = self._database[subscribers.COLLECTION].find({"who.patient": self._here}, {"_id": 1})
+        mine = {"$in": [row["_id"] for row in rows]}
+        self._database[f"{_SUBSCRIBED}.history"].delete_many({"id": mine})
+        count = self._database[_SUBSCRIBED].delete_many({"_id": mine}).deleted_count
+        self._database[subscribers.COLLECTION].delete_many({"_id": mine})
+        for field, named in (("sub", mine), ("pat", self._here)):
+            self._database[subscribers.EVENTS].delete_many({field: named})
+        return count
 
     def _unfiled(self, name: str, where: Row, owner: str) -> int:
         rows = [row["_id"] for row in self._database[name].find(where, {"_id": 1})]
