@@ -24,8 +24,10 @@ from fhirserver.portal import (
     federation,
     forgotten,
     home,
+    installing,
     language,
     login,
+    operator,
     opposition,
     page,
     record,
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
 _PAGES: Final[tuple[Callable[[Blueprint], None], ...]] = (
     language.routes,
+    installing.routes,
     assets.routes,
     home.routes,
     demo.routes,
@@ -51,6 +54,7 @@ _PAGES: Final[tuple[Callable[[Blueprint], None], ...]] = (
     federation.routes,
     catalogue.routes,
     record.routes,
+    operator.routes,
 )
 
 

@@ -13,6 +13,7 @@ from fhirserver.errors import NotFound
 from fhirserver.portal import browser
 from fhirserver.portal.consent import wording
 from fhirserver.portal.language import ENGLISH, N_, _, current
+from fhirserver.portal.operator import staff
 from fhirserver.portal.page import page
 from fhirserver.rest.edge import services
 
@@ -67,8 +68,7 @@ def app(client_id: str) -> Response:
 
 def logo(client_id: str) -> Response:
     """The logo that came with the registration. One at another address is not shown: no third party is asked."""
-    session = browser.current_session()
-    reviewing = session is not None and session.subject.kind == "operator"
+    reviewing = staff.is_operator(browser.current_session())
     found = _inline_logo(services().catalogue.client(client_id) if reviewing else referenced(client_id))
     if found is None:
         abort(404)

@@ -14,6 +14,7 @@ from fhirserver.errors import BadRequest, Conflict
 from fhirserver.portal import browser
 from fhirserver.portal.catalogue.listing import PATH, lines, named
 from fhirserver.portal.language import N_, _
+from fhirserver.portal.operator import staff
 from fhirserver.portal.page import page
 from fhirserver.rest.catalogue import about
 from fhirserver.rest.edge import services
@@ -118,10 +119,7 @@ def _names() -> dict[str, str]:
 
 def _operator() -> Session:
     """The session of an operator with two factors; for others there is nothing here."""
-    session = browser.needed_session()
-    if session.subject.kind != "operator" or session.acr < "eidas2":
-        abort(404)
-    return session
+    return staff.operator()
 
 
 def _trace(who: Session, client_id: str) -> None:

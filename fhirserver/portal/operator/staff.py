@@ -1,0 +1,69 @@
+"""Who the pages of the service are for; for all others they are not there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from flask import abort, g
+
+from fhirserver.access import permits
+from fhirserver.portal import browser
+from fhirserver.portal.record.space import Space
+from fhirserver.rest.operations.espace import is_agent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from fhirserver.auth.sessions import Session
+
+Parameters = list[dict[str, Any]]
+PATH: Final = "/operateur"
+ACR: Final = "eidas2"
+"""Two factors."""
+
+
+def operator() -> Session:
+    """The session of an operator, who came by two factors; the page of 404 for others."""
+    session = browser.needed_session()
+    if not is_operator(session):
+        abort(404)
+    g.page_context = {"operator": True}
+    return session
+
+
+def member() -> Session:
+    """The session of an operator or of an agent; the page of 404 for others."""
+    session = browser.needed_session()
+    agent = is_agent(session.subject) and session.acr >= ACR
+    if not agent and not is_operator(session):
+        abort(404)
+    g.page_context = {"operator": not agent}
+    return session
+
+
+def is_operator(session: Session | None) -> bool:
+    """Whether it is an operator's; an agent of the health insurance is none."""
+    if session is None or session.subject.kind != "operator" or session.acr < ACR:
+        return False
+    return permits(session.subject, "Patient", "u")
+
+
+def api(session: Session) -> Space:
+    """The API, as the one of the session may use it."""
+    return Space(session.subject)
+
+
+def value(parameters: Iterable[Mapping[str, Any]], name: str) -> Any:
+    """The value of the first parameter of a name; None where there is none."""
+    return next((_value(each) for each in parameters if each["name"] == name), None)
+
+
+def values(parameters: Iterable[Mapping[str, Any]], name: str) -> list[Any]:
+    """The values of all parameters of a name; of one with parts, these by name."""
+    return [_value(each) for each in parameters if each["name"] == name]
+
+
+def _value(parameter: Mapping[str, Any]) -> Any:
+    if "part" in parameter:
+        return {each["name"]: _value(each) for each in parameter["part"]}
+    return next((value for name, value in parameter.items() if name.startswith("value")), None)
