@@ -94,6 +94,7 @@ def record(visit: Visit, house: House) -> Iterator[str]:
         ("profil", "Profil médical"),
         ("documents", "Documents"),
         ("biologie", "Biologie"),
+        ("rappels", "Prévention"),
         ("partage", "Partage et accès"),
         ("journal", "Journal des accès"),
         ("notifications", "Notifications"),

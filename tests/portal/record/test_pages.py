@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from tests.application import Application
 
 XSS = '"><script>alert(1)</script>'
-PAGES = ("", "/profil", "/documents", "/biologie", "/journal", "/notifications", "/partage")
-PERSONAL = ("/journal", "/notifications", "/partage")
+PAGES = ("", "/profil", "/documents", "/biologie", "/journal", "/notifications", "/partage", "/rappels")
+PERSONAL = ("/journal", "/notifications", "/partage", "/rappels")
 
 
 @pytest.fixture
