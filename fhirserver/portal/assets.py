@@ -13,7 +13,12 @@ if TYPE_CHECKING:
     from flask import Blueprint
 
 PREFIX: Final = "/static"
-_KINDS: Final = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
+_KINDS: Final = {
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml",
+    "png": "image/png",
+}
 
 
 class _Asset(NamedTuple):

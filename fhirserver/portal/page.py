@@ -13,7 +13,7 @@ from flask import Response, g, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from fhirserver.errors import FhirError
-from fhirserver.portal import assets, browser, dates, language
+from fhirserver.portal import assets, browser, dates, installing, language
 from fhirserver.portal.language import N_, _
 from fhirserver.rest import edge, inner
 from fhirserver.rest.edge import services
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from flask import Blueprint
 
 _POLICY: Final = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
-    "form-action 'self'"
+    "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; manifest-src 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'; form-action 'self'"
 )
 _HEADERS: Final = {
     "X-Frame-Options": "DENY",
@@ -114,6 +114,7 @@ def _context() -> dict[str, Any]:
         "asset": assets.url,
         "session": browser.current_session(),
         "language": language,
+        "themes": installing.THEME,
         **g.get("page_context", {}),
         "development": services().settings.environment != "production",
     }
