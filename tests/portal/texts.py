@@ -15,6 +15,7 @@ from jinja2 import nodes
 from fhirserver.auth.accounts.passwords import refusal
 from fhirserver.portal import language
 from fhirserver.portal.browser import UNKNOWN_DEVICE
+from fhirserver.portal.record.wording import document_types
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,6 +76,7 @@ def of_other_rooms() -> Iterator[Text]:
     ):
         yield Text("auth/accounts/passwords.py", str(refusal(password, own)))
     yield Text("browser.py", UNKNOWN_DEVICE)
+    yield from (Text("JDV_J07", name) for name in document_types().values())
 
 
 def in_modules() -> Iterator[Text]:

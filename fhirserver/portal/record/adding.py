@@ -122,5 +122,5 @@ def _document(space: Space, title: str, type_: str, media: str, data: bytes) -> 
 
 
 def _page(status: int, errors: dict[str, str], typed: dict[str, str]) -> Response:
-    options = sorted(types().items())
+    options = sorted((code, _(name)) for code, name in types().items())
     return page("record/add.html", status, errors=errors, typed=typed, options=options, here="documents")

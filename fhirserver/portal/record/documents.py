@@ -58,13 +58,14 @@ def documents(patient: str) -> Response:
     if chosen in wording.document_types():
         params.append(("type", chosen))
     found = space.search(TYPE, *params, page=form.get(PAGE, ""))
+    named = [(code, _(name)) for code, name in wording.document_types().items()]
     return page(
         "record/documents.html",
         asked.status,
         found=found,
         errors=asked.errors,
         rows=[summary(each) for each in found.resources],
-        types=sorted(wording.document_types().items(), key=lambda each: each[1].casefold()),
+        types=sorted(named, key=lambda each: each[1].casefold()),
         chosen=chosen,
         typed=asked.typed,
         added=form.get("ajoute") == "1",

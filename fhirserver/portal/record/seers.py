@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from fhirserver.portal.federation.wording import profession
 from fhirserver.portal.language import N_, _
 
 if TYPE_CHECKING:
@@ -67,7 +68,9 @@ def _except(value: Any) -> str:
 
 
 def _coding(value: Mapping[str, Any]) -> str:
-    return str(value.get("display") or value.get("code") or "")
+    code = str(value.get("code") or "")
+    known = profession(code)
+    return known if known != code else str(value.get("display") or code)
 
 
 def _reference(value: Mapping[str, Any]) -> str:

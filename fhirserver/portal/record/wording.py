@@ -46,7 +46,7 @@ def document_type(value: Any) -> str:
     """The type of a document, as the nomenclature calls it."""
     for each in (value or {}).get("coding", ()):
         if each.get("code") in document_types():
-            return document_types()[each["code"]]
+            return _(document_types()[each["code"]])
     return concept(value)
 
 
