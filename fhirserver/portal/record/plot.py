@@ -38,7 +38,7 @@ def points(observations: Iterable[Mapping[str, Any]]) -> list[Point]:
 
 def point(observation: Mapping[str, Any]) -> Point | None:
     quantity = observation.get("valueQuantity") or {}
-    value, at = _number(quantity), _moment(observation.get("effectiveDateTime"))
+    value, at = _number(quantity), moment(observation.get("effectiveDateTime"))
     if value is None or at is None:
         return None
     ranges = observation.get("referenceRange") or []
@@ -137,7 +137,7 @@ def _number(quantity: Mapping[str, Any]) -> Decimal | None:
     return value if value.is_finite() and abs(value) < 10**12 else None
 
 
-def _moment(text: Any) -> datetime | None:
+def moment(text: Any) -> datetime | None:
     """A day or a moment; a year or a month alone has no place on the line."""
     try:
         at = datetime.fromisoformat(str(text).replace("Z", "+00:00")) if len(str(text)) >= 10 else None

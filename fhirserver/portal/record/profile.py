@@ -1,13 +1,16 @@
-"""`/dossier/<patient>/profil`: allergies, treatments, problems, vaccinations and measures, of what may be seen."""
+"""`/dossier/<patient>/profil`: allergies, treatments, problems, vaccinations …, of what may be seen; what the person
+entered stands apart."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from flask import request
+
+from fhirserver.espace.profile import entries, tables
 from fhirserver.portal.language import N_, _
 from fhirserver.portal.page import page
-from fhirserver.portal.record import wording
-from fhirserver.portal.record.biology import TYPE, row
+from fhirserver.portal.record import own, wording
 from fhirserver.portal.record.space import opened
 
 if TYPE_CHECKING:
@@ -15,24 +18,21 @@ if TYPE_CHECKING:
 
     from flask import Blueprint, Response
 
-_TITLES: Final = {
-    "AllergyIntolerance": N_("Allergies et intolérances"),
-    "MedicationStatement": N_("Traitements"),
-    "MedicationRequest": N_("Prescriptions en cours"),
-    "Condition": N_("Problèmes de santé"),
-    "Immunization": N_("Vaccinations"),
-    "Procedure": N_("Actes"),
-    "DeviceUseStatement": N_("Dispositifs"),
-}
-"""By the types of the summary (`rest.documents.summary`), in order; results of analyses have a page of their own."""
-_ALWAYS: Final = ("AllergyIntolerance", "MedicationStatement", "Condition", "Immunization")
+    from fhirserver.portal.record.space import Space
+
+_PRESCRIPTIONS: Final = "MedicationRequest"
+_ALWAYS: Final = ("allergies", "traitements", "problemes", "vaccinations")
+"""Sections that professionals are shown when they are empty, too."""
 _NAMES: Final = ("code", "vaccineCode", "medicationCodeableConcept", "medicationReference", "device")
 _DATES: Final = (
     "occurrenceDateTime", "occurrenceString", "onsetDateTime", "effectiveDateTime", "performedDateTime", "authoredOn",
-    "recordedDate", "dateAsserted", "recordedOn",
 )  # fmt: skip
+_RECORDED: Final = ("recordedDate", "dateAsserted", "recordedOn")
+_PERIODS: Final = ("effectivePeriod", "timingPeriod", "onsetPeriod", "performedPeriod")
+_DONE: Final = {"ajoute": N_("C’est enregistré."), "change": N_("C’est modifié."), "supprime": N_("C’est supprimé.")}
 _STATES: Final = {
     "active": "",
+    "final": "",
     "completed": "",
     "in-progress": N_("en cours"),
     "inactive": N_("inactif"),
@@ -50,12 +50,23 @@ _STATES: Final = {
 
 
 class Item(NamedTuple):
-    """`own`: entered by the person, or who represents him, not by a professional."""
+    """`own`: entered by the person, or who represents him, not by a professional; `path`: where who is logged in
+    changes it."""
 
     name: str
     date: str
     details: str
     own: bool
+    path: str = ""
+
+
+class Part(NamedTuple):
+    """A section: its name in paths, empty where nothing is entered; what professionals wrote, what the person said."""
+
+    name: str
+    title: str
+    others: list[Item]
+    said: list[Item]
 
 
 def routes(pages: Blueprint) -> None:
@@ -63,20 +74,45 @@ def routes(pages: Blueprint) -> None:
 
 
 def profile(patient: str) -> Response:
-    """The summary of the record by sections, then the latest of each measure."""
+    """The summary of the record by sections."""
     space = opened(patient)
-    bundle = space.read(f"Patient/{space.id}/$summary")
     found: dict[str, list[Item]] = {}
-    for each in bundle["entry"]:
+    for each in space.read(f"Patient/{space.id}/$summary")["entry"]:
         resource = each["resource"]
-        if resource["resourceType"] in _TITLES:
-            found.setdefault(resource["resourceType"], []).append(item(resource))
-    sections = [
-        (_(title), found.get(type_, [])) for type_, title in _TITLES.items() if type_ in found or type_ in _ALWAYS
+        if name := _section(resource):
+            found.setdefault(name, []).append(_placed(space, name, item(resource), resource))
+    parts = [
+        _part(each.name, own.name(each.names), found.get(each.name, []))
+        for each in tables.sections().values()
+        if space.is_person or each.name in found or each.name in _ALWAYS
     ]
-    asked = (("patient", f"Patient/{space.id}"), ("category", "vital-signs"))
-    measures = [row(each["resource"]) for each in space.read(f"{TYPE}/$lastn", *asked).get("entry", ())]
-    return page("record/profile.html", sections=sections, measures=measures, born=_born(space.patient), here="profile")
+    if prescribed := found.get(_PRESCRIPTIONS):
+        parts.insert(2, _part("", _("Prescriptions en cours"), prescribed))
+    done = _(_DONE[told]) if (told := request.args.get("fait", "")) in _DONE else ""
+    return page("record/profile.html", parts=parts, born=_born(space.patient), done=done, here="profile")
+
+
+def _section(resource: Mapping[str, Any]) -> str:
+    """The section that a resource of the summary stands in; empty for results of analyses and what is none."""
+    if resource["resourceType"] == _PRESCRIPTIONS:
+        return _PRESCRIPTIONS
+    if resource["resourceType"] == "Observation" and _is_social(resource):
+        return "habitudes"
+    section = entries.section_of(resource)
+    return section.name if section else ""
+
+
+def _is_social(resource: Mapping[str, Any]) -> bool:
+    return any(_code(each) == "social-history" for each in resource.get("category", ()))
+
+
+def _placed(space: Space, section: str, told: Item, resource: Mapping[str, Any]) -> Item:
+    changes = space.is_person and own.is_mine(space, resource) and entries.section_of(resource) is not None
+    return told._replace(path=f"/profil/{section}/{resource['id']}") if changes else told
+
+
+def _part(name: str, title: str, items: list[Item]) -> Part:
+    return Part(name, title, [each for each in items if not each.own], [each for each in items if each.own])
 
 
 def item(resource: Mapping[str, Any]) -> Item:
@@ -84,15 +120,34 @@ def item(resource: Mapping[str, Any]) -> Item:
     named: Any = next((resource[each] for each in _NAMES if resource.get(each)), {})
     date = next((str(resource[each]) for each in _DATES if resource.get(each)), "")
     return Item(
-        wording.concept(named) or wording.actor(named) or _("Sans nom"),
-        wording.when(date) or date,
+        wording.concept(named) or wording.actor(named) or _named_within(resource) or _("Sans nom"),
+        wording.when(date) or date or _period(resource) or _recorded(resource),
         "; ".join(_details(resource)),
-        _is_own(resource),
+        own.is_entered(resource) or _is_own(resource),
     )
+
+
+def _named_within(resource: Mapping[str, Any]) -> str:
+    """What a relative has or had."""
+    return ", ".join(filter(None, (wording.concept(each.get("code")) for each in resource.get("condition", ()))))
+
+
+def _recorded(resource: Mapping[str, Any]) -> str:
+    return wording.when(next((resource[each] for each in _RECORDED if resource.get(each)), ""))
+
+
+def _period(resource: Mapping[str, Any]) -> str:
+    period: Any = next((resource[each] for each in _PERIODS if resource.get(each)), {})
+    start, end = (wording.when(period.get(each)) for each in ("start", "end"))
+    if start and end:
+        return _("de %(start)s à %(end)s", start=start, end=end)
+    return _("depuis %(start)s", start=start) if start else _("jusque %(end)s", end=end) if end else ""
 
 
 def _details(resource: Mapping[str, Any]) -> list[str]:
     found = [wording.concept(each) for one in resource.get("reaction", ()) for each in one.get("manifestation", ())]
+    found += [wording.concept(resource.get("relationship"))]
+    found += [wording.amount(resource)] if resource["resourceType"] == "Observation" else []
     found += [str(each["text"]) for each in resource.get("dosage", ()) if each.get("text")]
     found += [str(each["text"]) for each in resource.get("dosageInstruction", ()) if each.get("text")]
     if resource.get("criticality") == "high":

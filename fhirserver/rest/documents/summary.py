@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import orjson
 
 from fhirserver import __version__, jsontext
+from fhirserver.access import entered
 from fhirserver.audit import Entity, Event
 from fhirserver.rest.answer import Answer, of_value
 from fhirserver.rest.operations.stored import instance
@@ -28,6 +29,8 @@ LOINC: Final = "http://loinc.org"
 EMPTY: Final = {
     "coding": [{"system": "http://terminology.hl7.org/CodeSystem/list-empty-reason", "code": "unavailable"}]
 }
+ENTERED: Final = "Entered by the person:"
+"""Stands in the narrative of a section before what is marked so (`access.entered`), which comes last."""
 _XHTML: Final = "http://www.w3.org/1999/xhtml"
 _SAID: Final = ("code", "vaccineCode", "medicationCodeableConcept", "type")
 
@@ -46,6 +49,7 @@ class Section(NamedTuple):
 _RIGHT: Asked = (("verification-status:not", "entered-in-error"),)
 _DONE: Asked = (("status", "completed,in-progress"),)
 _FINAL: Asked = (("status", "final,amended,corrected"), ("category", "laboratory"), ("_sort", "-date"))
+_SOCIAL: Asked = (("status", "final,amended,corrected"), ("category", "social-history"), ("_sort", "-date"))
 _REPORT: Asked = (("status", "final,amended,corrected"), ("category", "LAB"), ("_sort", "-date"))
 SECTIONS: Final = (
     Section("Medication Summary", "10160-0",
@@ -57,6 +61,8 @@ SECTIONS: Final = (
     Section("Results", "30954-2", (("DiagnosticReport", _REPORT), ("Observation", _FINAL))),
     Section("History of Procedures", "47519-4", (("Procedure", _DONE),)),
     Section("Medical Devices", "46264-8", (("DeviceUseStatement", ()),)),
+    Section("Family History", "10157-6", (("FamilyMemberHistory", (("status:not", "entered-in-error"),)),)),
+    Section("Social History", "29762-2", (("Observation", _SOCIAL),)),
 )  # fmt: skip
 
 
@@ -108,20 +114,33 @@ def _section(exchange: Exchange, section: Section, found: list[Stored]) -> dict[
     }
     if not found:
         return made | {"text": _narrative("<p>—</p>"), "emptyReason": EMPTY}
-    lines = "".join(f"<li>{escape(_said(each))}</li>" for each in found)
-    entries = [{"reference": _url(exchange, each)} for each in found]
-    return made | {"text": _narrative(f"<ul>{lines}</ul>"), "entry": entries}
+    values = [jsontext.parse_object(each.body) for each in found]
+    own = [bool(entered.marks(each)) for each in values]
+    lines = [f"<li>{escape(_said(each))}</li>" for each in values]
+    text = _list([each for each, mine in zip(lines, own, strict=True) if not mine])
+    if any(own):
+        text += f"<p>{ENTERED}</p>" + _list([each for each, mine in zip(lines, own, strict=True) if mine])
+    ordered = sorted(range(len(found)), key=own.__getitem__)
+    entries = [{"reference": _url(exchange, found[each])} for each in ordered]
+    return made | {"text": _narrative(text), "entry": entries}
 
 
-def _said(stored: Stored) -> str:
+def _list(lines: list[str]) -> str:
+    return f"<ul>{''.join(lines)}</ul>" if lines else ""
+
+
+def _said(value: dict[str, Any]) -> str:
     """What a resource is about, in its own words."""
-    value = jsontext.parse_object(stored.body)
+    relative = value.get("condition") if value["resourceType"] == "FamilyMemberHistory" else None
     for name in _SAID:
-        concept = value.get(name)
+        concept = (relative[0] if relative else value).get(name)
         for each in (concept, *concept.get("coding", ())) if isinstance(concept, dict) else ():
             if text := each.get("text") or each.get("display") or each.get("code"):
                 return str(text)
-    return f"{stored.type}/{stored.id}"
+    device = value.get("device")
+    if isinstance(device, dict) and device.get("display"):
+        return str(device["display"])
+    return f"{value['resourceType']}/{value['id']}"
 
 
 def _narrative(inner: str) -> dict[str, str]:

@@ -1,0 +1,280 @@
+"""`/dossier/<patient>/mesures`: the latest of each measure; of one, its values in a table and a curve; entering one."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from flask import Response, abort, request
+
+from fhirserver.espace.profile import measuring, tables, typed
+from fhirserver.portal import browser, dates
+from fhirserver.portal.language import N_, _
+from fhirserver.portal.page import page
+from fhirserver.portal.record import own, period, plot, wording
+from fhirserver.portal.record.biology import COUNT, TYPE, course_told
+from fhirserver.portal.record.entries import Shown
+from fhirserver.portal.record.space import PAGE, PERSONS, Refused, access_of, opened
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from flask import Blueprint
+
+    from fhirserver.espace.profile.tables import Measure
+    from fhirserver.portal.record.space import Resource, Space
+
+_RIGHT: Final = ("status:not", "entered-in-error,cancelled")
+_ALSO: Final = {"poids": ("3141-9",), "saturation": (), "glycemie": ("2339-0", "2345-7")}
+"""LOINC codes under which others send the same."""
+_ADULT: Final = 18
+_DONE: Final = {"ajoute": N_("C’est enregistré."), "change": N_("C’est modifié."), "supprime": N_("C’est supprimé.")}
+
+
+class Row(NamedTuple):
+    """A measure of a table. `name`: of the measure in paths; `own`: said by the person; `mine`: to be changed by who
+    is logged in; `source`: the device."""
+
+    id: str
+    name: str
+    title: str
+    date: str
+    value: str
+    own: bool
+    mine: bool
+    source: str
+
+
+def routes(pages: Blueprint) -> None:
+    base = "/dossier/<patient>/mesures"
+    both = ["GET", "POST"]
+    pages.add_url_rule(base, "measures", measures)
+    pages.add_url_rule(f"{base}/<name>", "measure", history)
+    pages.add_url_rule(f"{base}/<name>/courbe.svg", "measure_plot", course)
+    pages.add_url_rule(f"{base}/<name>/ajouter", "measure_add", add, methods=both)
+    pages.add_url_rule(f"{base}/<name>/<id>", "measure_change", change, methods=both)
+    pages.add_url_rule(f"{base}/<name>/<id>/supprimer", "measure_delete", delete, methods=["POST"])
+
+
+def measures(patient: str) -> Response:
+    """The latest of each measure, and the body mass index of the latest weight and height of an adult."""
+    space = opened(patient)
+    found = latest(space)
+    return page(
+        "record/measures.html",
+        rows=[row(space, each) for each in found],
+        bmi=_bmi(space, found),
+        known=[(each.name, own.name(each.names)) for each in measuring.entered()],
+        done=_done(),
+        here="measures",
+    )
+
+
+def latest(space: Space) -> list[Resource]:
+    """The latest Observation of each measure."""
+    asked = (("patient", f"Patient/{space.id}"), ("category", "vital-signs"), _RIGHT)
+    return [each["resource"] for each in space.read(f"{TYPE}/$lastn", *asked).get("entry", ())]
+
+
+def history(patient: str, name: str) -> Response:
+    """The values of a measure, newest first, by period."""
+    space, asked, measure = opened(patient), period.read(request.args), _measure(name)
+    found = space.search(TYPE, *_criteria(measure), *asked.params, page=request.args.get(PAGE, ""))
+    curves = [(part, plot.points(_of(part, found.resources))) for part in tables.parts(name) or (measure,)]
+    return page(
+        "record/measure.html",
+        asked.status,
+        found=found,
+        measure=measure.name,
+        title=own.name(measure.names),
+        rows=[row(space, each) for each in found.resources],
+        curves=[(part.name, own.name(part.names), course_told(each)) for part, each in curves if len(each) > 1],
+        typed=asked.typed,
+        errors=asked.errors,
+        is_entered=measure.name not in measuring.COMPUTED,
+        done=_done(),
+        here="measures",
+    )
+
+
+def course(patient: str, name: str) -> Response:
+    """The curve of a measure, or of one of its components, as an image."""
+    space, asked, measure = opened(patient), period.read(request.args), _measure(name)
+    parts = {each.name: each for each in tables.parts(name) or (measure,)}
+    part = parts.get(request.args.get("partie", "")) or next(iter(parts.values()))
+    found = space.search(TYPE, *_criteria(measure), *asked.params)
+    response = Response(plot.drawn(plot.points(_of(part, found.resources))), content_type="image/svg+xml")
+    response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+def add(patient: str, name: str) -> Response:
+    """The form of a new measure, and what was sent by it."""
+    space, measure = opened(patient, *PERSONS), _entered(name)
+    if request.method == "GET":
+        return _page(space, measure, 200, {"date": own.today(space).strftime("%d/%m/%Y")}, {})
+    made, errors, status = _built(space, measure)
+    if not errors:
+        try:
+            own.store(space, [made])
+        except Refused as refused:
+            status, errors[""] = own.refusal(refused)
+    return _page(space, measure, status, _typed(measure), errors) if errors else _back(space, measure, "ajoute")
+
+
+def change(patient: str, name: str, id: str) -> Response:
+    """The form of a measure of one's own, and what was sent by it."""
+    space, measure = opened(patient, *PERSONS), _entered(name)
+    found = _own(space, measure, id)
+    if request.method == "GET":
+        return _page(space, measure, 200, _shown(found), {}, found)
+    made, errors, status = _built(space, measure)
+    if not errors:
+        said = {each: made[each] for each in ("effectiveDateTime", "valueQuantity", "component") if each in made}
+        try:
+            own.replace(space, found | said)
+        except Refused as refused:
+            status, errors[""] = own.refusal(refused)
+    return _page(space, measure, status, _typed(measure), errors, found) if errors else _back(space, measure, "change")
+
+
+def delete(patient: str, name: str, id: str) -> Response:
+    """Takes away a measure of one's own."""
+    space, measure = opened(patient, *PERSONS), _entered(name)
+    found = _own(space, measure, id)
+    try:
+        own.remove(space, found)
+    except Refused as refused:
+        status, told = own.refusal(refused)
+        return _page(space, measure, status, _shown(found), {"": told}, found)
+    return _back(space, measure, "supprime")
+
+
+def row(space: Space, resource: Mapping[str, Any]) -> Row:
+    """A measure of a table."""
+    measure = measuring.measure_of(resource)
+    at = resource.get("effectiveDateTime") or (resource.get("effectivePeriod") or {}).get("start")
+    return Row(
+        str(resource["id"]),
+        measure.name if measure else "",
+        own.name(measure.names) if measure else wording.concept(resource.get("code")) or _("Mesure"),
+        wording.when(at, time=measure is None or measuring.has_time(measure)),
+        wording.amount(resource),
+        own.is_entered(resource),
+        space.is_person and measure is not None and own.is_mine(space, resource),
+        wording.actor(resource.get("device") or {}),
+    )
+
+
+def _measure(name: str) -> Measure:
+    found = tables.measures().get(name)
+    return found if found is not None and not found.parent else abort(404)
+
+
+def _entered(name: str) -> Measure:
+    found = _measure(name)
+    return found if found in measuring.entered() else abort(404)
+
+
+def _own(space: Space, measure: Measure, id: str) -> Resource:
+    found = space.one(TYPE, id)
+    return found if measuring.measure_of(found) == measure and own.is_mine(space, found) else abort(404)
+
+
+def _criteria(measure: Measure) -> Iterable[tuple[str, str]]:
+    codes = ",".join(f"{tables.LOINC}|{each}" for each in (*measure.codes, *_ALSO.get(measure.name, ())))
+    return (_RIGHT, ("code", codes), ("_sort", "-date"), ("_count", COUNT))
+
+
+def _of(part: Measure, found: Iterable[Resource]) -> list[Resource]:
+    """The Observations as if each were of the one component."""
+    if not part.parent:
+        return list(found)
+    return [
+        {"effectiveDateTime": each.get("effectiveDateTime"), "valueQuantity": one.get("valueQuantity") or {}}
+        for each in found
+        for one in each.get("component") or ()
+        if any(coding.get("code") in part.codes for coding in (one.get("code") or {}).get("coding") or ())
+    ]
+
+
+def _built(space: Space, measure: Measure) -> tuple[Resource, dict[str, str], int]:
+    """The Observation of what was typed, or what is wrong with it."""
+    form, now = request.form, access_of(space).now
+    read = measuring.values(measure, form)
+    read["date"] = typed.moment(form.get("date", ""), form.get("heure", ""), now, dates.zone())
+    errors = {name: own.wrong(each.error) for name, each in read.items() if each.error}
+    if errors:
+        return {}, errors, 422
+    found = {name: each.text for name, each in read.items()}
+    at = found.pop("date")
+    return measuring.observation(measure, found, at, f"Patient/{space.id}", own.person(space)), {}, 200
+
+
+def _typed(measure: Measure) -> dict[str, str]:
+    names = [each.name for each in tables.parts(measure.name) or (measure,)]
+    return {each: request.form.get(each, "").strip() for each in (*names, "date", "heure")}
+
+
+def _shown(found: Resource) -> dict[str, str]:
+    """The values of the form by which a measure is changed, in the time zone of the page."""
+    at = str(found.get("effectiveDateTime") or "")
+    read = plot.moment(at) if "T" in at else None
+    local = read.astimezone(dates.zone()) if read is not None else None
+    when = {"date": local.strftime("%d/%m/%Y"), "heure": local.strftime("%H:%M")} if local else {"date": own.day(at)}
+    return measuring.typed(found) | when
+
+
+def _bmi(space: Space, found: Iterable[Resource]) -> str:
+    said: dict[str, str] = {}
+    for each in found:
+        said |= measuring.typed(each)
+    born = str(space.patient.get("birthDate") or "")
+    if not {"poids", "taille"} <= said.keys() or not born[:4].isdecimal():
+        return ""
+    if own.today(space).year - int(born[:4]) <= _ADULT:
+        return ""
+    try:
+        weight, height = (Decimal(said[each].replace(",", ".")) for each in ("poids", "taille"))
+        return plot.number(measuring.bmi(weight, height))
+    except (InvalidOperation, ArithmeticError):
+        return ""
+
+
+def _done() -> str:
+    return _(_DONE[told]) if (told := request.args.get("fait", "")) in _DONE else ""
+
+
+def _back(space: Space, measure: Measure, what: str) -> Response:
+    return browser.redirect(f"{space.url}/mesures/{measure.name}?fait={what}")
+
+
+def _page(
+    space: Space,
+    measure: Measure,
+    status: int,
+    values: Mapping[str, str],
+    errors: Mapping[str, str],
+    found: Resource | None = None,
+) -> Response:
+    parts = tables.parts(measure.name) or (measure,)
+    fields = [Shown(each.name, "number", _with_unit(each), True, []) for each in parts]
+    return page(
+        "record/measure-form.html",
+        status,
+        measure=measure.name,
+        title=own.name(measure.names),
+        fields=fields,
+        has_time=measuring.has_time(measure),
+        typed=values,
+        errors=errors,
+        entry=found,
+        sending=request.form.get("envoi") or own.new_sending(),
+        here="measures",
+    )
+
+
+def _with_unit(measure: Measure) -> str:
+    told = own.name(measure.names)
+    return told if measure.ucum in ("1", "1/(24.h)") else f"{told} ({measure.unit})"
