@@ -14,6 +14,13 @@ from tests.portal.browser import Browser
 if TYPE_CHECKING:
     from tests.application import Application
 
+IN_FRENCH = {
+    "account.py": "e-mails",
+    "federation/linking.py": "e-mails",
+    "farewell.py": "the name of Pro Santé Connect",
+    "language.py": "the name of a language",
+    "record/adding.py": "what is stored",
+}
 PLACEHOLDER = re.compile(r"%(?:\(\w+\)s|%)")
 
 
@@ -39,6 +46,15 @@ def test_tables_do_not_contradict_one_another() -> None:
 @pytest.mark.parametrize("name", texts.templates())
 def test_a_template_translates_constants_only(name: str) -> None:
     assert not texts.of_variables(name)
+
+
+@pytest.mark.parametrize("name", texts.templates())
+def test_a_template_says_nothing_that_is_not_translated(name: str) -> None:
+    assert not texts.unmarked(name)
+
+
+def test_a_module_says_nothing_in_french_but_in_mails_and_names() -> None:
+    assert {each.where for each in texts.literals()} == set(IN_FRENCH)
 
 
 def test_a_page_is_french_until_another_language_is_chosen_and_keeps_it(application: Application) -> None:

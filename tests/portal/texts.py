@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import csv
+import re
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 PORTAL = Path(str(resources.files("fhirserver.portal")))
 TEMPLATES = PORTAL / "templates"
+_WORD = re.compile(r"[A-Za-zÀ-ÿ]{2}")
+_FRENCH = re.compile(r"[À-ÖØ-öø-ÿœ’«]")
+_NAMES = frozenset({"FINESS", "RPPS", "INS", "ABO", "RhD"})
 _MARKS = ("_", "gettext", "ngettext")
 
 
@@ -66,6 +70,38 @@ def of_variables(name: str) -> list[str]:
     ]
 
 
+def unmarked(name: str) -> list[str]:
+    """What a template says that is not marked to be translated: between tags, and in attributes that are read out."""
+    source = (TEMPLATES / name).read_text("utf-8")
+    plain = re.sub(r"{% trans.*?endtrans %}|{#.*?#}|{%.*?%}|{{.*?}}", _as_many_lines, source, flags=re.DOTALL)
+    told = [*re.findall(r'\b(?:alt|aria-label|title|placeholder)="([^"]*)"', plain)]
+    told += re.sub(r"<[^>]*>", "\n", plain).split("\n")
+    return [each.strip() for each in told if _WORD.search(each) and each.strip() not in _NAMES]
+
+
+def literals() -> Iterator[Text]:
+    """French texts of modules that no mark stands at, as far as their letters tell."""
+    for path in sorted(PORTAL.rglob("*.py")):
+        tree = ast.parse(path.read_text("utf-8"))
+        spoken = {id(each) for call in _marking(tree) for each in call.args}
+        prose = {id(each.value) for each in ast.walk(tree) if isinstance(each, ast.Expr)}
+        for each in ast.walk(tree):
+            if not isinstance(each, ast.Constant) or id(each) in spoken | prose:
+                continue
+            if isinstance(each.value, str) and _FRENCH.search(each.value):
+                yield Text(str(path.relative_to(PORTAL)), each.value)
+
+
+def _marking(tree: ast.AST) -> Iterator[ast.Call]:
+    for call in ast.walk(tree):
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in ("_", "N_", "of_number"):
+            yield call
+
+
+def _as_many_lines(found: re.Match[str]) -> str:
+    return "\n" * found[0].count("\n")
+
+
 def of_other_rooms() -> Iterator[Text]:
     """What other rooms say to the person, which the pages translate as it comes."""
     for password, own in (
@@ -81,15 +117,10 @@ def of_other_rooms() -> Iterator[Text]:
 
 def in_modules() -> Iterator[Text]:
     for path in sorted(PORTAL.rglob("*.py")):
-        for call in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if (
-                isinstance(call, ast.Call)
-                and isinstance(call.func, ast.Name)
-                and call.func.id in ("_", "N_", "of_number")
-            ):
-                for each in call.args:
-                    if isinstance(each, ast.Constant) and isinstance(each.value, str):
-                        yield Text(f"{path.relative_to(PORTAL)}:{call.lineno}", each.value)
+        for call in _marking(ast.parse(path.read_text("utf-8"))):
+            for each in call.args:
+                if isinstance(each, ast.Constant) and isinstance(each.value, str):
+                    yield Text(f"{path.relative_to(PORTAL)}:{call.lineno}", each.value)
 
 
 def tables() -> list[Text]:
