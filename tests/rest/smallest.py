@@ -43,6 +43,10 @@ MORE: Final[dict[str, Resource]] = {
         "derivation": "constraint",
         "differential": {"element": [{"id": "Basic", "path": "Basic"}]},
     },
+    "Subscription": {
+        "criteria": "Observation?code=x",
+        "channel": {"type": "rest-hook", "endpoint": "https://x.example/hook"},
+    },
     "TerminologyCapabilities": {"description": "x", "kind": "requirements"},
 }
 """What rules, not cardinalities, ask of a type."""
