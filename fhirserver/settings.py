@@ -9,6 +9,7 @@ import dataclasses
 import os
 import tomllib
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -151,6 +152,9 @@ class Settings:
     mssante_security: str = _setting("starttls", "how the relay is spoken to: `starttls`, `tls`, or `none` (plain)")
     mssante_user: str = _setting("", "name to log in to the relay with; empty: without")
     mssante_password_file: str = _setting("", "file that holds the password for the relay")
+    mssante_listen: str = _setting("", "`host:port` on which letters from professionals are taken by SMTP; empty: none")
+    mssante_relays: str = _setting("127.0.0.1/32", "networks of the relays that may hand letters over there")
+    mssante_certificate_file: str = _setting("", "PEM file of the certificate and key of that listener; empty: no TLS")
     mssante_ca_file: str = _setting("", "PEM file of the authorities that vouch for the relay; empty: the system's")
     sms_url: str = _setting("", "gateway that text messages are posted to as JSON; empty: none are sent")
     sms_token_file: str = _setting("", "file that holds the bearer token for the gateway of text messages")
@@ -252,6 +256,7 @@ def _checked(values: dict[str, Any]) -> Settings:
     if settings.terminology_server and not _is_http(settings.terminology_server):
         raise SettingsError(f"terminology_server: {settings.terminology_server!r} is not an http or https URL.")
     _check_mail(settings)
+    _check_mssante(settings)
     _check_traces(settings)
     _check_accounts(settings)
     _check_federation(settings)
@@ -274,6 +279,18 @@ def _check_mail(settings: Settings) -> None:
         raise SettingsError("smtp_from: e-mails need an address that they come from, such as espace@exemple.fr.")
     if not 0 < settings.smtp_port < 65536:
         raise SettingsError(f"smtp_port: {settings.smtp_port} is no port.")
+
+
+def _check_mssante(settings: Settings) -> None:
+    host, _, port = settings.mssante_listen.rpartition(":")
+    if settings.mssante_listen and (not host or not port.isdecimal() or not 0 < int(port) < 65536):
+        raise SettingsError(f"mssante_listen: {settings.mssante_listen!r} is not host:port.")
+    try:
+        [ip_network(each) for each in settings.mssante_relays.replace(",", " ").split()]
+    except ValueError as error:
+        raise SettingsError(f"mssante_relays: {error}") from None
+    if (settings.mssante_listen or settings.mssante_host) and not settings.mssante_domain:
+        raise SettingsError("mssante_domain: letters need a domain of persons' addresses.")
 
 
 def _check_accounts(settings: Settings) -> None:

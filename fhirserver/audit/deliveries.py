@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from fhirserver.mail import Mailer
     from fhirserver.store import Store
 
+    Carry = Callable[[dict[str, Any]], object]
+    """Hands a message over as a letter; raises Undelivered."""
     Addresses = Callable[[str, bool], Iterable[str]]
     """Where a person is written to, and unless it is `secret` the representatives; none where nothing is known."""
 
@@ -44,10 +46,19 @@ _log = logging.getLogger(__name__)
 
 
 class Deliveries:
-    """`mailer`: what sends e-mails, None for none; `link`: the address of the space, as the e-mails have it."""
+    """`mailer`: what sends e-mails, None for none; `link`: the address of the space, as the e-mails have it; `carry`:
+    what becomes of messages that are to be letters."""
 
-    def __init__(self, store: Store, notices: Notices, mailer: Mailer | None, addresses: Addresses, link: str) -> None:
-        self._store, self._notices = store, notices
+    def __init__(
+        self,
+        store: Store,
+        notices: Notices,
+        mailer: Mailer | None,
+        addresses: Addresses,
+        link: str,
+        carry: Carry | None = None,
+    ) -> None:
+        self._store, self._notices, self._carry = store, notices, carry
         self._mailer, self._addresses, self._link = mailer, addresses, link
 
     def round(self, now: datetime | None = None) -> int:
@@ -57,7 +68,9 @@ class Deliveries:
             taken[row["_id"]] = row
         letters: dict[tuple[str, bool], list[Row]] = {}
         for row in taken.values():
-            if self._told(row):
+            if row["kind"] == news.LETTER:
+                self._carried(row, now or datetime.now(UTC))
+            elif self._told(row):
                 letters.setdefault((row["patient"], row["secret"]), []).append(row)
             else:
                 self._store.outbox.done([row["_id"]])
@@ -75,6 +88,18 @@ class Deliveries:
         done = self._notices.write(row)
         self._store.outbox.change(row["_id"], told=True)
         return done
+
+    def _carried(self, row: Row, now: datetime) -> None:
+        """Hands a letter over; where it fails, again some time later, for as long as e-mails."""
+        try:
+            if self._carry is not None:
+                self._carry(row)
+        except Undelivered as error:
+            _log.warning("a message is not handed over: %s", error)
+            if not error.lasting and now - row["since"] <= GIVEN_UP:
+                self._store.outbox.change(row["_id"], due=now + _pause(row))
+                return
+        self._store.outbox.done([row["_id"]])
 
     def _still_waits(self, row: Row) -> bool:
         """Whether the entry still waits for its announcement; a month after its deposit it does no longer, but did."""
@@ -101,8 +126,7 @@ class Deliveries:
         left = [row for row in rows if failed and now - (row.get("since") or row["at"]) <= GIVEN_UP]
         self._store.outbox.done([row["_id"] for row in rows if row not in left])
         for row in left:
-            pause = min(_FIRST_PAUSE * 2 ** min(row["tries"] - 1, 10), _LONGEST_PAUSE)
-            self._again([row], reached, now + timedelta(seconds=pause))
+            self._again([row], reached, now + _pause(row))
 
     def _again(self, rows: list[Row], reached: frozenset[str], due: datetime) -> None:
         for row in rows:
@@ -111,3 +135,8 @@ class Deliveries:
     def _send(self, address: str, id_: str) -> None:
         assert self._mailer is not None  # noqa: S101 - asked for above
         self._mailer.deliver(Message(address, SUBJECT, TEXT.format(link=self._link), id_))
+
+
+def _pause(row: Row) -> timedelta:
+    """Until the next try."""
+    return timedelta(seconds=min(_FIRST_PAUSE * 2 ** min(row["tries"] - 1, 10), _LONGEST_PAUSE))

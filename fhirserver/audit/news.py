@@ -9,6 +9,7 @@ consent     who may see the record was changed, by whomever, the person too
 granted     an application was let into the record;  revoked: it was shut out again
 updated     two weeks after the deposit of what still waits for its announcement (CSP R.1111-53): just that there is new
 visible     a month after it: it is visible now
+reminder    what prevention proposes at the person's age: with a text of its own (`espace.reminders`)
 space       the space was opened, closed, … : with a text of its own (`espace`)
 access      a first access or an emergency, whose Communication is there already (`audit.notices`): the e-mail alone
 """
@@ -40,6 +41,8 @@ TEXTS: Final = {
     "visible": "Votre dossier a été mis à jour : un élément qui y a été ajouté il y a un mois est maintenant visible.",
 }
 ACCESS: Final = "access"
+LETTER: Final = "letter"
+"""No news: a message that waits to be handed to the gateway of secure e-mail."""
 MESSAGE: Final = "message"
 """News of a message; the Communication that tells of it is private too."""
 _ACTORS: Final = {

@@ -1,7 +1,7 @@
 """E-mail: a message, the SMTP server it goes to at once, and the outbox of what may wait."""
 
 from fhirserver.mail.message import Message, is_address
-from fhirserver.mail.smtp import Mailer, Undelivered, mailer_of
+from fhirserver.mail.smtp import Mailer, Undelivered, mailer_of, relay_of
 from fhirserver.mail.texts import TextGateway, gateway_of, phone_number
 
 __all__ = [
@@ -13,4 +13,5 @@ __all__ = [
     "is_address",
     "mailer_of",
     "phone_number",
+    "relay_of",
 ]

@@ -54,6 +54,10 @@ class Mailer(NamedTuple):
             composed = message.composed(self.sender, datetime.now(UTC))
         except ValueError:
             raise Undelivered("The e-mail has no address that it can be sent to.", lasting=True) from None
+        self.hand(composed)
+
+    def hand(self, composed: EmailMessage) -> None:
+        """Hands over a message as it is; returns when the SMTP server has taken it. Raises Undelivered."""
         try:
             self._deliver(composed)
         except smtplib.SMTPRecipientsRefused as error:
@@ -87,18 +91,24 @@ def mailer_of(settings: Settings) -> Mailer | None:
     """The SMTP server that the settings name, None when they name none. Raises SettingsError."""
     if not settings.smtp_host:
         return None
+    return _mailer(settings, "smtp", settings.smtp_from)
+
+
+def relay_of(settings: Settings) -> Mailer | None:
+    """The relay that messages to professionals are handed to, None when the settings name none. Raises SettingsError.
+
+    Its letters come from the addresses of persons.
+    """
+    return _mailer(settings, "mssante", "") if settings.mssante_host else None
+
+
+def _mailer(settings: Settings, name: str, sender: str) -> Mailer:
+    """The server of the settings whose names begin so."""
+    told = {each: getattr(settings, f"{name}_{each}") for each in ("host", "port", "security", "user", "ca_file")}
     password = ""
-    if settings.smtp_password_file:
+    if file := getattr(settings, f"{name}_password_file"):
         try:
-            password = Path(settings.smtp_password_file).read_text(encoding="utf-8").strip()
+            password = Path(file).read_text(encoding="utf-8").strip()
         except OSError as error:
-            raise SettingsError(f"smtp_password_file: cannot be read: {error.strerror}.") from None
-    return Mailer(
-        settings.smtp_host,
-        settings.smtp_port,
-        settings.smtp_from,
-        settings.smtp_security,
-        settings.smtp_user,
-        password,
-        settings.smtp_ca_file,
-    )
+            raise SettingsError(f"{name}_password_file: cannot be read: {error.strerror}.") from None
+    return Mailer(told["host"], told["port"], sender, told["security"], told["user"], password, told["ca_file"])

@@ -62,6 +62,7 @@ def worker() -> Gate:
     die_with_parent(signal.SIGKILL)
     from fhirserver.app import create_app, create_services
     from fhirserver.rest.jobs.background import Background
+    from fhirserver.rest.messages.receiving import Receiving
     from fhirserver.rest.subscriptions.working import Working
     from fhirserver.rest.tracing.keeping import Keeping
     from fhirserver.serving.gate import Gate
@@ -71,6 +72,7 @@ def worker() -> Gate:
     app = create_app(services)
     Background(app, services).start()
     Keeping(services).start()
+    Receiving(app, services).start()
     Working(services).start()
     return Gate(
         app,

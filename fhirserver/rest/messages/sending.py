@@ -15,6 +15,7 @@ from fhirserver import jsontext
 from fhirserver.access import Access, author_references, keys, private
 from fhirserver.access.acl import HIDDEN_FROM_PATIENT, label_codes
 from fhirserver.access.rules import Case, hard
+from fhirserver.audit.news import LETTER
 from fhirserver.documents.media import media_of
 from fhirserver.errors import Conflict, Forbidden, Unprocessable
 from fhirserver.espace.messages import message, rules
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 
 Resource = dict[str, Any]
 
-LETTER: Final = "letter"
-"""Kind of what waits in the outbox to be handed to the gateway."""
 _PERSONS: Final = ("rpps", "finess")
 _BINARY: Final = "Binary"
 _FIXED: Final = "A message that was sent stays as it was: only who else sees it is changed."
@@ -76,7 +75,7 @@ def attached(exchange: Exchange, tx: Transaction, stored: Stored, sent: Sending)
             made["securityContext"] = {"reference": f"Patient/{stored.pat}"}
         index = exchange.services.indexer.index(made)._replace(pat=stored.pat)
         tx.besides.append(tx.create(made, id, fresh=True, index=index))
-    if exchange.services.settings.mssante_host and exchange.access.requester.kind != "operator":
+    if exchange.services.settings.mssante_host and message.side(exchange.access.requester) == "person":
         tx.post(_letters(exchange, stored, participants))
 
 
@@ -269,13 +268,13 @@ def _detached(resource: Resource) -> Sending:
 
 
 def _letters(exchange: Exchange, stored: Stored, participants: Iterable[str]) -> list[Resource]:
-    """What is to be handed to the gateway: to each professional but the sender."""
-    mine, now = exchange.access.requester.own, datetime.now(UTC)
+    """What is to be handed to the gateway: to each professional."""
+    now = datetime.now(UTC)
     known = {"kind": LETTER, "patient": stored.pat, "at": exchange.access.now, "since": now, "due": now, "tries": 0}
     return [
         {"_id": uuid.uuid4().hex, **known, "message": stored.id, "key": key, "secret": False}
         for key in participants
-        if keys.kind(key) in _PERSONS and key not in mine
+        if keys.kind(key) in _PERSONS
     ]
 
 

@@ -18,6 +18,7 @@ from fhirserver.espace.erasure import due as erase_due
 from fhirserver.espace.reminders.telling import Telling
 from fhirserver.espace.space import Actor, due
 from fhirserver.mail import mailer_of
+from fhirserver.rest.messages.outgoing import carrier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -43,7 +44,9 @@ class Keeping:
         settings = services.settings
         self._services = services
         mailer = mailer_of(settings)
-        self._deliveries = Deliveries(services.store, services.notices, mailer, self._addresses, services.issuer)
+        self._deliveries = Deliveries(
+            services.store, services.notices, mailer, self._addresses, services.issuer, carrier(services)
+        )
         worker = f"{services.instance}-{os.getpid()}"
         self._anchors = Anchors(services.store, services.chains, worker, settings.anchor_file)
         self._duties: list[tuple[float, Callable[[], object]]] = [(0.0, self.deliver), (HOUR, self.purge)]
