@@ -7,6 +7,8 @@ from calendar import monthrange
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from fhirserver.access.zones import METROPOLE, midnight
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -82,8 +84,9 @@ def years_after(moment: datetime, years: int) -> datetime:
         return moment.replace(year=moment.year + years, month=3, day=1)
 
 
-def majority(birth: str | None) -> datetime | None:
-    """The first moment (UTC) at which someone born then may be 18; None when the date cannot be read."""
+def majority(birth: str | None, zone: str = METROPOLE) -> datetime | None:
+    """The first moment (UTC) at which someone born then, who lives in a time zone, may be 18: the first of that day,
+    of 1 March for who was born on a 29 February that there is not. None when the date cannot be read."""
     match = _DATE.fullmatch(birth or "")
     if match is None:
         return None
@@ -92,7 +95,7 @@ def majority(birth: str | None) -> datetime | None:
         day = born.replace(year=born.year + ADULT) if (born.month, born.day) != (2, 29) else _after_leap(born)
     except ValueError:
         return None
-    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return midnight(day, zone)
 
 
 def microseconds(moment: datetime) -> int:

@@ -1,7 +1,7 @@
 """The policy of one patient: what the Patient, the Consents and the CareTeams say, materialised as one document.
 
 _id       the Patient's id                     epoch    counts the rebuilds (kept by the store)
-space     the states of the space (see `spaces`)  birth    birthDate
+space     the states of the space (see `spaces`)  birth    birthDate;  zone  where he lives
 traitant  keys of the médecin traitant         team     actors of the care teams: {groups, start, end}
 rules     {id, root} for each Consent in force (see `consent`)
 basis     keys that something here may give access     blocked  keys that a deny here may name
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from fhirserver.access import keys, moments, representation, spaces, tables
 from fhirserver.access.consent import Departments, Node, Reading, in_force, members, problems, tree
+from fhirserver.access.zones import METROPOLE, zone
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -47,6 +48,7 @@ class Policy:
     beside: tuple[Policy, ...] = ()
     into: str | None = None
     represent: tuple[tuple[str, Representative], ...] = ()
+    zone: str = METROPOLE
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Policy:
@@ -66,6 +68,7 @@ class Policy:
             tuple(map(cls.of, document.get("beside", ()))),
             document.get("into"),
             tuple((id, representation.written(each)) for id, each in document.get("represent", ())),
+            document.get("zone", METROPOLE),
         )
 
     @property
@@ -80,7 +83,7 @@ class Policy:
 
     def minor_at(self, now: datetime) -> bool:
         """Whether the person is surely under age."""
-        ends = [moments.majority(each.birth) for each in self.whole]
+        ends = [moments.majority(each.birth, each.zone) for each in self.whole]
         return all(end is not None and now < end for end in ends)
 
     def represented_by(self, key: str, now: datetime) -> Rights:
@@ -134,6 +137,7 @@ def build(
         "_id": patient_id,
         "space": states,
         "birth": (patient or {}).get("birthDate"),
+        "zone": zone(patient or {}),
         "traitant": traitant,
         "team": [actor.as_node() for actor in team],
         "represent": [[id, representation.described(each)] for id, each in sorted((related or {}).items())],

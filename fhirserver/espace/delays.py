@@ -8,11 +8,12 @@ holidays move it. `end` is thus the first moment at which it is over.
 from __future__ import annotations
 
 from calendar import monthrange
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from fhirserver.access import moments
+from fhirserver.access.zones import midnight
 from fhirserver.espace.tables import delay
 
 if TYPE_CHECKING:
@@ -35,12 +36,6 @@ def last_day(known: Delay, day: date) -> date:
 
 
 def majority(birth: str | None, zone: str) -> datetime | None:
-    """The first moment of the day on which somebody comes of age; who was born on 29 February, on 1 March where there
-    is no such day. None when the date of birth cannot be read, or only in part."""
-    moment = moments.majority(birth) if birth and len(birth) == 10 else None
-    return None if moment is None else midnight(moment.date(), zone)
-
-
-def midnight(day: date, zone: str) -> datetime:
-    """The first moment of a day somewhere, in UTC."""
-    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
+    """The first moment of the day on which somebody comes of age, as the rules of access have it; None when the date of
+    birth cannot be read, or only in part."""
+    return moments.majority(birth, zone) if birth and len(birth) == 10 else None

@@ -15,8 +15,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fhirserver import jsontext
+from fhirserver.access.zones import zone
 from fhirserver.audit import Entity, Event
-from fhirserver.espace.tables import zone
 from fhirserver.search import parse
 from fhirserver.store import new_id as new_id
 from fhirserver.validation import ins

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fhirserver import jsontext
 from fhirserver.access import Access, spaces
+from fhirserver.access.zones import zone
 from fhirserver.audit import Entity, Event, news
 from fhirserver.errors import Conflict, NotFound
 from fhirserver.espace import machine
-from fhirserver.espace.tables import ERASED, zone
+from fhirserver.espace.tables import ERASED
 from fhirserver.search import parse
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The tables of this room: delays by date, transitions, time zones overseas (CSV files beside this module)."""
+"""The tables of this room: delays by date, and transitions (CSV files beside this module)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import csv
 from datetime import date
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 NONE: Final = "none"
 """The state of a space that nothing is recorded of."""
 ERASED: Final = "erased"
-METROPOLE: Final = "Europe/Paris"
 
 
 class Delay(NamedTuple):
@@ -68,25 +67,6 @@ def transitions() -> Mapping[tuple[str, str], Transition]:
         for row in _rows("transitions.csv")
         for origin in row["from"].split()
     }
-
-
-def zone(patient: Mapping[str, Any]) -> str:
-    """The time zone of a person: that of the postal code of the home, overseas; `METROPOLE` elsewhere.
-
-    The longest prefix counts: Saint-Barthélemy and Saint-Martin have codes of Guadeloupe.
-    """
-    told = [each for each in patient.get("address") or () if isinstance(each, dict) and each.get("use") != "old"]
-    for address in sorted(told, key=lambda each: each.get("use") != "home"):
-        code = str(address.get("postalCode") or "").replace(" ", "")
-        found = [row for row in _zones() if code.startswith(row[0])]
-        if code:
-            return max(found, key=lambda row: len(row[0]))[1] if found else METROPOLE
-    return METROPOLE
-
-
-@cache
-def _zones() -> tuple[tuple[str, str], ...]:
-    return tuple((row["prefix"], row["zone"]) for row in _rows("zones.csv"))
 
 
 def _rows(name: str) -> list[dict[str, str]]:

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 
 from flask import g, has_app_context
 
-from fhirserver.espace.tables import METROPOLE
-from fhirserver.espace.tables import zone as zone_of
+from fhirserver.access.zones import METROPOLE
+from fhirserver.access.zones import zone as zone_of
 from fhirserver.portal.language import ENGLISH, N_, _, current
 
 if TYPE_CHECKING:

@@ -176,6 +176,7 @@ def test_months_and_birthdays() -> None:
     assert month_before(datetime(2026, 1, 15, tzinfo=UTC)) == datetime(2025, 12, 15, tzinfo=UTC)
     assert month_before(datetime(2024, 3, 31, tzinfo=UTC)) == datetime(2024, 2, 29, tzinfo=UTC)
     assert majority("2006-02-29") is None
-    assert majority("2004-02-29") == datetime(2022, 3, 1, tzinfo=UTC)
-    assert majority("2008-05") == datetime(2026, 5, 1, tzinfo=UTC)
+    assert majority("2004-02-29", "UTC") == datetime(2022, 3, 1, tzinfo=UTC)
+    assert majority("2008-05") == datetime(2026, 4, 30, 22, tzinfo=UTC), "midnight in Paris"
+    assert majority("2008-05", "Pacific/Noumea") == datetime(2026, 4, 30, 13, tzinfo=UTC)
     assert majority(None) is None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +12,9 @@ import pytest
 from fhirserver.access import Access, Policy, Requester, build, judge_write, predicate
 from fhirserver.access.representation import OWN, Rights, measures, named, representative
 from fhirserver.access.tables import rows
+from fhirserver.access.zones import METROPOLE as PARIS
+from fhirserver.access.zones import midnight, names, zone
+from fhirserver.espace import delays
 from fhirserver.predicate import matches
 from tests.access import naive
 from tests.access.test_rules import envelope
@@ -115,13 +119,25 @@ def test_what_is_over_or_cannot_be_read_represents_nobody(more: dict[str, Any]) 
     assert not reads(policy(related((R216, "MTH"), **more), CHILD))
 
 
-def test_parents_authority_ends_at_majority_and_a_tutelle_goes_on() -> None:
-    eve, day = datetime(2026, 3, 1, tzinfo=UTC) - timedelta(milliseconds=1), datetime(2026, 3, 1, tzinfo=UTC)
+@pytest.mark.parametrize("where", names())
+def test_parents_authority_ends_at_midnight_of_majority_where_the_person_lives_and_a_tutelle_goes_on(
+    where: str,
+) -> None:
     for birth in ("2008-03-01", "2008-02-29"):
-        mother = policy(related((R216, "MTH")), birth)
+        day = midnight(date(2026, 3, 1), where)
+        eve = day - timedelta(milliseconds=1)
+        mother = replace(policy(related((R216, "MTH")), birth), zone=where)
         assert [reads(mother, each) for each in (eve, day)] == [True, False]
-        tutor = policy(related((R217, "TUTEUR")), birth)
+        tutor = replace(policy(related((R217, "TUTEUR")), birth), zone=where)
         assert [reads(tutor, each) for each in (eve, day)] == [True, True]
+        assert delays.majority(birth, where) == day, "the space is taken over at that very moment"
+
+
+def test_where_the_person_lives_is_kept_in_the_policy() -> None:
+    patient = {"resourceType": "Patient", "id": "p", "birthDate": CHILD}
+    overseas = {**patient, "address": [{"postalCode": "98800"}]}
+    assert [Policy.of(build("p", each, [], [], {})).zone for each in (patient, overseas)] == [PARIS, "Pacific/Noumea"]
+    assert zone({"address": "nowhere"}) == PARIS
 
 
 def test_what_a_person_keeps_secret_is_secret_from_a_tutor_too() -> None:

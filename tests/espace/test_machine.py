@@ -8,10 +8,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from fhirserver.access import SPACES
+from fhirserver.access.zones import zone
 from fhirserver.errors import Conflict, Forbidden
 from fhirserver.espace import delays, machine
 from fhirserver.espace.space import caught_up, erasing
-from fhirserver.espace.tables import ERASED, NONE, Delay, delay, transitions, zone
+from fhirserver.espace.tables import ERASED, NONE, Delay, delay, transitions
 
 PARIS = "Europe/Paris"
 INSTANT = timedelta(milliseconds=1)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fhirserver import jsontext
 from fhirserver.access import Access, Requester, moments, representation, spaces
+from fhirserver.access.zones import zone
 from fhirserver.auth.accounts.account import Account, Reach
 from fhirserver.auth.tokens import DEFAULT_SCOPES
 from fhirserver.search import parse
@@ -85,7 +86,7 @@ class People:
 
     def is_minor(self, patient: Resource) -> bool:
         """Whether he is surely under 18 now; not, when no date of birth tells."""
-        of_age = moments.majority(patient.get("birthDate"))
+        of_age = moments.majority(patient.get("birthDate"), zone(patient))
         return of_age is not None and self._clock() < of_age
 
     def subjects(self, account: Account) -> list[Subject]:

@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fhirserver import jsontext
 from fhirserver.access.acl import HIDDEN_FROM_REPRESENTATIVES
-from fhirserver.espace.reminders.ages import days
+from fhirserver.access.zones import zone
+from fhirserver.espace.reminders.ages import Age, days, today
 from fhirserver.espace.reminders.engine import ANSWERS, Act, Answer, Person
-from fhirserver.espace.reminders.tables import codes, rules
-from fhirserver.espace.tables import zone
+from fhirserver.espace.reminders.tables import KINDS, codes, of_kind, rules
 from fhirserver.predicate import In, negate
 from fhirserver.search import parse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
+    from datetime import date, datetime
 
     from fhirserver.search import Query
     from fhirserver.spec import Definitions
@@ -35,6 +36,8 @@ ALL: Final = "all"
 SILENT: Final = "silent"
 BASIC: Final = "Basic"
 MOST: Final = 500
+AHEAD: Final = Age(2, "years")
+"""So far ahead it is told what comes."""
 _VACCINE: Final = "Immunization"
 _DOCUMENT: Final = "DocumentReference"
 _FINAL: Final = "final,amended,corrected"
@@ -65,13 +68,13 @@ class Known(NamedTuple):
         return ALL in self.basics
 
 
-def known(view: View, definitions: Definitions, patient: Stored, *, for_all: bool = False) -> Known:
-    """What reminders of a Patient depend on, as the view shows it.
+def known(view: View, definitions: Definitions, patient: Stored, now: datetime, *, for_all: bool = False) -> Known:
+    """What reminders of a Patient depend on at a moment, as the view shows it.
 
     `for_all`: but for what a minor keeps from the representatives, since they are told too.
     """
     person = of_patient(jsontext.parse_object(patient.body))
-    queries = list(_queries(definitions, patient.id))
+    queries = list(_queries(definitions, patient.id, _kinds(person, today(now, person.zone))))
     if for_all:
         queries = [replace(each, where=(*each.where, *_OPEN)) for each in queries]
     found = view.search_together(queries).matches
@@ -124,13 +127,32 @@ def kinds_of(concept: Any) -> Iterator[str]:
                 yield kind
 
 
-def _queries(definitions: Definitions, patient: str) -> Iterable[Query]:
+def _kinds(person: Person, day: date) -> frozenset[str]:
+    """The acts that count for what may be proposed at the person's age, or within `AHEAD`."""
+    birth, until = days(person.born, person.zone), AHEAD.on(day)
+    if birth is None:
+        return frozenset()
+    return frozenset(
+        act
+        for rule in rules()
+        if rule.sex in ("", person.sex)
+        and rule.opens.on(birth.first) <= until
+        and (rule.ends is None or rule.ends.on(birth.last) > day)
+        for act in rule.acts
+    )
+
+
+def _queries(definitions: Definitions, patient: str, kinds: frozenset[str]) -> Iterator[Query]:
     """All alike in sort and count, as the view asks of searches that go together."""
-    given = {kind for each in rules() if each.kind == "vaccination" for kind in each.acts}
-    exact = [f"{uri}|{code}" for kind, uri, code, prefix in codes() if not prefix and kind not in given]
-    shared = (("patient", f"Patient/{patient}"), ("_count", str(MOST)), ("_sort", "-_lastUpdated"), ("_total", "none"))
-    yield parse(definitions, _VACCINE, [*shared, ("status", "completed")])
-    yield parse(definitions, _DOCUMENT, [*shared, ("status", "current"), ("type", ",".join(exact))])
-    for type_, more in _CODED.items():
-        yield parse(definitions, type_, [*shared, *more, ("code", ",".join(exact))])
+    shared = [("patient", f"Patient/{patient}"), ("_count", str(MOST)), ("_sort", "-_lastUpdated"), ("_total", "none")]
+    coded = {
+        name: ",".join(f"{uri}|{code}" for act, uri, code, _ in codes() if act in of_kind(name) & kinds)
+        for name in KINDS
+    }
+    if of_kind("vaccination") & kinds:
+        yield parse(definitions, _VACCINE, [*shared, ("status", "completed")])
+    if coded["examination"]:
+        yield parse(definitions, _DOCUMENT, [*shared, ("status", "current"), ("type", coded["examination"])])
+    for type_, more in _CODED.items() if coded["screening"] else ():
+        yield parse(definitions, type_, [*shared, *more, ("code", coded["screening"])])
     yield parse(definitions, BASIC, [*shared, ("identifier", f"{SYSTEM}|")])
