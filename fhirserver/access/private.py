@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from fhirserver.access import keys
+from fhirserver.access import entered, keys
 from fhirserver.predicate import FALSE, TRUE, Exists, In, Predicate, all_of, any_of, negate
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ _NOBODY: Final = "-"
 
 
 class Kind(NamedTuple):
-    """`tagged`: private only with the tag `MESSAGE`, else always; then who booked it takes part too. `places`: elements
-    that name participants; of a list of elements, the element of each."""
+    """`tagged`: private only with the tag `MESSAGE`, or of a Provenance that of `access.entered`, else always; then who
+    booked it takes part too. `places`: elements that name participants; of a list of elements, the element of each."""
 
     tagged: bool
     places: tuple[tuple[str, ...], ...]
@@ -38,6 +38,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "AppointmentResponse": Kind(False, (("actor",),)),
     "Communication": Kind(True, (("sender",), ("recipient",))),
     "Binary": Kind(True, ()),
+    "Provenance": Kind(True, ()),
 }
 
 
@@ -63,7 +64,7 @@ def reserved(resource: Mapping[str, Any] | None) -> list[tuple[Any, Any]]:
 def participants(resource: Mapping[str, Any], identifiers: Mapping[str, tuple[str, ...]]) -> list[str] | None:
     """The actor keys of who takes part, for `acl.with`; None of what is not private."""
     kind = KINDS.get(str(resource.get("resourceType")))
-    if kind is None or (kind.tagged and not is_message(resource)):
+    if kind is None or (kind.tagged and not is_message(resource) and not entered.is_origin(resource)):
         return None
     inner = keys.contained(resource)
     found = {str(each.get("code")) for each in tags(resource) if each.get("system") == PARTICIPANT}

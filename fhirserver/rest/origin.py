@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver import jsontext
 from fhirserver.access import Access, entered, keys
-from fhirserver.access.acl import MASKED, security
+from fhirserver.access.acl import security
 from fhirserver.access.writes import WORDS
 from fhirserver.audit.tables import CLIENT
 from fhirserver.errors import Forbidden
@@ -29,9 +29,6 @@ TYPE: Final = "Provenance"
 _NAMESPACE: Final = uuid.UUID("c0a3f3f4-1d8e-5b0b-8f0e-6a7f5f6f2c55")
 _ROLES: Final = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
 _ACTIVITIES: Final = "http://terminology.hl7.org/CodeSystem/v3-DataOperation"
-_VISIBILITY: Final = (
-    "https://mos.esante.gouv.fr/NOS/TRE_A07-StatutVisibiliteDocument/FHIR/TRE-A07-StatutVisibiliteDocument"
-)
 _REASON: Final = "origin of an entry"
 
 
@@ -122,10 +119,9 @@ def _agent(role: str, who: Resource) -> Resource:
 
 
 def _meta(resource: Resource) -> Resource:
-    """Labels as those of the entry; masked to professionals."""
-    said = (resource.get("meta") or {}).get("security") or []
-    labels = [*said, {"system": _VISIBILITY, "code": MASKED[0]}]
-    return {"tag": [entered.ORIGIN], "security": labels}
+    """Labels as those of the entry; by the tag, professionals see none of it (`access.private`)."""
+    labels = (resource.get("meta") or {}).get("security")
+    return {"tag": [entered.ORIGIN]} | ({"security": labels} if labels else {})
 
 
 def _bare(resource: Resource) -> Resource:

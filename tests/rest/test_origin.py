@@ -1,4 +1,4 @@
-"""What a person enters bears a mark and has a Provenance, both the server's; nobody else puts, takes or changes them."""
+"""What a person enters bears a mark and has a Provenance, both the server's; nobody else puts or changes them."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 MARK = {"system": SYSTEM, "code": "PATAST", "display": "patient asserted"}
 SECRET = "INVISIBLE_REPRESENTANTS_LEGAUX"
 RPPS = "10000000071"
+RPPS_SYSTEM = "https://rpps.esante.gouv.fr"
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +120,7 @@ PATCH = {"Content-Type": "application/json-patch+json"}
 def test_a_professional_who_changes_an_entry_does_not_take_the_mark_off(
     application: Application, record: str, mine: Caller
 ) -> None:
-    said = {"performer": [{"identifier": {"system": "https://rpps.esante.gouv.fr", "value": RPPS}}]}
+    said: dict[str, Any] = {"performer": [{"identifier": {"system": "https://rpps.esante.gouv.fr", "value": RPPS}}]}
     first = mine.post("Observation", observation(record, **said))
     doctor = application.practitioner(RPPS)
     changed = doctor.put(f"Observation/{first.id}", untagged(first.json) | {"status": "amended"})
@@ -148,6 +149,10 @@ def test_the_provenance_is_as_secret_as_the_entry_and_not_for_professionals(
     shown = mine.post("Observation", observation(record))
     assert parent.get(f"Provenance?target=Observation/{shown.id}").total == 1
     assert doctor.get(f"Observation/{shown.id}").status == 200
+    patched = [
+        {"op": "add", "path": "/generalPractitioner", "value": [{"identifier": {"system": RPPS_SYSTEM, "value": RPPS}}]}
+    ]
+    assert mine.call("PATCH", f"Patient/{record}", patched, PATCH).status == 200
     assert doctor.get(f"Provenance?target=Observation/{shown.id}").total == 0
     hide = [{"op": "add", "path": "/meta/security", "value": [{"code": SECRET}]}]
     assert mine.call("PATCH", f"Observation/{shown.id}", hide, PATCH).status == 200
