@@ -31,6 +31,7 @@ NOT_OFFERED: Final = {"AuditEvent": {"update", "patch", "delete"}, "DocumentRefe
 NO_VALUES: Final = {
     ("CarePlan", "activity-date"): "a time that is said in words (scheduledString)",
     ("Library", "predecessor"): "a name that leads nowhere, in the place of a canonical",
+    ("Subscription", "status"): "the server says it",
 }
 """What R4's expressions find in its examples, and is nothing to search by."""
 JSON_PATCH: Final = {"Content-Type": "application/json-patch+json"}
