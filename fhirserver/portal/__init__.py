@@ -13,6 +13,7 @@ from flask import Blueprint
 from fhirserver.portal import (
     account,
     activation,
+    agenda,
     assets,
     browser,
     catalogue,
@@ -55,6 +56,7 @@ _PAGES: Final[tuple[Callable[[Blueprint], None], ...]] = (
     catalogue.routes,
     record.routes,
     operator.routes,
+    agenda.routes,
 )
 
 

@@ -33,6 +33,7 @@ PATIENT: Final = "Patient"
 _AT_ONCE: Final = 1000
 _NAMING: Final = (
     ("invitations", "patient"), ("vitale", "_id"), ("letters", "_id"), ("grants", "patient"), ("reminders", "_id"),
+    ("agenda-feeds", "patient"),
 )  # fmt: skip
 """Registers whose rows are a person's, and the field that says whose."""
 _OF_ACCOUNT: Final = ("sessions", "devices", "federation.links", "grants")

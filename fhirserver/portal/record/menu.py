@@ -27,6 +27,7 @@ ENTRIES: Final = (
     Entry("biology", "/biologie", N_("Biologie")),
     Entry("imaging", "/imagerie", N_("Imagerie")),
     Entry("reminders", "/rappels", N_("Prévention"), personal=True),
+    Entry("agenda", "/agenda", N_("Agenda"), personal=True),
     Entry("sharing", "/partage", N_("Partage et accès"), personal=True),
     Entry("journal", "/journal", N_("Journal des accès"), personal=True),
     Entry("news", "/notifications", N_("Notifications"), personal=True),

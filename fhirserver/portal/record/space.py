@@ -24,6 +24,7 @@ from fhirserver.rest.exchange import Exchange
 from fhirserver.rest.pages import PARAMETER
 from fhirserver.rest.read import read
 from fhirserver.rest.routes import ID
+from fhirserver.rest.transaction import transaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -94,6 +95,14 @@ class Space:
         if answer.status >= 400:
             raise Refused(answer.status, _told(answer))
         return answer
+
+    def create_all(self, resources: Iterable[Resource]) -> None:
+        """Stores all of these resources, or none; traced. Raises Refused."""
+        entries = [{"resource": each, "request": {"method": "POST", "url": each["resourceType"]}} for each in resources]
+        try:
+            transaction(self._exchange, {"resourceType": "Bundle", "type": "transaction", "entry": entries})
+        except FhirError as error:
+            raise Refused(error.status, error.text) from None
 
     def got(self, path: str) -> Answer:
         """What a GET answers; what is hidden or not there, or asked wrongly, ends as the page of that error."""

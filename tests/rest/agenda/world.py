@@ -77,7 +77,8 @@ def opened(application: Application, slots: int = 6) -> Agenda:
     """A new person, and a new schedule of the physician, who made it himself."""
     server = application.at(NOW)
     operator = server.operator()
-    who = operator.create(practitioner(DOCTOR))
+    known = operator.search("Practitioner", identifier=f"https://rpps.esante.gouv.fr|{DOCTOR}").ids
+    who = known[0] if known else operator.create(practitioner(DOCTOR))
     where = operator.create(organization(HOSPITAL))
     role = {"resourceType": "PractitionerRole", "practitioner": reference(f"Practitioner/{who}")}
     role_id = operator.create({**role, "organization": reference(f"Organization/{where}")})
