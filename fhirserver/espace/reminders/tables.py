@@ -86,6 +86,12 @@ def rule(key: str) -> Rule | None:
 
 
 @cache
+def of_kind(kind: str) -> frozenset[str]:
+    """The acts of the rules of a kind."""
+    return frozenset(act for each in rules() if each.kind == kind for act in each.acts)
+
+
+@cache
 def seasons() -> tuple[Season, ...]:
     return tuple(Season(row["zone"], _day(row["begins"]), _day(row["ends"])) for row in rows("seasons.csv"))
 

@@ -140,7 +140,7 @@ class Telling:
         view = self._store.view(Access.of(holder, now))
         if view.read("Patient", patient.id) is None:
             return None
-        return reading.known(view, self._definitions, patient, for_all=True)
+        return reading.known(view, self._definitions, patient, now, for_all=True)
 
     def _told(self, patient: str, proposed: Sequence[Reminder], now: datetime) -> bool:
         """Queues one notice of all that nobody told yet, with its trace; whether there was such."""

@@ -13,7 +13,7 @@ from fhirserver.access.acl import MASKED
 from fhirserver.audit import Entity, Event
 from fhirserver.errors import BadRequest, Unprocessable
 from fhirserver.espace.reminders import engine, reading
-from fhirserver.espace.reminders.ages import Age, today
+from fhirserver.espace.reminders.ages import today
 from fhirserver.rest import writing
 from fhirserver.rest.answer import Answer, of_value
 from fhirserver.rest.operations.stored import instance
@@ -36,8 +36,6 @@ ANSWERED: Final = (
 )
 AGAIN: Final = "again"
 """Takes an answer back."""
-AHEAD: Final = Age(2, "years")
-"""So far ahead it is told what comes."""
 _VISIBILITY: Final = (
     "https://mos.esante.gouv.fr/NOS/TRE_A07-StatutVisibiliteDocument/FHIR/TRE-A07-StatutVisibiliteDocument"
 )
@@ -90,7 +88,7 @@ def _patient(exchange: Exchange, type: str, id: str) -> Stored:
 
 
 def _known(exchange: Exchange, patient: Stored) -> Known:
-    return reading.known(exchange.view, exchange.services.definitions, patient)
+    return reading.known(exchange.view, exchange.services.definitions, patient, exchange.access.now)
 
 
 def _day(exchange: Exchange, known: Known) -> date:
@@ -108,7 +106,9 @@ def _require(known: Known, day: date, key: str, said: str) -> None:
     open_ = sorted(each.key for each in found if each.state != engine.AHEAD)
     if key not in open_ or said == AGAIN:
         told = f"Proposed now: {', '.join(open_)}." if open_ else "Nothing is proposed now."
-        text = f"There is no answer of {key!r} to take back." if said == AGAIN else f"{key[:64]!r} is not proposed. {told}"
+        text = (
+            f"There is no answer of {key!r} to take back." if said == AGAIN else f"{key[:64]!r} is not proposed. {told}"
+        )
         raise Unprocessable(text, code="business-rule")
 
 
@@ -140,7 +140,7 @@ def _told(exchange: Exchange, patient: Stored) -> dict[str, Any]:
 
 
 def _near(found: Iterable[Reminder], day: date) -> list[Reminder]:
-    until = AHEAD.on(day)
+    until = reading.AHEAD.on(day)
     return [each for each in found if each.state != engine.AHEAD or (each.opens is not None and each.opens <= until)]
 
 
