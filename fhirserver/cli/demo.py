@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver import jsontext
-from fhirserver.cli import demo_imaging, demo_reminders
+from fhirserver.cli import demo_imaging, demo_profile, demo_reminders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,6 +75,7 @@ def _record(name: str) -> Iterator[dict[str, Any]]:
         yield result | {"referenceRange": [_range("12.0", "16.0", "g/dL")]}
     yield _letter(subject)
     yield from demo_reminders.of(name, subject)
+    yield from demo_profile.of(name, subject)
     if name == "claire":
         yield from _profile(subject)
     if name == "lea":
