@@ -136,15 +136,28 @@ def test_a_second_record_is_linked_to_the_account_that_is_logged_in(house: Appli
     assert found.records == (Reach(parent.patient), Reach(child, related))
 
 
-def test_a_code_is_good_for_six_weeks_of_the_servers_clock(house: Application) -> None:
-    number, now = matricule(), datetime.now(UTC)
-    code = invited(house, house.operator().create(named("Claire", number=number)))
-    late = house.at(now + timedelta(weeks=6, minutes=1)).services.accounts.invitations
-    soon = house.at(now + timedelta(weeks=6, minutes=-1)).services.accounts.invitations
-    assert late.prove(code, "1984-02-29", number, "192.0.2.1") is None
-    found = soon.prove(code, "1984-02-29", number, "192.0.2.1")
-    assert found is not None
-    assert not late.take(found.key)
+@pytest.mark.parametrize(
+    ("postal", "made", "last"),
+    [
+        ("75014", "2026-02-10T09:00+01:00", "2026-03-24T23:59:59.999+01:00"),
+        ("75014", "2026-02-15T23:30+01:00", "2026-03-29T23:59:59.999+02:00"),  # summer time begins that night
+        ("75014", "2026-09-13T10:00+02:00", "2026-10-25T23:59:59.999+01:00"),  # and ends
+        ("75014", "2024-01-18T10:00+01:00", "2024-02-29T23:59:59.999+01:00"),
+        ("97400", "2026-02-10T23:30+04:00", "2026-03-24T23:59:59.999+04:00"),
+        ("98800", "2026-02-10T00:30+11:00", "2026-03-24T23:59:59.999+11:00"),
+        ("98700", "2026-02-10T23:30-10:00", "2026-03-24T23:59:59.999-10:00"),
+    ],
+)
+def test_a_code_is_good_until_midnight_after_six_weeks_where_the_person_lives(
+    house: Application, postal: str, made: str, last: str
+) -> None:
+    number = matricule()
+    id_ = house.operator().create(named("Claire", number=number, address=[{"use": "home", "postalCode": postal}]))
+    begin, end = (datetime.fromisoformat(each).astimezone(UTC) for each in (made, last))
+    code, _ = house.at(begin).services.accounts.invitations.invite(id_, by="test")
+    later, soon = (house.at(each).services.accounts.invitations for each in (end + timedelta(milliseconds=1), end))
+    assert later.prove(code, "1984-02-29", number, "192.0.2.1") is None
+    assert soon.prove(code, "1984-02-29", number, "192.0.2.1")
 
 
 def test_five_wrong_proofs_void_a_code(house: Application) -> None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from zoneinfo import ZoneInfo
 
+from fhirserver.access.zones import midnight, zone
 from fhirserver.auth.accounts import secretly, throttle, tries
 from fhirserver.auth.accounts.account import Reach
 from fhirserver.auth.accounts.people import SHUT, UNUSED, Resource, address_of, are_proofs, name_of
@@ -61,7 +63,7 @@ class Invitations:
         if state in UNUSED | SHUT or state == "closed":
             raise Conflict(f"The space is {state}: nobody can activate it.")
         reach = Reach(patient, self._related(found, related))
-        code, ends = secretly.words(), self._clock() + LASTS
+        code, ends = secretly.words(), over(self._clock(), zone(found))
         row = {
             "patient": reach.patient,
             "related": reach.related,
@@ -181,6 +183,13 @@ class Invitations:
     @property
     def _cards(self) -> Register:
         return self._store.register(CARDS)
+
+
+def over(made: datetime, where: str) -> datetime:
+    """The first moment at which a code is void: after midnight of its last day where the person lives, as the delay of
+    an opposition is counted (Code de procédure civile, 641 and 642)."""
+    last = made.astimezone(ZoneInfo(where)).date() + LASTS
+    return midnight(last + timedelta(days=1), where)
 
 
 class TooEarly(Exception):
