@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import pyotp
 
 from examples.app.__main__ import App
+from examples.pacs import Pacs, demo
 from examples.providers.provider import CLIENTS
 from examples.providers.serve import Server as Providers
 from examples.providers.serve import running as providers_running
@@ -104,6 +105,7 @@ def opened(folder: Path) -> Iterator[House]:
             "FHIRSERVER_PSC_ISSUER": providers.psc.issuer,
             "FHIRSERVER_PSC_CLIENT_ID": "fhirserver",
             "FHIRSERVER_PSC_SECRET_FILE": str(secret),
+            "FHIRSERVER_DICOMWEB_URL": stack.enter_context(answering(Pacs(0, demo()))).url,
         }
         operator = _operator(folder, environ)
         running = stack.enter_context(

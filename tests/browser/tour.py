@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from tests.browser.house import LEA
+from tests.browser.house import LEA, MARC
 from tests.browser.people import activates, activation_steps, confirms
 from tests.portal.people import PASSWORD
 
@@ -94,6 +94,7 @@ def record(visit: Visit, house: House) -> Iterator[str]:
         ("profil", "Profil médical"),
         ("documents", "Documents"),
         ("biologie", "Biologie"),
+        ("imagerie", "Imagerie"),
         ("rappels", "Prévention"),
         ("partage", "Partage et accès"),
         ("journal", "Journal des accès"),
@@ -112,6 +113,11 @@ def record(visit: Visit, house: House) -> Iterator[str]:
     page.get_by_role("link", name=re.compile("^H[ée]moglobin")).first.click()
     page.wait_for_load_state()
     yield "resultats"
+    page.goto(f"{overview}/imagerie/documents")
+    yield "imagerie-documents"
+    page.goto(f"{overview}/imagerie")
+    visit.press("Scanner du thorax")
+    yield "imagerie-examen"
 
 
 def professional(visit: Visit, house: House) -> Iterator[str]:
@@ -151,6 +157,32 @@ def operator(visit: Visit, house: House) -> Iterator[str]:
     page.get_by_label("Éditeur").fill("")
     visit.press("Enregistrer la fiche")
     yield "revue-refus"
+    yield from service(visit, house)
+
+
+def service(visit: Visit, house: House) -> Iterator[str]:
+    """The pages of the service, for who is logged in as an operator."""
+    page = visit.page
+    for name, path in (("service", ""), ("service-espaces", "/espaces"), ("service-traces", "/traces")):
+        page.goto(f"{house.root}/operateur{path}")
+        yield name
+    visit.press("Vérifier maintenant")
+    page.get_by_text("Les chaînes de traces sont entières.").wait_for()
+    yield "service-traces-verifiees"
+    page.goto(f"{house.root}/operateur/espaces")
+    visit.fill(Matricule_INS_ou_identifiant_du_dossier="nobody")
+    visit.press("Chercher")
+    yield "service-espaces-refus"
+    visit.fill(Matricule_INS_ou_identifiant_du_dossier=MARC[1])
+    visit.press("Chercher")
+    visit.press("Enregistrer que la personne a été informée")
+    yield "service-espace-confirmation"
+    page.get_by_label("je confirme").check()
+    visit.press("Enregistrer que la personne a été informée")
+    yield "service-espace"
+    visit.press("Activer l’espace")
+    page.get_by_label("je confirme").check()
+    visit.press("Activer l’espace")
 
 
 WAYS = (first_visit, account, record, professional, operator)
