@@ -92,6 +92,7 @@ def record(visit: Visit, house: House) -> Iterator[str]:
     yield "espace"
     for name, label in (
         ("profil", "Profil médical"),
+        ("mesures", "Mesures"),
         ("documents", "Documents"),
         ("biologie", "Biologie"),
         ("imagerie", "Imagerie"),
@@ -104,6 +105,21 @@ def record(visit: Visit, house: House) -> Iterator[str]:
         page.wait_for_load_state()
         yield name
     overview = page.url.rpartition("/")[0]
+    page.goto(f"{overview}/profil/allergies/ajouter")
+    visit.press("Enregistrer")
+    yield "profil-refus"
+    for name, path in (
+        ("profil-ajout", "profil/habitudes/ajouter"),
+        ("mesure", "mesures/tension"),
+        ("mesure-ajout", "mesures/tension/ajouter"),
+        ("groupe-sanguin", "groupe-sanguin"),
+    ):
+        page.goto(f"{overview}/{path}")
+        yield name
+    page.goto(f"{overview}/profil")
+    page.get_by_role("link", name=re.compile("^Modifier")).first.click()
+    page.wait_for_load_state()
+    yield "profil-changement"
     page.goto(f"{overview}/documents/ajouter")
     yield "document-ajout"
     page.goto(f"{overview}/documents")
