@@ -16,7 +16,7 @@ from pymongo.errors import DuplicateKeyError
 from fhirserver.store.errors import translated
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from pymongo.collection import Collection
@@ -57,6 +57,11 @@ class Register:
         """The row of a key, unless its time is over."""
         with translated():
             return _still(self._rows.find_one({"_id": key}), now)
+
+    def several(self, keys: Iterable[str]) -> dict[str, Row]:
+        """The rows of those keys that there are, by key."""
+        with translated():
+            return {row["_id"]: row for row in self._rows.find({"_id": {"$in": sorted(keys)}})}
 
     def beside(self, key: str, now: datetime, other: str, field: str) -> tuple[Row, Row | None] | None:
         """The row of a key with that row of another register which its `field` names, in one round trip."""

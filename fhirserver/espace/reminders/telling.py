@@ -10,14 +10,16 @@ for them too, and must not tell of it by what it leaves out.
 
 from __future__ import annotations
 
+import logging
 import time
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from fhirserver import jsontext
 from fhirserver.access import Access, Requester
 from fhirserver.audit import Entity, Event, news
+from fhirserver.errors import Unavailable
 from fhirserver.espace import machine
 from fhirserver.espace.reminders import engine, reading
 from fhirserver.espace.reminders.ages import today
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from fhirserver.spec import Definitions
     from fhirserver.store import Register, Store, Stored, Transaction
 
+Row = dict[str, Any]
+
 REGISTER: Final = "reminders"
 """Rows `{_id: patient, due, seen}`: when to look next, and the change of the Patient that is known."""
 WORK: Final = "reminders.work"
@@ -45,11 +49,12 @@ MOST: Final = timedelta(days=92)
 SHUT: Final = timedelta(days=30)
 _REASON: Final = "reminders"
 _LEASE: Final = timedelta(minutes=5)
-_OVERLAP: Final = timedelta(minutes=10)
+_OVERLAP: Final = timedelta(minutes=2)
 """A transaction that began before another may be there after it."""
 _AT_ONCE: Final = 100
 _LONGEST: Final = 20.0
 """Seconds after which a round begins nothing more."""
+_log = logging.getLogger(__name__)
 
 
 class Telling:
@@ -67,10 +72,10 @@ class Telling:
             return 0
         until, told = time.monotonic() + _LONGEST, 0
         try:
-            self._met(now, until)
+            self._met(now, time.monotonic() + _LONGEST / 2)
             while time.monotonic() < until and (rows := self._rows.reached("due", now, count=_AT_ONCE)):
                 for row in rows:
-                    told += self._looked(row["_id"], now)
+                    told += self._tried(row["_id"], now)
         finally:
             self._work.change("work", {"lease": now}, n=number)
         return told
@@ -96,20 +101,32 @@ class Telling:
         query, after = parse(self._definitions, "Patient", asked), None
         while time.monotonic() < until:
             page = view.search(query, after)
+            there = self._rows.several(each.id for each in page.matches)
             for each in page.matches:
-                self._noted(each, now)
-            if page.matches:
-                self._work.change("work", {"at": page.matches[-1].last_updated})
+                self._noted(each, there.get(each.id), now)
+            if page.matches and (at is None or at < page.matches[-1].last_updated):
+                at = page.matches[-1].last_updated
+                self._work.change("work", {"at": at})
             if page.after is None:
                 return
             after = page.after
 
-    def _noted(self, patient: Stored, now: datetime) -> None:
-        row = self._rows.find(patient.id, now)
+    def _noted(self, patient: Stored, row: Row | None, now: datetime) -> None:
         if row is None:
             self._rows.add(patient.id, {"due": now, "seen": patient.last_updated})
         elif row["seen"] < patient.last_updated:
             self._rows.change(patient.id, {"due": now, "seen": patient.last_updated})
+
+    def _tried(self, patient: str, now: datetime) -> bool:
+        """As `_looked`; one record that fails keeps nobody else from being told."""
+        try:
+            return self._looked(patient, now)
+        except Unavailable:
+            raise
+        except Exception:
+            _log.exception("unexpected fault in looking at the reminders of a person")
+            self._rows.change(patient, {"due": now + timedelta(days=1)})
+            return False
 
     def _looked(self, patient: str, now: datetime) -> bool:
         """Tells a person what is new, and notes when to look again; whether there was something."""

@@ -30,7 +30,7 @@ EVERY: Final = 1.0
 """Seconds between two rounds."""
 HOUR: Final = 3600.0
 SENDING: Final = 5.0
-REMINDING: Final = 300.0
+REMINDING: Final = 30.0
 AT_ONCE: Final = 500
 """Notices removed by one command."""
 _TOLD: Final = f"_tag|{NOTICE['system']}|{NOTICE['code']}"

@@ -147,6 +147,24 @@ def test_a_worker_that_ended_at_it_is_followed_by_another(house: Application, mo
     assert [len(notices(house, each)) for each in ids] == [1, 1]
 
 
+def test_one_record_that_fails_keeps_nobody_from_being_told(
+    house: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, good = born(house), born(house)
+    whole = Telling._known
+
+    def fails(self: Telling, patient_: Any, now: datetime) -> Any:
+        if patient_.id == bad:
+            raise ValueError("broken")
+        return whole(self, patient_, now)
+
+    monkeypatch.setattr(Telling, "_known", fails)
+    assert round_(house) == 1
+    assert (notices(house, bad), len(notices(house, good))) == ([], 1)
+    monkeypatch.setattr(Telling, "_known", whole)
+    assert round_(house, NOW + DAY) == 1
+
+
 def test_a_round_that_another_has_does_nothing_until_its_lease_is_over(house: Application) -> None:
     born(house)
     house.services.store.register(telling.WORK).add("work", {"lease": NOW + timedelta(minutes=5), "n": 7})
