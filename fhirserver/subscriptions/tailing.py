@@ -104,10 +104,12 @@ class Tailer:
         if not (fresh or lost):
             return
         since = self._since if following.top is None else following.top - MARGIN
-        _log.warning(
-            "changes are caught up with from %s on: the stream of them %s", since, "begins" if fresh else "ended"
-        )
-        for change in following.since(since, self._watched):
+        level, why = (logging.WARNING, "ended") if lost else (logging.INFO, "begins")
+        _log.log(level, "changes are caught up with from %s on: the stream of them %s", since, why)
+        self._catch_up(following, since, set(self._watched))
+
+    def _catch_up(self, following: Following, since: datetime, types: set[str]) -> None:
+        for change in following.since(since, types):
             self._tell(change)
         self._save(following)
 
@@ -129,13 +131,16 @@ class Tailer:
             self._save(following)
 
     def _again(self, following: Following) -> None:
-        """Reads anew who is subscribed; nobody: the stream is given back."""
+        """Reads anew who is subscribed; nobody: the stream is given back. Of a type that was not followed, what came
+        meanwhile is looked for."""
         types = set(self._watched)
         if not self._load():
             following.end(forget=True)
             self._following = None
         elif set(self._watched) != types:
             self._open(following)
+            if new := set(self._watched) - types:
+                self._catch_up(following, min(each.since for name in new for each in self._watched[name]), new)
 
     def _load(self) -> bool:
         rows, compile_ = self._store.subscribers.live(), self._compiler()

@@ -50,7 +50,8 @@ def _without_version(resource: dict[str, object]) -> bytes:
     meta = dict(resource.get("meta") or {})  # type: ignore[call-overload]
     meta.pop("versionId", None)
     meta.pop("lastUpdated", None)
-    whole = {key: value for key, value in resource.items() if key != "meta"}
+    servers = ("meta", "status", "error") if resource["resourceType"] == "Subscription" else ("meta",)
+    whole = {key: value for key, value in resource.items() if key not in servers}
     return jsontext.dump(_sorted(whole | ({"meta": meta} if meta else {})))
 
 

@@ -75,7 +75,7 @@ def recorded(exchange: Exchange, tx: Transaction, stored: Stored, resource: Reso
         facts |= {"owner": owner, "who": who.described(), "grant": exchange.grant}
     if facts["live"] and who.kind != "operator" and rows.count(owner, besides=stored.id) >= MOST:
         raise Unprocessable(f"{MOST} Subscriptions are the most: end some.", code="too-costly")
-    if known is None or not known["live"]:
+    if known is None or not known["live"] or known["plan"]["wanted"] != facts.get("plan", {}).get("wanted"):
         facts["since"] = instant(exchange.access.now)
     rows.keep(stored.id, **facts)
 

@@ -20,7 +20,13 @@ def subscription(endpoint: Endpoint, criteria: str = "Observation?code=718-7", /
     """Of R4, with the resource as payload; an element of the channel that is None is left out."""
     made = {"type": "rest-hook", "endpoint": endpoint.url, "payload": "application/fhir+json", **channel}
     found = {name: value for name, value in made.items() if value is not None}
-    return {"resourceType": "Subscription", "status": "requested", "reason": "x", "criteria": criteria, "channel": found}
+    return {
+        "resourceType": "Subscription",
+        "status": "requested",
+        "reason": "x",
+        "criteria": criteria,
+        "channel": found,
+    }
 
 
 def by_topic(

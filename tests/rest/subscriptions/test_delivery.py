@@ -97,9 +97,7 @@ def test_of_several_changes_before_it_is_told_the_last_counts(
     assert [got.path.rpartition("/")[2] for got in endpoint.take()] == [ids[2], ids[3], ids[0]]
 
 
-def test_what_was_there_before_is_not_told(
-    person: Caller, patient: str, endpoint: Endpoint, working: Working
-) -> None:
+def test_what_was_there_before_is_not_told(person: Caller, patient: str, endpoint: Endpoint, working: Working) -> None:
     person.create(observation(patient))
     person.create(subscription(endpoint))
     id = person.create(observation(patient))
@@ -182,9 +180,7 @@ def test_it_ends_when_it_says(
     assert (endpoint.take(), person.get(f"Subscription/{id}").json["status"]) == ([], "off")
 
 
-def test_off_and_deleted_are_told_nothing(
-    person: Caller, patient: str, endpoint: Endpoint, working: Working
-) -> None:
+def test_off_and_deleted_are_told_nothing(person: Caller, patient: str, endpoint: Endpoint, working: Working) -> None:
     off, gone = person.create(subscription(endpoint)), person.create(subscription(endpoint))
     person.create(observation(patient))
     working.tailer.drain()
@@ -274,10 +270,25 @@ def test_a_document_and_what_it_says_of_itself(
     assert got.focus == [f"DocumentReference/{id}"]
 
 
-def test_who_hears_nothing_is_looked_at_now_and_then(
-    person: Caller, endpoint: Endpoint, working: Working
-) -> None:
+def test_who_hears_nothing_is_looked_at_now_and_then(person: Caller, endpoint: Endpoint, working: Working) -> None:
     person.create(subscription(endpoint))
     assert working.delivering.round() == 1
     assert working.delivering.round(later(CHECK - timedelta(minutes=1))) == 0
     assert working.delivering.round(later(CHECK)) == 1
+
+
+def test_a_type_that_nobody_wanted_before_is_followed_at_once(
+    person: Caller, patient: str, endpoint: Endpoint, working: Working
+) -> None:
+    person.create(subscription(endpoint))
+    working.work()
+    person.create(document(patient))
+    second = person.create(subscription(endpoint, "DocumentReference"))
+    id = person.create(document(patient))
+    working.work()
+    assert [got.path for got in endpoint.take()] == [f"/hook/DocumentReference/{id}"]
+    changed = subscription(endpoint, "AllergyIntolerance") | {"id": second}
+    assert person.put(f"Subscription/{second}", changed).status == 200
+    person.create(document(patient))
+    working.work()
+    assert endpoint.take() == []

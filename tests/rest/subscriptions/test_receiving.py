@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fhirserver.access import Requester
+from fhirserver.auth.fetching import refusal
 from fhirserver.rest.subscriptions import receiving
 from fhirserver.subscriptions.plan import BACKPORT, FILTER, PROFILE
 from tests.rest.subscriptions.endpoint import Endpoint
@@ -112,14 +113,16 @@ def test_production_takes_no_loopback(application: Application) -> None:
     production = application.under(environment="production")
     made = of_channel(endpoint="http://127.0.0.1/")
     assert application.operator().post("Subscription", made).status == 201
-    problem = receiving.refusal("http://127.0.0.1/", production=True)
+    problem = refusal("http://127.0.0.1/", production=True)
     assert (problem, production.services.settings.environment) == ("it must be https", "production")
 
 
 @pytest.mark.usefixtures("working")
 def test_the_server_says_the_status(application: Application) -> None:
     caller = application.system("750000001")
-    assert caller.post("Subscription", subscription(HERE) | {"status": "error", "error": "x"}).json["status"] == "active"
+    assert (
+        caller.post("Subscription", subscription(HERE) | {"status": "error", "error": "x"}).json["status"] == "active"
+    )
     assert caller.post("Subscription", by_topic(HERE) | {"status": "active"}).json["status"] == "requested"
     off = caller.post("Subscription", of_criteria("nothing yet") | {"status": "off"})
     assert (off.status, off.json["status"]) == (201, "off")

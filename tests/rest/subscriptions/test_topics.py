@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.application import Application, Caller
     from tests.rest.subscriptions.endpoint import Endpoint
 
-LABORATORY = {"category": [{"coding": [{
+LABORATORY: dict[str, Any] = {"category": [{"coding": [{
     "system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": "laboratory",
 }]}]}  # fmt: skip
 
