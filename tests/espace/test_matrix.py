@@ -1,11 +1,9 @@
-"""Every event in every state by everyone, as the table of the page says it; and each delay at its boundary: the day
+"""Every event in every state by everyone, as the table has it; and each delay at its boundary: the day
 before, the last moment, the first one after; over leap days, the two nights of summer time, in every zone."""
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -17,7 +15,6 @@ from fhirserver.espace.space import caught_up, erasing
 from fhirserver.espace.tables import ERASED, NONE, transitions
 from fhirserver.espace.tables import delays as known
 
-DOCS = Path(__file__).parents[2] / "docs" / "interactions" / "espace.md"
 ROLES = ("holder", "representative", "agent", "operator", "time")
 STATES = (NONE, "announced", "open", "opposed", "suspended", "closed", "archived", "deceased")
 EVENTS = sorted({event for event, _ in transitions()})
@@ -45,24 +42,9 @@ def in_state(name: str, zone: str = METROPOLE, at: datetime = AT, born: str = "1
     return row
 
 
-def written() -> dict[tuple[str, str], tuple[str, frozenset[str]]]:
-    """The table of the page: by event and state before, the state after and who."""
-    found: dict[tuple[str, str], tuple[str, frozenset[str]]] = {}
-    for line in DOCS.read_text("utf-8").splitlines():
-        cells = [each.strip() for each in line.strip("|").split("|")]
-        if not line.startswith("|") or len(cells) != 6 or not (event := re.match(r"`([a-z-]+)`", cells[1])):
-            continue
-        origins = STATES if cells[2].startswith("all") else [each.strip("` ") for each in cells[2].split(",")]
-        after = cells[3].split(",")[0].strip("` ")
-        for each in origins:
-            origin = NONE if each == "–" else each
-            found[event[1], origin] = after, frozenset(each.strip() for each in cells[4].split(","))
-    return found
-
-
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("event", EVENTS)
-def test_each_event_in_each_state_by_each_is_as_the_page_says(event: str, state: str) -> None:
+def test_each_event_in_each_state_by_each_is_as_the_table_says(event: str, state: str) -> None:
     row, told = in_state(state), transitions().get((event, state))
     assert machine.state(row, AT) == state
     for who in ROLES:
@@ -81,18 +63,6 @@ def test_each_event_in_each_state_by_each_is_as_the_page_says(event: str, state:
             }  # fmt: skip
             if found.to != ERASED:
                 assert machine.state(made, now) == found.to
-
-
-def test_the_table_of_the_page_is_the_machines() -> None:
-    page, exceptions = written(), {("die", NONE), ("die", "deceased"), ("erase", "announced")}
-    assert len(page) > 30
-    for key, (after, who) in page.items():
-        if key in exceptions or (key[0] in ("die", "erase") and key not in transitions()):
-            continue
-        found = transitions()[key]
-        assert found.who == who, key
-        assert key[0] == "request-erasure" or after in (found.to, "erased"), key
-    assert {event for event, _ in page} == set(EVENTS)
 
 
 NIGHTS = {

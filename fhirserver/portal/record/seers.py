@@ -57,6 +57,8 @@ def _seer(parts: list[dict[str, Any]]) -> Seer:
     purposes = [_(_PURPOSES.get(str(each), str(each))) for each in _values(parts, "purpose")]
     excepted = dict.fromkeys(filter(None, (_except(each) for each in _values(parts, "except"))))
     named = _reference(who) if isinstance(who, dict) and kind not in ("holder", "representative") else ""
+    if kind == "representative" and isinstance(who, dict):
+        named = _("Un représentant légal")
     return Seer(named or _(_KINDS.get(kind, kind)), ", ".join(details), ", ".join(purposes), ", ".join(excepted))
 
 
