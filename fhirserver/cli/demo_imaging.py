@@ -1,4 +1,4 @@
-"""The imaging of the demo family: two studies, whose images `examples/pacs.py` draws."""
+"""The imaging of the demo family: a study of each, whose images `examples/pacs.py` draws."""
 
 from __future__ import annotations
 
@@ -58,6 +58,15 @@ STUDIES: Final = (
         "Radiographie du poignet gauche, face et profil",
         "Poignet gauche",
         (_series(2, 1, "DX", "Face et profil", 2),),
+    ),
+    Study(
+        "marc",
+        "181117505600221",
+        3,
+        "2025-10-07T14:30:00+02:00",
+        "IRM du genou droit",
+        "Genou droit",
+        (_series(3, 1, "MR", "Sagittale", 4),),
     ),
 )
 
