@@ -167,7 +167,10 @@ def _profile(subject: dict[str, str]) -> Iterator[dict[str, Any]]:
     yield {
         "resourceType": "Immunization",
         "status": "completed",
-        "vaccineCode": {"text": "Diphtérie, tétanos, poliomyélite"},
+        "vaccineCode": {
+            "text": "Diphtérie, tétanos, poliomyélite",
+            "coding": [{"system": "http://www.whocc.no/atc", "code": "J07CA01"}],
+        },
         "patient": subject,
         "occurrenceDateTime": "2024-03-01",
     }

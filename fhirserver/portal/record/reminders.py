@@ -135,7 +135,7 @@ def _words(values: Mapping[str, Any]) -> str:
         return _("À prévoir pour le %(day)s", day=dates["due"])
     if values["state"] == engine.AHEAD:
         return _("À partir du %(day)s", day=dates["opens"])
-    until = dates["late"] or dates["ends"]
+    until = (dates["late"] or dates["ends"]) if values["kind"] != "screening" else ""
     return _("À faire avant le %(day)s", day=until) if until else _("À faire")
 
 

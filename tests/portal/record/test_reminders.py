@@ -45,7 +45,7 @@ def test_what_an_age_proposes_with_its_source_and_version(now: Application, born
     for words in (
         "Grippe saisonnière",
         "Vaccination – À faire avant le 1er février 2027",
-        "Dépistage du cancer du sein",
+        "Dépistage du cancer du sein : mammographie Dépistage – À faire Pourquoi",
         "Calendrier des vaccinations et recommandations vaccinales (ministère chargé de la santé), 2025",
         "Le dossier ne dit pas que c’est fait.",
         "à voir avec votre médecin",
