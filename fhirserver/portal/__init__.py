@@ -28,6 +28,7 @@ from fhirserver.portal import (
     installing,
     language,
     login,
+    messages,
     operator,
     opposition,
     page,
@@ -56,6 +57,7 @@ _PAGES: Final[tuple[Callable[[Blueprint], None], ...]] = (
     catalogue.routes,
     record.routes,
     operator.routes,
+    messages.routes,
     agenda.routes,
 )
 

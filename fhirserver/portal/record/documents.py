@@ -99,9 +99,18 @@ def file(patient: str, id: str, place: int) -> Response:
     response = _content(space, held[place]) if place < len(held) else None
     if response is None:
         abort(404)
+    return _kept(response, f"document-{found['id']}")
+
+
+def sent_file(space: Space, id: str, name: str) -> Response:
+    """The content of a Binary that the requester sees, to be kept under a name."""
+    return _kept(_sent(space.content(id)), name)
+
+
+def _kept(response: Response, name: str) -> Response:
     media = str(response.mimetype)
     ending = _ENDINGS.get(media, "json" if media.endswith("json") else "bin")
-    response.headers["Content-Disposition"] = f'attachment; filename="document-{found["id"]}.{ending}"'
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}.{ending}"'
     return response
 
 

@@ -11,12 +11,13 @@ if TYPE_CHECKING:
 
 
 class Entry(NamedTuple):
-    """`path` below the record's own; `personal`: for the person's own side only."""
+    """`path` below the record's own; `personal`: for the person's own side only; `professional`: for the other."""
 
     name: str
     path: str
     label: str
     personal: bool = False
+    professional: bool = False
 
 
 ENTRIES: Final = (
@@ -28,6 +29,8 @@ ENTRIES: Final = (
     Entry("imaging", "/imagerie", N_("Imagerie")),
     Entry("reminders", "/rappels", N_("Prévention"), personal=True),
     Entry("agenda", "/agenda", N_("Agenda"), personal=True),
+    Entry("messages", "/messages", N_("Messagerie"), personal=True),
+    Entry("messages", "/messages/nouveau", N_("Écrire à la personne"), professional=True),
     Entry("sharing", "/partage", N_("Partage et accès"), personal=True),
     Entry("journal", "/journal", N_("Journal des accès"), personal=True),
     Entry("news", "/notifications", N_("Notifications"), personal=True),
@@ -36,4 +39,5 @@ ENTRIES: Final = (
 
 def entries(space: Space) -> list[tuple[str, str, str]]:
     """Name, path and label of the pages that it may open."""
-    return [(each.name, each.path, _(each.label)) for each in ENTRIES if space.is_person or not each.personal]
+    shown = (each for each in ENTRIES if not (each.professional if space.is_person else each.personal))
+    return [(each.name, each.path, _(each.label)) for each in shown]
