@@ -37,12 +37,13 @@ def house(embedded_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         yield application
 
 
-def test_an_operator_logs_in_with_what_the_command_printed(
-    house: Application, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(("kind", "scope"), [("operator", "system/*.cruds"), ("agent", "espace")])
+def test_who_works_for_the_service_logs_in_with_what_the_command_printed(
+    house: Application, tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str, scope: str
 ) -> None:
     file = tmp_path / "password"
     file.write_text(PASSWORD + "\n", encoding="utf-8")
-    assert main(["account", "add", "--operator", "revue", "--password-file", str(file)]) == 0
+    assert main(["account", "add", f"--{kind}", "revue", "--password-file", str(file)]) == 0
     said = capsys.readouterr().out
     totp = pyotp.parse_uri(re.findall(r"otpauth://\S+", said)[0])
     assert isinstance(totp, pyotp.TOTP)
@@ -51,8 +52,10 @@ def test_an_operator_logs_in_with_what_the_command_printed(
     assert browser.send(page, "/connexion/code", code=totp.now()).path == "/compte"
     found = house.services.sessions.find(browser.cookie("session"))
     assert found is not None
-    assert (found.subject.kind, found.subject.scopes) == ("operator", ("system/*.cruds",))
-    assert main(["account", "add", "--operator", "Revue", "--password-file", str(file)]) == 1
+    assert (found.subject.kind, found.subject.scopes) == ("operator", (scope,))
+    assert browser.get("/operateur").path == ("/operateur" if kind == "operator" else "/operateur/espaces")
+    assert browser.get("/compte").status == 200
+    assert main(["account", "add", f"--{kind}", "Revue", "--password-file", str(file)]) == 1
     assert "There is an account" in capsys.readouterr().err
     assert main(["account", "remove", "--login", "revue"]) == 0
     assert house.services.sessions.find(browser.cookie("session")) is None
