@@ -166,6 +166,14 @@ def test_a_person_changes_no_more_than_the_rule_names(change: Resource, key: str
             judge(before, before | change, "holder", now, own=False)
 
 
+def test_nobody_slips_in_with_a_cancellation() -> None:
+    before = appointment("booked", NIGHTS[0], slotted=True)
+    other = {"actor": {"reference": "Practitioner/x"}, "status": "accepted"}
+    after = before | {"status": "cancelled", "participant": [*before["participant"], other]}
+    with pytest.raises(Refusal, match="fields"):
+        judge(before, after, "holder", datetime(2026, 6, 1, tzinfo=UTC), own=False)
+
+
 def test_who_cancels_for_the_professional_says_why() -> None:
     before = appointment("booked", NIGHTS[0], slotted=True)
     with pytest.raises(Refusal, match="reason"):
