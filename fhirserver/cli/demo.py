@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver import jsontext
-from fhirserver.cli import demo_imaging, demo_profile, demo_reminders
+from fhirserver.cli import demo_agenda, demo_imaging, demo_profile, demo_reminders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,6 +57,7 @@ def bundle() -> dict[str, Any]:
     names = ["hospital", "physician", *(each[0] for each in FAMILY)]
     entries = [_entry(resource, f"urn:uuid:{_uuid(name)}") for name, resource in zip(names, resources, strict=True)]
     entries += [_entry(resource) for name in names[2:] for resource in _record(name)]
+    entries += demo_agenda.entries({name: f"urn:uuid:{_uuid(name)}" for name in names}, PHYSICIAN)
     entries += demo_imaging.entries({name: f"urn:uuid:{_uuid(name)}" for name in names})
     return {"resourceType": "Bundle", "type": "transaction", "entry": entries}
 

@@ -34,10 +34,15 @@ def judge(exchange: Exchange, tx: Transaction, pre: Resource | None, post: Resou
             raise Refusal("schedule-actor")
         return
     schedule = _read(tx, state.get("schedule"))
-    if post is not None and (schedule is None or not own & set(schedule.acl.get("by", ()))):
+    if post is not None and (schedule is None or not own & _keepers(tx, schedule)):
         raise Refusal("schedule-own")
     if pre is not None and slots.shifted(pre, post) and taken_by(exchange, tx, pre["id"]):
         raise Refusal("slot-kept")
+
+
+def _keepers(tx: Transaction, schedule: Stored) -> set[str]:
+    """Who keeps a schedule: who opened it, and its actors."""
+    return {*schedule.acl.get("by", ()), *_actors(tx, jsontext.parse_object(schedule.body))}
 
 
 def _actors(tx: Transaction, schedule: Resource) -> set[str]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+import re
+from typing import TYPE_CHECKING, Any, cast
 
-from tests.portal.record.visiting import logged_in, professional
+from fhirserver.cli.demo import PHYSICIAN, bundle
+from tests.portal.record.visiting import holder, logged_in, patient_named, professional
 from tests.records import practitioner
-from tests.rest.agenda.world import OTHER
+from tests.rest.agenda.world import HOSPITAL, OTHER
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.portal.agenda.conftest import Visit
     from tests.portal.browser import Page
 
@@ -128,3 +132,23 @@ def test_who_has_no_agenda_opens_one(visit: Visit) -> None:
     visit.agenda.server.operator().create(practitioner(OTHER))
     told = other.send(page, "/mon-agenda/ouvrir").text
     assert "Votre agenda est ouvert." in told
+
+
+def test_the_demo_shows_an_agenda_to_the_family_and_to_the_physician(applications: Callable[..., Any]) -> None:
+    with applications("french") as application:
+        answer = application.operator().post("", bundle())
+        assert answer.status == 200, answer.json
+        claire = patient_named(application, "Claire")
+        mine, theirs = logged_in(application, holder(claire)), logged_in(application, professional(PHYSICIAN, HOSPITAL))
+        page = mine.get(f"/dossier/{claire}/agenda")
+        assert page.html.count("/agenda/rendez-vous/") == 3
+        assert "Dentiste" in page.text
+        assert mine.get(f"/dossier/{claire}/agenda/passes").html.count("/agenda/rendez-vous/") == 2
+        page = theirs.get("/mon-agenda")
+        assert "Douleur au genou" in page.text
+        assert "Dentiste" not in page.text
+        assert "DR Dominique SOIGNANT" in mine.get(f"/dossier/{claire}/agenda/prendre?q=soignant").text
+        free = mine.get(f"/dossier/{claire}/agenda/prendre/{application.operator().search('Schedule').ids[0]}")
+        slot = re.search(rf"/dossier/{claire}/agenda/creneau/[\w-]+", free.html)
+        assert slot is not None
+        assert "est pris" in mine.send(mine.get(slot[0]), slot[0], motif="Grippe").text
