@@ -19,12 +19,11 @@ from fhirserver.rest.answer import Answer, of_value, version_headers
 from fhirserver.rest.batch import Bounds, of_answer
 from fhirserver.rest.entries import listed
 from fhirserver.rest.read import unknown
+from fhirserver.search import parse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
-    from fhirserver.access import Requester
     from fhirserver.rest.exchange import Exchange
     from fhirserver.store import Stored, Transaction
 
@@ -124,7 +123,7 @@ def _together(exchange: Exchange, patient: str, part: Sequence[Sent]) -> dict[in
 
     def work(tx: Transaction) -> list[Stored]:
         answers.clear()
-        before = [_before(exchange, tx, patient, each) for each in part]
+        before = _before(exchange, tx, patient, part)
         made: dict[str, tuple[Sent, Stored]] = {}
         for each, (id_, there) in zip(part, before, strict=True):
             if there is None and id_ in made:
@@ -143,20 +142,41 @@ def _together(exchange: Exchange, patient: str, part: Sequence[Sent]) -> dict[in
     return answers
 
 
-def _before(exchange: Exchange, tx: Transaction, patient: str, sent: Sent) -> tuple[str, Stored | None]:
-    """The id of a measure, and what is stored under it; what was hidden from the sender since is not there for him."""
-    who, now = exchange.access.requester, exchange.access.now
+def _before(exchange: Exchange, tx: Transaction, patient: str, part: Sequence[Sent]) -> list[tuple[str, Stored | None]]:
+    """Of each measure the id, and what is stored under it. Who claims an id first knows that nothing is."""
+    ids = [each.measured.id(patient, exchange.access.requester.own) for each in part]
+    fresh = {each.rpartition("|")[2] for each in tx.claim(f"{patient}|measure|{id_}" for id_ in ids)}
+    claimed = sorted({*ids} - fresh)
+    if not claimed:
+        return [(id_, None) for id_ in ids]
+    seen = tx.trusted(_unscoped(exchange)).still(TYPE, claimed)
+    asked = [("_id", ",".join(seen or claimed[:1])), ("_count", str(CHUNK)), ("_total", "none")]
+    query = parse(exchange.services.definitions, TYPE, asked)
+    there = {each.id: each for each in tx.trusted(_trusted(exchange)).search(query).matches if each.id in seen}
+    return [
+        (id_, there.get(id_)) if id_ in fresh or id_ in there else _turned(exchange, tx, patient, each)
+        for id_, each in zip(ids, part, strict=True)
+    ]
+
+
+def _turned(exchange: Exchange, tx: Transaction, patient: str, sent: Sent) -> tuple[str, Stored | None]:
+    """As `_before`, of one that was sent before and is not seen now: deleted, or hidden from the sender since. What is
+    hidden from him is not there for him."""
     for turn in range(_TURNS):
-        id_ = sent.measured.id(patient, who.own, turn)
-        there = tx.trusted(Access.system(_REASON, now)).read(TYPE, id_)
-        if there is None or tx.trusted(_unscoped(who, now)).read(TYPE, id_) is not None:
+        id_ = sent.measured.id(patient, exchange.access.requester.own, turn)
+        there = tx.trusted(_trusted(exchange)).read(TYPE, id_)
+        if there is None or tx.trusted(_unscoped(exchange)).read(TYPE, id_) is not None:
             return id_, there
     return writing.new_id(), None
 
 
-def _unscoped(who: Requester, now: datetime) -> Access:
+def _trusted(exchange: Exchange) -> Access:
+    return Access.system(_REASON, exchange.access.now)
+
+
+def _unscoped(exchange: Exchange) -> Access:
     """The sender with the right to read: a token that only lets write knows what it wrote."""
-    return Access(replace(who, scopes=_READ), now)
+    return Access(replace(exchange.access.requester, scopes=_READ), exchange.access.now)
 
 
 def _known(there: Stored, known: dict[str, Any], sent: Sent) -> Answer:
