@@ -122,6 +122,13 @@ def test_a_dose_counts_once() -> None:
     assert state("ror-2", "2025-01-15", "2026-08-01", one, act("ror", "2026-05-20")) is None
 
 
+def test_an_examination_counts_for_one_of_two_whose_ages_overlap() -> None:
+    one = act("examen", "2026-04-10")
+    assert state("exam-24m", "2024-03-31", "2026-04-15", one) is None
+    assert state("exam-3a", "2024-03-31", "2026-04-15", one) == "due"
+    assert state("exam-3a", "2024-03-31", "2026-05-15", one, act("examen", "2026-05-10")) is None
+
+
 def test_a_dose_before_the_age_at_which_it_counts_counts_for_nothing() -> None:
     assert state("ror-1", "2025-01-15", "2026-03-01", act("ror", "2025-10-15")) == "late"
 
