@@ -1,6 +1,6 @@
 """`/manifest.webmanifest`: the pages can be put among the programs of a telephone or a desk (W3C Web App Manifest).
 
-Nothing is kept for use without a network, so there is no service worker: health data do not stay on a device that is lost.
+Nothing is kept for use without a network, so there is no service worker: of health data nothing stays on a lost device.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ from fhirserver.store.subscribers import Subscribers
 from fhirserver.store.traces import COLLECTION as TRACES
 from fhirserver.store.traces import Traces
 from fhirserver.store.transaction import Room, Rules, Transaction
-from fhirserver.store.view import View
+from fhirserver.store.view import Steady, View
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -128,10 +128,10 @@ class Store:
             self.close()
             raise
 
-    def view(self, access: Access) -> View:
-        """What `access` may see."""
+    def view(self, access: Access, *, steady: bool = False) -> View:
+        """What `access` may see; `steady`: for searches that are answered together (`store.view.Steady`)."""
         room = self._bound().room
-        return View(room.collections, room.rules, access)
+        return (Steady if steady else View)(room.collections, room.rules, access)
 
     def insight(self, access: Access) -> Insight:
         """What the rules read of that which `access` may see."""

@@ -397,7 +397,7 @@ class View:
         by_type: dict[str, set[str]] = {}
         for type_, _, id_ in (each.partition("/") for each in names):
             by_type.setdefault(type_, set()).add(id_)
-        there = self._collections.types()
+        there = self._collections.types() if by_type else frozenset()
         found: set[str] = set()
         for type_, ids in by_type.items():
             seen = self.still(type_, ids) if type_ in there else frozenset()
@@ -450,12 +450,27 @@ class View:
             return
         with translated(), self._collections.database.client.start_session(snapshot=True) as session:
             still = View(self._collections, self._judge, self._access, session)
-            still._moment = Moment()
+            still._moment = self._moment or Moment()
             yield still
 
     def _errors(self) -> AbstractContextManager[None]:
         """Inside a transaction the driver's errors go up to `Store.transact`, which may run the work again."""
         return nullcontext() if self._session is not None else translated()
+
+
+class Steady(View):
+    """A view for what is answered together, such as a page of several searches: these read the policies once.
+
+    What is read by id reads them each time: else what is hidden would take another number of steps than what is absent.
+    """
+
+    def __init__(self, collections: Collections, judge: Judge, access: Access) -> None:
+        super().__init__(collections, judge, access)
+        self._searching = View(collections, judge, access)
+        self._searching._moment = Moment()
+
+    def search(self, query: Query, after: tuple[Any, ...] | None = None) -> Page:
+        return self._searching.search(query, after)
 
 
 def _after(after: Place, end: datetime | None) -> datetime:

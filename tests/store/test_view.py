@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fhirserver.errors import NotFound
+from fhirserver.search.query import Query
 from fhirserver.store import store as store_module
 from tests.store.listening import listening
 from tests.store.standin import Rules, access, open_store
@@ -153,3 +154,17 @@ def test_every_way_to_content_goes_through_a_view() -> None:
     of_whole_records = {"spaces", "erasing", "family", "knows", "everybody", "absorbed", "merged_since", "merged_into"}
     the_servers_own = of_traces | of_whole_records | {"reindex", "ids", "insight", "forget", "large"}
     assert public == guarded | told_by_what_was_seen | without_content | in_no_record_yet | the_servers_own
+
+
+def test_searches_that_are_answered_together_see_what_any_search_sees(store: Store) -> None:
+    put(store, observation("o1"))
+    put(store, observation("o2", labels=["secret"]))
+    for who in (SYSTEM, BLIND):
+        steady, plain = store.view(who, steady=True), store.view(who)
+        for query in (Query("Observation"), Query("Observation", total="accurate"), Query("Patient")):
+            assert [each.id for each in steady.search(query).matches] == [
+                each.id for each in plain.search(query).matches
+            ]
+            assert steady.search(query) == plain.search(query)
+        for id_ in ("o1", "o2", "never"):
+            assert steady.read("Observation", id_) == plain.read("Observation", id_)

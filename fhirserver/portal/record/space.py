@@ -68,6 +68,7 @@ class Space:
         environ = EnvironBuilder(f"{inner.PREFIX}/", headers=[("Accept-Language", language.current())]).get_environ()
         self._exchange = Exchange(services(), Request(environ), subject)
         self._exchange.inner = inner
+        self._exchange.view = services().store.view(self._exchange.access, steady=True)
         self.patient: Resource = {}
 
     @property
@@ -87,7 +88,7 @@ class Space:
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
         """An interaction of the API, traced; header names with `_` for `-`. Raises Refused."""
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
-        exchange = self._exchange
+        exchange = self._exchange if method == "GET" else self._writing()
         if "Prefer" in sent:  # a request within another has the preferences of that one
             exchange = copy(exchange)
             exchange.prefer = negotiate.prefer(sent["Prefer"])
@@ -100,9 +101,16 @@ class Space:
         """Stores all of these resources, or none; traced. Raises Refused."""
         entries = [{"resource": each, "request": {"method": "POST", "url": each["resourceType"]}} for each in resources]
         try:
-            transaction(self._exchange, {"resourceType": "Bundle", "type": "transaction", "entry": entries})
+            transaction(self._writing(), {"resourceType": "Bundle", "type": "transaction", "entry": entries})
         except FhirError as error:
             raise Refused(error.status, error.text) from None
+
+    def _writing(self) -> Exchange:
+        """For a write, which goes by what is decided now; what is read after it as well."""
+        self._exchange.view = services().store.view(self._exchange.access, steady=True)
+        made = copy(self._exchange)
+        made.view = services().store.view(made.access)
+        return made
 
     def got(self, path: str) -> Answer:
         """What a GET answers; what is hidden or not there, or asked wrongly, ends as the page of that error."""
