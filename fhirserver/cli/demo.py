@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver import jsontext
-from fhirserver.cli import demo_agenda, demo_imaging, demo_profile, demo_reminders
+from fhirserver.cli import demo_agenda, demo_imaging, demo_messages, demo_profile, demo_reminders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,6 +59,7 @@ def bundle() -> dict[str, Any]:
     entries += [_entry(resource) for name in names[2:] for resource in _record(name)]
     entries += demo_agenda.entries({name: f"urn:uuid:{_uuid(name)}" for name in names}, PHYSICIAN)
     entries += demo_imaging.entries({name: f"urn:uuid:{_uuid(name)}" for name in names})
+    entries += demo_messages.entries({name: f"urn:uuid:{_uuid(name)}" for name in names}, PHYSICIAN)
     return {"resourceType": "Bundle", "type": "transaction", "entry": entries}
 
 

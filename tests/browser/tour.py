@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 LOGIN = "parent.deux"
 PARENT = "RelatedPerson?name=EXEMPLE"
+CLAIRE = "Patient?given=Claire"
 
 
 def first_visit(visit: Visit, house: House) -> Iterator[str]:
@@ -97,6 +98,7 @@ def record(visit: Visit, house: House) -> Iterator[str]:
         ("biologie", "Biologie"),
         ("imagerie", "Imagerie"),
         ("rappels", "Prévention"),
+        ("messages", "Messagerie"),
         ("partage", "Partage et accès"),
         ("journal", "Journal des accès"),
         ("notifications", "Notifications"),
@@ -129,6 +131,11 @@ def record(visit: Visit, house: House) -> Iterator[str]:
     page.get_by_role("link", name=re.compile("^H[ée]moglobin")).first.click()
     page.wait_for_load_state()
     yield "resultats"
+    page.goto(f"{overview}/messages")
+    visit.press("Relevé de tension")
+    yield "messages-conversation"
+    visit.press("Envoyer")
+    yield "messages-refus"
     page.goto(f"{overview}/imagerie/documents")
     yield "imagerie-documents"
     page.goto(f"{overview}/imagerie")
@@ -156,6 +163,22 @@ def professional(visit: Visit, house: House) -> Iterator[str]:
     page.get_by_role("textbox").first.fill("284027505600134")
     visit.press("Ouvrir")
     yield "patients-refus"
+
+
+def correspondence(visit: Visit, house: House) -> Iterator[str]:
+    """Claire's physician and his messages."""
+    page = visit.page
+    page.goto(house.root)
+    visit.press("Entrer comme Docteur Dominique SOIGNANT, médecin")
+    page.goto(f"{house.root}/messages")
+    yield "messages-professionnel"
+    visit.press("Relevé de tension")
+    yield "messages-professionnel-conversation"
+    page.goto(f"{house.root}/dossier/{house.found(CLAIRE)}/messages/nouveau")
+    yield "messages-ecrire"
+    visit.fill(Objet="Résultats")
+    visit.press("Envoyer")
+    yield "messages-ecrire-refus"
 
 
 def operator(visit: Visit, house: House) -> Iterator[str]:
@@ -201,4 +224,4 @@ def service(visit: Visit, house: House) -> Iterator[str]:
     visit.press("Activer l’espace")
 
 
-WAYS = (first_visit, account, record, professional, operator)
+WAYS = (first_visit, account, record, professional, correspondence, operator)
