@@ -1,0 +1,38 @@
+"""The page about the health profile: its table is the server's, its commands do what it says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fhirserver.access import entered
+from fhirserver.espace.profile import tables
+from tests.docs import pages
+from tests.serving import serve
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PAGE = "docs/profile.md"
+
+
+def test_the_table_of_measures_is_that_of_the_server() -> None:
+    page = pages.text(PAGE)
+    for each in tables.measures().values():
+        if not tables.parts(each.name):
+            codes = ", ".join(each.codes)
+            assert f"| `{each.name}` | {codes} | {each.ucum} | {each.low:f} | {each.high:f} |" in page
+    for section in tables.sections():
+        assert f"/profil/{section}/…" in page
+
+
+def test_the_page_tells_of_the_marks() -> None:
+    page = pages.text(PAGE)
+    assert entered.SYSTEM in page
+    assert all(f"`{code}`" in page for code in entered.CODES.values())
+
+
+def test_the_commands_of_the_page_hold(tmp_path: Path) -> None:
+    with serve(tmp_path / "data", "--workers", "1", "--profiles", "core") as running:
+        printed = pages.printed(pages.block(PAGE, "sh profile"), running)
+    unprocessable = '"status":"422 Unprocessable Entity"'
+    assert printed == ['"status":"201 Created"', unprocessable, '"status":"200 OK"', unprocessable, '"total":1']
