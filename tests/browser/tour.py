@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tests.browser.house import LEA, MARC
 from tests.browser.people import activates, activation_steps, confirms
+from tests.browser.tour_agenda import agenda
 from tests.portal.people import PASSWORD
 
 if TYPE_CHECKING:
@@ -224,4 +225,4 @@ def service(visit: Visit, house: House) -> Iterator[str]:
     visit.press("Activer l’espace")
 
 
-WAYS = (first_visit, account, record, professional, correspondence, operator)
+WAYS = (first_visit, account, record, agenda, professional, correspondence, operator)
