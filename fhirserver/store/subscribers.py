@@ -72,6 +72,11 @@ class Subscribers:
             asked = {"owner": owner, "live": True, "_id": {"$ne": besides}}
             return self._rows.count_documents(asked, session=self._session)
 
+    def failing(self) -> int:
+        """How many could not be told, since some moment."""
+        with translated():
+            return self._rows.count_documents({"failed": {"$ne": None}}, session=self._session)
+
     def live(self) -> list[Row]:
         """Those to whom something may be told."""
         self._make()

@@ -28,7 +28,7 @@ def told(application: Application) -> dict[str, Any]:
             found["fault"] += 1
             found["text"] = each["part"][2]["valueString"]
         else:
-            found[each["name"]] = next(value for name, value in each.items() if name.startswith("value"))
+            found[each["name"]] = next((value for name, value in each.items() if name.startswith("value")), None)
     return found
 
 

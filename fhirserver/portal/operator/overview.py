@@ -19,6 +19,7 @@ _COUNTS: Final = {
     "quarantine-held": (N_("Documents en attente de leur patient"), ""),
     "news-waiting": (N_("Notifications et courriels à envoyer"), ""),
     "news-late": (N_("Envois qui ont échoué et seront retentés"), ""),
+    "subscriptions-failing": (N_("Abonnements dont les envois échouent"), ""),
     "jobs-open": (N_("Travaux en cours"), ""),
     "jobs-failed": (N_("Travaux qui ont échoué"), ""),
 }

@@ -74,6 +74,7 @@ def _page(session: Session, status: int, error: str) -> Response:
         ended=when(staff.value(told, "ended"), time=True),
         anchored=when(staff.value(told, "anchored"), time=True),
         counts={name: staff.value(told, name) for name in _COUNTS},
+        chains=[(each["name"], each["records"]) for each in staff.values(told, "chain")],
         faults=[(each["chain"], each["record"], said(each["text"])) for each in staff.values(told, "fault")],
         here="traces",
     )

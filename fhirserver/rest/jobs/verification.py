@@ -28,7 +28,7 @@ KIND: Final = "audit-verify"
 REGISTER: Final = "verifications"
 _LAST: Final = "last"
 _MOST: Final = 100
-"""Faults that are told one by one."""
+"""Faults, and chains, that are told one by one."""
 _OFTEN: Final = 5000
 """Records after which it is told how far it is."""
 _QUERY: Final = "$audit-verify"
@@ -72,7 +72,9 @@ def carry_out(services: Services, lease: Lease) -> Mapping[str, Any]:
     faults = lasting(verified)
     counts = {"records": seen.records, "chains": len(seen.chains), "anchors": seen.anchors, "faults": len(faults)}
     told = [each._asdict() for each in faults[:_MOST]]
+    longest = sorted(seen.chains.items(), key=lambda each: (-each[1], each[0]))[:_MOST]
     row = {**counts, "began": began, "ended": services.clock(), "anchored": seen.anchored, "told": told}
+    row["longest"] = [{"chain": chain, "n": count} for chain, count in longest]
     _rows(services).put(_LAST, row | {"named": None if named is None else len(named)})
     return counts
 
@@ -85,7 +87,7 @@ class _Seen:
         self.anew(())
 
     def anew(self, landmarks: Any) -> None:
-        self.records, self.chains = 0, set[str]()
+        self.records, self.chains = 0, dict[str, int]()
         told = (each.get("at") for each in landmarks if each.get("what") == "anchor")
         found = [each for each in told if isinstance(each, datetime)]
         self.anchors, self.anchored = len(found), max(found, default=None)
@@ -93,7 +95,8 @@ class _Seen:
     def of(self, records: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         for record in records:
             self.records += 1
-            self.chains.add(str(record.get("chain")))
+            chain = str(record.get("chain"))
+            self.chains[chain] = self.chains.get(chain, 0) + 1
             if self.records % _OFTEN == 0:
                 self._lease.check()
                 self._lease.save({}, f"{self.records} records")
@@ -101,7 +104,8 @@ class _Seen:
 
 
 def _told(row: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The last one: `began`, `ended`, counts, `anchored` (when last), `named` (anchors in the file), `fault`s."""
+    """The last one: `began`, `ended`, counts, `anchored` (when last), `named` (anchors in the file), `chain`s, the
+    longest first, `fault`s."""
     if not row:
         return []
     told: list[dict[str, Any]] = [{"name": each, "valueInstant": _instant(row[each])} for each in ("began", "ended")]
@@ -110,6 +114,9 @@ def _told(row: Mapping[str, Any]) -> list[dict[str, Any]]:
         told.append({"name": "anchored", "valueInstant": _instant(row["anchored"])})
     if row["named"] is not None:
         told.append({"name": "named", "valueInteger": row["named"]})
+    for each in row["longest"]:
+        part = [{"name": "name", "valueString": each["chain"]}, {"name": "records", "valueInteger": each["n"]}]
+        told.append({"name": "chain", "part": part})
     for each in row["told"]:
         part = [
             {"name": "chain", "valueString": each["chain"]},

@@ -36,6 +36,7 @@ def service_overview(exchange: Exchange) -> Answer:
         "quarantine-held": store.quarantine.held(),
         "news-waiting": store.outbox.waiting(),
         "news-late": store.outbox.waiting(tried=_REPEATED),
+        "subscriptions-failing": store.subscribers.failing(),
         "jobs-open": jobs.get("open", 0),
         "jobs-failed": jobs.get("failed", 0),
     }

@@ -196,6 +196,7 @@ def test_traces_are_verified_and_what_is_wrong_is_said(application: Application)
     done = operator.get("/operateur/traces")
     assert "Les chaînes de traces sont entières." in done.text
     assert "refresh" not in done.headers
+    assert re.search(r"[0-9a-f]{32} – \d+ enregistrements", done.text)
     with MongoClient[dict[str, Any]](application.services.settings.mongo) as client:
         trace = client[application.services.settings.database]["trace"]
         first = trace.find_one({"who.id": "operator"}, sort=[("_id", 1)])
