@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -141,7 +141,8 @@ def test_credentials_that_are_none_are_refused_at_the_start(tmp_path: Path, text
 
 def test_files_that_are_not_there_are_told(tmp_path: Path) -> None:
     for name in ("dicomweb_credentials_file", "dicomweb_ca_file"):
-        settings = Settings(**{"dicomweb_url": "https://pacs.example", name: str(tmp_path / "none")})
+        named: dict[str, Any] = {name: str(tmp_path / "none")}
+        settings = Settings(dicomweb_url="https://pacs.example", **named)
         with pytest.raises(SettingsError, match=name):
             of_settings(settings)
     assert of_settings(Settings()) is None
