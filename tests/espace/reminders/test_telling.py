@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from pymongo import MongoClient
 
 from fhirserver.espace.reminders import telling
 from fhirserver.espace.reminders.telling import Telling
@@ -24,10 +25,20 @@ NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
 DAY = timedelta(days=1)
 
 
+@pytest.fixture(scope="module")
+def opened(applications: Callable[..., Any]) -> Iterator[Application]:
+    with applications() as found:
+        yield found.at(NOW)
+
+
 @pytest.fixture
-def house(applications: Callable[..., Any]) -> Iterator[Application]:
-    with applications() as opened:
-        yield opened.at(NOW)
+def house(opened: Application) -> Iterator[Application]:
+    """A server that knows nobody."""
+    yield opened
+    with MongoClient[dict[str, Any]](opened.services.settings.mongo) as client:
+        database = client[opened.services.settings.database]
+        for name in ("Patient", "register.reminders", "register.reminders.work", "outbox"):
+            database[name].delete_many({})
 
 
 def born(house: Application, day: str = "1961-11-22", **more: Any) -> str:
