@@ -245,7 +245,7 @@ def test_the_card_of_the_blood_group(french: Application) -> None:
     french.patient(claire).create(observation(claire, "882-1", **said))
     page = browser.get(path)
     assert "Indiqué par la personne, non vérifié : AB-" in page.text
-    assert 'class="group"' not in page.html
+    assert 'class="blood-group"' not in page.html
     for day in ("2020-01-01", "2021-01-01"):
         french.operator().create(
             observation(
@@ -253,7 +253,7 @@ def test_the_card_of_the_blood_group(french: Application) -> None:
             )
         )
     page = browser.get(path)
-    assert '<p class="group">O+</p>' in page.html
+    assert '<p class="blood-group">O+</p>' in page.html
     assert "Deux déterminations au moins" in page.text
     assert "ne suffit pas pour transfuser" in page.text
     assert logged_in(french, professional("10000000555")).get(path, Accept="text/html").status == 404
