@@ -46,7 +46,7 @@ class Change(NamedTuple):
 def settled(exchange: Exchange, tx: Transaction, change: Change) -> Resource | None:
     """The Appointment as it is to be stored; its slots are taken, and those that it leaves given back.
 
-    Raises Refusal. An operator stores what he likes: the slots that are free follow.
+    Raises Refusal. What an operator stores is as he sends it, and takes no slots; those that it leaves are given back.
     """
     requester = exchange.access.requester
     who = ROLES.get(requester.kind)
@@ -92,11 +92,10 @@ def _taken(exchange: Exchange, tx: Transaction, change: Change, *, strict: bool)
         if any(each not in known for each in fresh):
             raise Refusal("slot-unknown")
         _judge(exchange, change, list(known.values()), None if schedule is None else _body(schedule))
-    for id, slot in known.items():
-        if id not in fresh or slot.get("status") == slots.FREE:
-            _put(exchange, tx, slot, slots.carried(post))
-        elif strict:
+    for id, slot in known.items() if strict else ():
+        if id in fresh and slot.get("status") != slots.FREE:
             raise Refusal("slot-taken")
+        _put(exchange, tx, slot, slots.carried(post))
     if schedule is None:
         return None
     return sorted(each for each in schedule.acl.get("by", ()) if kind(each) == "finess")

@@ -241,24 +241,32 @@ def test_the_person_is_told_what_the_other_side_does(agenda: Agenda, status: str
 def test_searches_of_the_gap_profile(agenda: Agenda) -> None:
     agenda.holder.create(agenda.appointment(0))
     who, day = f"Practitioner/{agenda.practitioner}", "2026-03-02"
-    asked = (("schedule.actor", who), ("status", "free"), ("_include", "Slot:schedule"))
+    own = ("schedule", f"Schedule/{agenda.schedule}")
+    asked = (("schedule.actor", who), own, ("status", "free"), ("_include", "Slot:schedule"))
     for comparator, count in (("ge", 5), ("gt", 4), ("lt", 0), ("le", 1), ("eq", 1)):
         found = agenda.holder.search("Slot", *asked, ("start", f"{comparator}{day}T09:30:00Z"))
         matched = [each for each in found.json["entry"] if each["search"]["mode"] == "match"] if found.total else []
         assert len(matched) == count, (comparator, found.json)
     included = agenda.holder.search("Slot", *asked, ("start", f"ge{day}")).json["entry"]
     assert [each["resource"]["resourceType"] for each in included].count("Schedule") == 1
-    assert agenda.doctor.search("Appointment", actor=who, date=f"ge{day}", status="booked").total == 1
+    mine = agenda.doctor.search("Appointment", actor=who, date=f"ge{day}", status="booked", patient=agenda.patient)
+    assert mine.total == 1
     assert agenda.hospital.search("Appointment", slot=f"Slot/{agenda.slots[0]}").total == 1
 
 
-def test_what_an_operator_stores_takes_the_slots_that_are_free(agenda: Agenda) -> None:
+def test_what_an_operator_stores_is_as_he_sends_it_and_gives_slots_back(agenda: Agenda) -> None:
     operator = agenda.server.operator()
-    id = operator.create(agenda.appointment(0))
-    assert agenda.states(0) == ["busy"]
     assert operator.create(agenda.appointment(0))
-    assert operator.delete(f"Appointment/{id}").status == 204
-    assert agenda.states(0) == ["busy"]
+    assert agenda.states(0) == ["free"]
+    ids = [agenda.holder.create(agenda.appointment(0)), operator.create(agenda.appointment(0))]
+    states = []
+    for each in ids:
+        assert operator.delete(f"Appointment/{each}").status == 204
+        states += agenda.states(0)
+    assert states == ["busy", "busy"]
+    last = operator.search("Appointment", slot=f"Slot/{agenda.slots[0]}").ids
+    assert [operator.delete(f"Appointment/{each}").status for each in last] == [204]
+    assert agenda.states(0) == ["free"]
     assert operator.create(agenda.appointment(1, slot=[reference("Slot/elsewhere")]))
 
 
