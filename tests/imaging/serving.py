@@ -24,7 +24,7 @@ class Faulty(Pacs):
 
     def __init__(self, instances: list[Instance]) -> None:
         super().__init__(0, instances)
-        self.RequestHandlerClass = FaultyHandler  # type: ignore[assignment]
+        self.RequestHandlerClass = FaultyHandler
         self.let_go = threading.Event()
 
     @property
