@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from bson import ObjectId
 from pymongo import ASCENDING, IndexModel, UpdateOne
-from pymongo.errors import DuplicateKeyError, OperationFailure
+from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure
 
 from fhirserver import jsontext
 from fhirserver.access import Access, Part, Policy, Requester, build, compose, part, reach, scopes, settled
@@ -69,11 +69,14 @@ _NUMBERS: Final = ("epoch", "stamp")
 
 
 class _Sources(NamedTuple):
-    """What a policy is made of: the Patient, Consents and CareTeams by reference."""
+    """What a policy is made of: the Patient, Consents and CareTeams by reference, what the RelatedPersons may, the
+    record of the space."""
 
     patient: Resource | None
     consents: dict[str, Resource]
     teams: dict[str, Resource]
+    related: dict[str, Representative]
+    space: Row | None
 
 
 class _Part(NamedTuple):
@@ -154,10 +157,12 @@ class Policies:
         patients: Iterable[str],
         references: Iterable[str],
         derived: Mapping[str, Iterable[str]] = MappingProxyType({}),
+        fresh: frozenset[str] = frozenset(),
     ) -> None:
         """Brings up to date the policies of `patients`, and those that depend on `references` (`Practitioner/abc`).
 
         `derived`: by patient, the types of what was derived from documents; raises Unprocessable for an unknown one.
+        `fresh`: those whose Patient this transaction made under a new id, and nothing else that a policy is made of.
         To be called in the transaction that wrote them, after its writes were sent.
         """
         if self.make():  # a transaction that began before would store policies that the new indexes miss
@@ -169,8 +174,8 @@ class Policies:
             concerned.update(row["_id"] for row in self._policies.find({"refs": name}, {"_id": 1}, session=session))
         known = {each.patient: each.derived for each in self.load(derived, session)} if derived else {}
         concerned.update(each for each, types in derived.items() if not known.get(each, frozenset()).issuperset(types))
-        changed: dict[str, set[str]] = {}
-        for each in sorted(concerned):
+        changed = self._begun(concerned & fresh, session)
+        for each in sorted(concerned - changed.keys()):
             if each not in changed:
                 changed |= self._rebuild(each, session, derived.get(each, ()))
         self._actors.touch(changed, session)
@@ -180,6 +185,23 @@ class Policies:
     ) -> dict[str, tuple[str, ...]]:
         """National actor keys by local reference, of those that are here and have any; a role's are those of both."""
         return self._resolve(references, session)[0]
+
+    def _begun(self, patients: Iterable[str], session: ClientSession) -> dict[str, set[str]]:
+        """The first policies of patients of whom nothing else is here, stored at once; as `_rebuild`."""
+        asked = {"_id": {"$in": sorted(patients)}}
+        found = self._resources("Patient", asked, session) if asked["_id"]["$in"] else {}
+        held = spaces.Spaces(self._database, session).of(resource["id"] for resource in found.values()) if found else {}
+        made: dict[str, Row] = {}
+        for resource in found.values():
+            id_ = resource["id"]
+            made[id_] = self._built(id_, _Sources(resource, {}, {}, {}, held.get(id_)), None, session) | {"derived": []}
+        rows = [built | {"epoch": 1, "stamp": ObjectId()} for built in made.values()]
+        if rows:
+            try:
+                self._policies.insert_many(rows, ordered=False, session=session)
+            except BulkWriteError as error:
+                raise OperationFailure("write conflict", WRITE_CONFLICT) from error
+        return {patient: set(built["actors"]) for patient, built in made.items()}
 
     def _rebuild(self, patient: str, session: ClientSession, derived: Iterable[str]) -> dict[str, set[str]]:
         """By patient, the actor keys to whom the policy is another now: those that it names, or named before."""
@@ -194,7 +216,8 @@ class Policies:
             return self._united(family, session, derived)
         consents = self._resources("Consent", {"pat": patient}, session)
         teams = self._resources("CareTeam", {"pat": patient}, session)
-        built = self._built(patient, _Sources(resource, consents, teams), previous, session)
+        told = self._representatives(patient, session), spaces.of(self._database, patient, session)
+        built = self._built(patient, _Sources(resource, consents, teams, *told), previous, session)
         built["derived"] = sorted({*(previous or {}).get("derived", ()), *derived})
         return {patient: self._stored(built, previous, session)}
 
@@ -217,7 +240,8 @@ class Policies:
             resource = self._resources("Patient", {"_id": each}, session).get(f"Patient/{each}")
             if resource is not None and each != root:
                 resource = {**resource, "active": family.merged[each]["active"] is not False}
-            sources = _Sources(resource, consents, teams)
+            told = self._representatives(each, session), spaces.of(self._database, each, session)
+            sources = _Sources(resource, consents, teams, *told)
             parts[each] = self._built(root, sources, previous[each], session) | {"_id": each}
         since = set(parts[root]["traitant"]) - family.traitant
         for each in family.members[1:]:
@@ -230,7 +254,7 @@ class Policies:
 
     def _built(self, patient: str, sources: _Sources, previous: Row | None, session: ClientSession) -> Row:
         """The policy that the sources make, whose Consents and teams are about the patient."""
-        resource, consents, teams = sources
+        resource, consents, teams, representatives, space = sources
         self._follow_teams(consents, teams, session)
         wanted = set(actor_keys.references([resource, *consents.values(), *teams.values()]))
         identifiers, hops = self._resolve(wanted, session)
@@ -246,9 +270,9 @@ class Policies:
             identifiers,
             resources=related,
             previous=previous,
-            space=spaces.of(self._database, patient, session),
+            space=space,
             departments=parts,
-            related=self._representatives(patient, session),
+            related=representatives,
             plain=self._plain,
         )
         through = {hop for name in built["refs"] for hop in hops.get(name, ())}
@@ -264,8 +288,7 @@ class Policies:
         rows = self._database[name].find({"pat": patient}, wanted, session=session).to_list()
         bodies.join(name, rows, self._database[bodies.COLLECTION], session)
         return {
-            str(row["_id"]): representative(jsontext.parse(unpacked(row)), vouched=not row["acl"]["by"])
-            for row in rows
+            str(row["_id"]): representative(jsontext.parse(unpacked(row)), vouched=not row["acl"]["by"]) for row in rows
         }
 
     def _stored(self, built: Row, previous: Row | None, session: ClientSession) -> set[str]:

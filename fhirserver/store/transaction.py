@@ -65,6 +65,7 @@ class Rules(Judge, Protocol):
         patients: frozenset[str],
         references: frozenset[str],
         derived: Mapping[str, Iterable[str]],
+        fresh: frozenset[str] = frozenset(),
     ) -> None: ...
     def load(self, patients: Iterable[str], session: ClientSession | None) -> list[Policy]: ...
     def identifiers(
@@ -99,8 +100,8 @@ class Transaction:
         self._token = random.getrandbits(63)
         self._inserts: dict[str, list[Row]] = {}
         self._seen: dict[tuple[str, str], Row] = {}
-        self._patients: set[str] = set()
-        self._references: set[str] = set()
+        self._patients, self._references = set[str](), set[str]()
+        self._fresh, self._told_of = set[str](), set[str]()
         self._policies: dict[str, Policy | None] = {}
         self._actors: dict[str, tuple[str, ...]] = {}
         self._derived = Derived(room.collections.database, session)
@@ -182,6 +183,7 @@ class Transaction:
         envelope, stored = self._envelope(resource, id_, version, moment, None, index, identifiers, copy)
         if fresh:  # nothing can name an id that did not exist
             self._references.discard(f"{type_}/{id_}")
+            self._fresh |= {id_} if type_ == "Patient" else set()
         self._insert(type_, envelope)
         if type_ == DOCUMENT and last and "made" in last:
             envelope["made"] = last["made"]
@@ -335,9 +337,10 @@ class Transaction:
         patients, references = frozenset(self._patients), frozenset(self._references)
         derived = {each: types for each, types in self._derived.patients.items() if not self._tells(each, types)}
         if patients or references or derived:
-            self._room.rules.refresh(self._session, patients, references, derived)
+            alone = frozenset(self._fresh - self._told_of - derived.keys())
+            self._room.rules.refresh(self._session, patients, references, derived, alone)
             self._policies.clear()
-        self._patients, self._references, self._derived.patients = set(), set(), {}
+        self._patients, self._references, self._fresh, self._derived.patients = set(), set(), set(), {}
 
     def landed(self) -> bool:
         """Whether these writes are in the database, asked outside the transaction after an unclear commit."""
@@ -436,12 +439,12 @@ class Transaction:
 
     def _concerns(self, type_: str, envelope: Row) -> None:
         if type_ in PATIENT_RULES:
-            self._patients.update(envelope.get("patx", ()))
-            if "pat" in envelope:
-                self._patients.add(envelope["pat"])
+            about = {*envelope.get("patx", ()), envelope.get("pat")} - {None}
+            self._patients |= about
+            self._told_of |= about if type_ != "Patient" else set()
         if type_ in WATCHED:
-            self._references.add(f"{type_}/{envelope['_id']}")
-            self._references.update(concerned(envelope["t"]) if type_ == "Organization" else ())
+            more = concerned(envelope["t"]) if type_ == "Organization" else ()
+            self._references |= {f"{type_}/{envelope['_id']}", *more}
         if type_ in ACTORS:
             self._actors.clear()
 

@@ -101,6 +101,7 @@ class Rules:
         patients: frozenset[str],
         references: frozenset[str],
         derived: Mapping[str, Iterable[str]],
+        fresh: frozenset[str] = frozenset(),
     ) -> None:
         assert session.in_transaction
         self.refreshed.append((patients, references))

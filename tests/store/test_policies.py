@@ -209,6 +209,35 @@ def test_a_representative_sees_the_minor(house: House) -> None:
     assert not house.sees(mother, "o-p", datetime(2038, 5, 5, tzinfo=UTC))
 
 
+def test_the_policy_of_a_new_patient_is_as_one_that_is_built_anew(house: House) -> None:
+    """Patients made under new ids are taken together; one of them with Consent and team, written with it, is not."""
+    database = house.store._bound().database
+    patients = [
+        {"active": True, "birthDate": "2020-05-05", "address": [{"postalCode": "97400"}]},
+        {"active": False, "generalPractitioner": [{"reference": "Practitioner/alice"}]},
+        {"deceasedBoolean": True},
+        {"active": True},
+    ]
+
+    def made(tx: Transaction) -> list[str]:
+        ids = [f"new-{n}" for n in range(len(patients))]
+        for id_, told in zip(ids, patients, strict=True):
+            tx.create({"resourceType": "Patient", **told}, id_, fresh=True)
+        tx.space(ids[0], "announced", NOW)
+        tx.create(consent("new-c", ids[3], "permit", "Practitioner/alice"), "new-c", fresh=True)
+        return ids
+
+    ids = house.store.transact(OPERATOR, made)
+    rows = {row["_id"]: row for row in database["policy"].find({"_id": {"$in": ids}})}
+    assert [len(rows[each]["rules"]) for each in ids] == [0, 0, 0, 1]
+    assert rows[ids[1]]["traitant"] == [f"rpps|{ALICE}"]
+    database["policy"].delete_many({"_id": {"$in": ids}})
+    house.store.transact(OPERATOR, lambda tx: tx.rebuild(ids))
+    again = {row["_id"]: row for row in database["policy"].find({"_id": {"$in": ids}})}
+    for each in ids:
+        assert {**rows[each], "stamp": None} == {**again[each], "stamp": None}
+
+
 def team(id_: str, patient: str, *members: str | None) -> dict[str, Any]:
     return {
         "resourceType": "CareTeam",
