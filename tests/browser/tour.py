@@ -27,6 +27,7 @@ def first_visit(visit: Visit, house: House) -> Iterator[str]:
     for name, path in (
         ("accueil", "/"),
         ("demande", "/activation/demande"),
+        ("opposition", "/opposition"),
         ("oubli", "/connexion/oubli"),
         ("introuvable", "/nulle-part"),
     ):
@@ -64,6 +65,7 @@ def account(visit: Visit, house: House) -> Iterator[str]:
     yield "application"
     for name, path in (
         ("compte", "/compte"),
+        ("compte-espace", "/compte/espace"),
         ("autorisations", "/compte/applications"),
         ("catalogue", "/catalogue"),
         ("facteur", "/compte/facteur"),
