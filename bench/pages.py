@@ -34,7 +34,17 @@ if TYPE_CHECKING:
 
 BOUND_MS: Final = 100
 _CODE: Final = "?code=http://loinc.org|718-7"
-CLINICAL: Final = ("", "/profil", "/documents", "/biologie", f"/biologie/resultats{_CODE}", "/imagerie")
+CLINICAL: Final = (
+    "",
+    "/profil",
+    "/mesures",
+    "/mesures/tension",
+    "/groupe-sanguin",
+    "/documents",
+    "/biologie",
+    f"/biologie/resultats{_CODE}",
+    "/imagerie",
+)
 PERSONAL: Final = (*CLINICAL, f"/biologie/courbe.svg{_CODE}", "/rappels", "/partage", "/journal", "/notifications")
 
 

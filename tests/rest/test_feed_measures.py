@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -173,3 +174,28 @@ def test_amounts_agree_by_value_and_unit() -> None:
     assert not feeding.agree(one, {"valueQuantity": {"value": 1, "code": "g"}})
     assert not feeding.agree(one, {"valueQuantity": {"value": 1, "code": "kg", "comparator": "<"}})
     assert not feeding.agree(one, {})
+
+
+def test_erasure_leaves_neither_measures_nor_provenances_nor_what_they_are_known_by(application: Application) -> None:
+    gone, stays = (application.operator().create(patient()) for _ in range(2))
+    before = application.counts()
+    sent = [measure(gone, f"2026-04-{day:02}T08:00:00Z", device="erased") for day in (1, 2)]
+    assert told(feed(application.patient(gone), gone, *sent)) == [201, 201]
+    assert told(feed(application.patient(stays), stays, measure(stays, device="erased"))) == [201]
+    kept = {id_: application.services.store.claimed(claims(id_)) for id_ in (gone, stays)}
+    assert {id_: len(each) for id_, each in kept.items()} == {gone: 2, stays: 1}
+    assert application.operator().post(f"Patient/{gone}/$espace-erase", b"").status == 200
+    after = application.counts()
+    for type_, added in (("Observation", 1), ("Provenance", 1), ("Patient", -1)):
+        assert after.get(type_, 0) - before.get(type_, 0) == added, type_
+    assert application.services.store.claimed(kept[gone]) == frozenset()
+    assert application.services.store.claimed(kept[stays]) == kept[stays]
+
+
+def claims(record: str) -> set[str]:
+    """What the measures that were sent in the test above are known by."""
+    found = [measure(record, f"2026-04-{day:02}T08:00:00Z", device="erased") for day in (1, 2)]
+    found.append(measure(record, device="erased"))
+    known = [feeding.measured(each, f"Patient/{record}", datetime.now(UTC)) for each in found]
+    side = (f"patient|{record}",)
+    return {f"{record}|measure|{each.id(record, side)}" for each in known if isinstance(each, feeding.Measured)}

@@ -176,6 +176,12 @@ def test_a_bad_form_is_told_and_stores_nothing(french: Application, mine: Browse
     assert french.counts() == before
 
 
+def test_a_form_that_is_far_too_large_is_refused(french: Application, mine: Browser, marc: str) -> None:
+    before = french.counts()
+    assert entered(mine, marc, "allergies", texte="x" * 3_000_000).status == 413
+    assert french.counts() == before
+
+
 def test_markup_is_shown_as_it_was_typed(mine: Browser, marc: str) -> None:
     page = entered(mine, marc, "dispositifs", texte=XSS, serie=XSS)
     assert "<script>alert" not in page.html
