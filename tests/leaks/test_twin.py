@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 IDS = [*dict.fromkeys(hidden.id for hidden in HIDDEN), ABSENT, "seen-p1", "seen-p3", "seen-s1", "patient-p",
        "patient-s", "team-p", "alice", "consent-q"]  # fmt: skip
 TYPES = ["Observation", "Observation", "Patient", "DocumentReference", "Binary", "Consent", "CareTeam", "Practitioner",
-         "AuditEvent", "Encounter"]  # fmt: skip
+         "AuditEvent", "Encounter", "Communication", "Appointment"]  # fmt: skip
 PATIENTS = ["patient-p", "patient-q", "patient-r", "patient-s", "patient-m", ABSENT]
 NEVER_STORED = frozenset({
     "patient-q", "patient-r", "patient-m", "patient-a", "consent-q", "team-q", "seen-m1", "unseen-ma", "unseen-a1",

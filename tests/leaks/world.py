@@ -13,7 +13,7 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tests.records import care_team, consent, document, observation, patient, practitioner, reference
+from tests.records import RPPS, care_team, consent, document, observation, patient, practitioner, reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.application import Answer, Application, Caller
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-ALICE, BOB = "10000000001", "10000000002"
+ALICE, BOB, CAROL = "10000000001", "10000000002", "10000000003"
 HOSPITAL, CLINIC = "750000001", "750000002"
 ABSENT = "absent-00"
 """An id that nothing has, as long as each hidden one: lengths are compared too."""
@@ -49,6 +49,9 @@ HIDDEN = (
     Hidden("Consent", "hidden-p1"),  # whom p blocks is not her business
     Hidden("CareTeam", "hidden-r1"),
     Hidden("AuditEvent", "hidden-p1"),
+    Hidden("Communication", "hidden-p6"),  # a message between p and somebody else
+    Hidden("Binary", "hidden-p6"),  # what is attached to it
+    Hidden("Appointment", "hidden-p6"),  # with somebody else
 )
 
 
@@ -92,6 +95,26 @@ def resources() -> list[dict[str, Any]]:
         {"resourceType": "Binary", "id": "hidden-p1",
          "securityContext": reference("DocumentReference/hidden-p1"), **data},
         audit,
+        *_between("patient-p", data),
+    ]  # fmt: skip
+
+
+def _between(patient: str, data: dict[str, Any]) -> list[dict[str, Any]]:
+    """A message, what is attached to it, and an appointment, of a patient and a professional who is not Alice."""
+    message = {"system": "urn:fhirserver:message", "code": "message"}
+    carol = {"identifier": {"system": RPPS, "value": CAROL}}
+    tags = [message, {"system": "urn:fhirserver:participant", "code": f"rpps|{CAROL}"}]
+    actors = [{"actor": each, "status": "accepted"} for each in (reference(f"Patient/{patient}"), carol)]
+    return [
+        {
+            "resourceType": "Communication", "id": "hidden-p6", "status": "completed", "sent": "2026-01-02T08:00:00Z",
+            "category": [{"coding": [message]}], "payload": [{"contentString": "Bonjour"}],
+            "subject": reference(f"Patient/{patient}"), "sender": carol, "recipient": [reference(f"Patient/{patient}")],
+        },
+        {"resourceType": "Binary", "id": "hidden-p6", "meta": {"tag": tags},
+         "securityContext": reference(f"Patient/{patient}"), **data},
+        {"resourceType": "Appointment", "id": "hidden-p6", "status": "booked", "start": "2026-04-01T08:00:00Z",
+         "end": "2026-04-01T08:30:00Z", "participant": actors},
     ]  # fmt: skip
 
 

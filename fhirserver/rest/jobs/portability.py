@@ -19,6 +19,7 @@ from fhirserver.access.rules import WHOLE
 from fhirserver.audit import Entity, Event
 from fhirserver.documents.cda import rendering
 from fhirserver.errors import BadRequest, FhirError
+from fhirserver.espace.messages import message
 from fhirserver.rest.documents import contents
 from fhirserver.rest.documents.belonging import BINARY, attachments
 from fhirserver.rest.documents.render import CDA
@@ -114,6 +115,9 @@ class _Archive:
             if each["type"] == "DocumentReference":
                 for line in b"".join(self._services.store.files.read(each["id"])).splitlines():
                     yield from self._contents(jsontext.parse_object(line))
+            elif each["type"] == message.TYPE:
+                for line in b"".join(self._services.store.files.read(each["id"])).splitlines():
+                    yield from self._enclosed(jsontext.parse_object(line))
         at = self._services.clock().strftime("%d/%m/%Y")
         page = _PAGE.format(at=at, documents="".join(self._documents), data="".join(self._data))
         yield "LISEZMOI.html", [page.encode()]
@@ -121,6 +125,17 @@ class _Archive:
     def _first(self, number: int) -> bool:
         type_ = self._exported[number]["type"]
         return all(each["type"] != type_ for each in self._exported[:number])
+
+    def _enclosed(self, sent: Mapping[str, Any]) -> Iterator[tuple[str, Iterable[bytes]]]:
+        """What is attached to a message."""
+        for place, attachment in enumerate(message.attachments(sent), 1):
+            parts = self._bytes(attachment) if message.is_sent(sent) else None
+            if parts is not None:
+                media = str(attachment.get("contentType", "")).partition(";")[0].strip().lower()
+                name = f"messages/{sent['id']}-{place}.{_SUFFIXES.get(media, 'bin')}"
+                said, at = escape(str(attachment.get("title") or name)), escape(str(sent.get("sent", "")))
+                self._documents.append(f'<li><a href="{escape(name)}">{said}</a> {at}</li>')
+                yield name, parts
 
     def _contents(self, document: Mapping[str, Any]) -> Iterator[tuple[str, Iterable[bytes]]]:
         title = document.get("description") or document.get("type", {}).get("text") or document["id"]
