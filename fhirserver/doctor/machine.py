@@ -31,11 +31,11 @@ def disk(settings: Settings) -> Iterator[Finding]:
 
 
 def reached(settings: Settings) -> Iterator[Finding]:
-    """Whether somebody listens where e-mails and questions about codes go."""
+    """Whether somebody listens where e-mails, questions about codes, and those for images go."""
     named = {"smtp_host": (settings.smtp_host, settings.smtp_port)}
-    if settings.terminology_server:
-        parts = urlsplit(settings.terminology_server)
-        named["terminology_server"] = (parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
+    for name in ("terminology_server", "dicomweb_url"):
+        parts = urlsplit(getattr(settings, name))
+        named[name] = (parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
     for name, (host, port) in named.items():
         if host:
             yield _reached(name, host, port)

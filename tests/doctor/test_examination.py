@@ -78,9 +78,11 @@ def test_what_a_database_should_not_be_in_production(change: dict[str, object], 
 
 def test_who_does_not_listen_is_named(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        here = Settings(embedded=str(tmp_path), smtp_host="127.0.0.1", smtp_port=listening.getsockname()[1])
-        assert ("ok", "smtp_host") in found(here)
-    assert ("error", "smtp_host") in found(here)
+        port = listening.getsockname()[1]
+        pacs = f"http://127.0.0.1:{port}/dicom-web"
+        here = Settings(embedded=str(tmp_path), smtp_host="127.0.0.1", smtp_port=port, dicomweb_url=pacs)
+        assert {("ok", "smtp_host"), ("ok", "dicomweb_url")} <= set(found(here))
+    assert {("error", "smtp_host"), ("error", "dicomweb_url")} <= set(found(here))
 
 
 def test_proxies_that_are_everybody_are_an_error(tmp_path: Path) -> None:
