@@ -15,15 +15,17 @@ from __future__ import annotations
 import secrets
 import threading
 import time
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from pymongo import ASCENDING, IndexModel, ReturnDocument
+from pymongo import ASCENDING, IndexModel, ReturnDocument, UpdateOne
 
 from fhirserver.store.errors import translated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from contextlib import AbstractContextManager
 
     from pymongo.client_session import ClientSession
     from pymongo.database import Database
@@ -54,21 +56,21 @@ class Subscribers:
         begins, what is stored `since` then, by the server's clock; where it is another subscriber, `who`, `grant`."""
         first = {"number": 0, "posted": 0}
         change = {"$set": {"tries": 0, "failed": None, **facts}, "$setOnInsert": first, "$unset": {"holder": ""}}
-        with translated():
+        with self._errors():
             self._rows.update_one({"_id": id_}, change, upsert=True, session=self._session)
 
     def remove(self, id_: str) -> None:
         """Forgets a subscriber; what waits for it goes by itself (`sweep`)."""
-        with translated():
+        with self._errors():
             self._rows.delete_one({"_id": id_}, session=self._session)
 
     def find(self, id_: str) -> Row | None:
-        with translated():
+        with self._errors():
             return self._rows.find_one({"_id": id_}, session=self._session)
 
     def count(self, owner: str, *, besides: str) -> int:
         """How many of somebody's others are live."""
-        with translated():
+        with self._errors():
             asked = {"owner": owner, "live": True, "_id": {"$ne": besides}}
             return self._rows.count_documents(asked, session=self._session)
 
@@ -83,25 +85,29 @@ class Subscribers:
         with translated():
             return self._rows.find({"live": True}, {"plan": 1, "since": 1}).to_list()
 
-    def post(self, subscriber: str, change: Change, at: datetime) -> None:
-        """Has a version told to a subscriber, unless it was posted before; where a merge moved it, from there."""
-        envelope = change.envelope
-        key = f"{subscriber}|{change.place}|{envelope['v']}"
-        event = {
-            "sub": subscriber,
-            "type": change.type,
-            "id": envelope["_id"],
-            "v": envelope["v"],
-            "at": envelope["lu"],
-        }
+    def post(self, subscribers: Iterable[str], change: Change, at: datetime) -> bool:
+        """Has a version told to some, unless it was posted before; where a merge moved it, from there. Whether it was
+        new to any of them."""
+        ids, envelope = list(dict.fromkeys(subscribers)), change.envelope
+        event = {"type": change.type, "id": envelope["_id"], "v": envelope["v"], "at": envelope["lu"]}
         event |= {"seq": time.time_ns(), "number": None, "kept": NEVER}
-        with translated():
-            done = self._events.update_one(
-                {"_id": key}, {"$set": {"pat": envelope.get("pat")}, "$setOnInsert": event}, upsert=True
+        moved = {"$set": {"pat": envelope.get("pat")}}
+        writes = [
+            UpdateOne(
+                {"_id": f"{each}|{change.place}|{envelope['v']}"},
+                {**moved, "$setOnInsert": {**event, "sub": each}},
+                upsert=True,
             )
-            if done.upserted_id is not None:
-                self._rows.update_one({"_id": subscriber}, {"$inc": {"posted": 1}})
-                self._rows.update_one({"_id": subscriber, "tries": 0, "due": {"$gt": at}}, {"$set": {"due": at}})
+            for each in ids
+        ]
+        later = {"$and": [{"$eq": ["$tries", 0]}, {"$gt": ["$due", at]}]}
+        known = {"posted": {"$add": ["$posted", 1]}, "due": {"$cond": [later, at, "$due"]}}
+        with translated():
+            done = self._events.bulk_write(writes, ordered=False)
+            fresh = [ids[place] for place in done.upserted_ids or {}]
+            if fresh:
+                self._rows.update_many({"_id": {"$in": fresh}}, [{"$set": known}])
+        return bool(fresh)
 
     def take(self, now: datetime) -> Row | None:
         """The live subscriber that is due longest, with a `holder` by which its taker is known."""
@@ -167,7 +173,7 @@ class Subscribers:
 
     def empty(self, subscriber: str) -> None:
         """Forgets what waits for a subscriber to whom nothing is told any more."""
-        with translated():
+        with self._errors():
             self._events.delete_many({"sub": subscriber, "number": None}, session=self._session)
 
     def sweep(self, now: datetime) -> int:
@@ -177,6 +183,10 @@ class Subscribers:
             known = [row["_id"] for row in self._rows.find({}, {"_id": 1})]
             done = self._events.delete_many({"kept": {"$lte": now}}).deleted_count
             return done + self._events.delete_many({"sub": {"$nin": known}}).deleted_count
+
+    def _errors(self) -> AbstractContextManager[None]:
+        """In a transaction the driver's errors go up to `Store.transact`, which may run the work again."""
+        return nullcontext() if self._session is not None else translated()
 
     def _make(self) -> None:
         with self._lock, translated():

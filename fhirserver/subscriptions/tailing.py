@@ -158,13 +158,10 @@ class Tailer:
         return bool(rows)
 
     def _tell(self, change: Change) -> None:
-        posted = False
         envelope: Any = change.envelope
-        for each in self._watched.get(change.type, ()):
-            if envelope["lu"] >= each.since and met(each.query, envelope):
-                self._store.subscribers.post(each.subscriber, change, datetime.now(UTC))
-                posted = True
-        if posted:
+        watched = self._watched.get(change.type, ())
+        concerned = [each.subscriber for each in watched if envelope["lu"] >= each.since and met(each.query, envelope)]
+        if concerned and self._store.subscribers.post(concerned, change, datetime.now(UTC)):
             self._wake()
 
     def _save(self, following: Following) -> None:
