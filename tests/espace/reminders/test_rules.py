@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import csv
 from datetime import date
+from importlib import resources
 
 import pytest
 
 from fhirserver.espace.reminders import engine
 from fhirserver.espace.reminders.ages import Days, days
 from fhirserver.espace.reminders.engine import Act, Answer, Person, Reminder
+from fhirserver.espace.reminders.reading import kinds_of
 
 PARIS = "Europe/Paris"
+UNSPOKEN = {"hepatite-a", "hepatite-b", "bcg", "varicelle", "typhoide", "rage", "encephalite-a-tiques"}
+"""Vaccines that are not proposed by age."""
 
 
 def act(kind: str, day: str) -> Act:
@@ -295,3 +300,26 @@ def test_a_dose_done_elsewhere_begins_the_interval_of_the_next() -> None:
     found = reminder("zona-2", "1961-05-01", "2026-11-22", said=said)
     assert found is not None
     assert (found.state, found.opens) == ("ahead", date(2027, 1, 20))
+
+
+def test_the_vaccines_that_persons_enter_count() -> None:
+    """But for those of which no rule speaks."""
+    with resources.files("fhirserver.espace.profile").joinpath("choices.csv").open(encoding="utf-8") as file:
+        entered = [row for row in csv.DictReader(file) if next(iter(row.values())) == "vaccines"]
+    names = list(entered[0])
+    for row in entered:
+        coding = {"system": row[names[2]], "code": row[names[3]]}
+        known = set(kinds_of({"coding": [coding]}))
+        assert known or row[names[1]] in UNSPOKEN, row
+
+
+@pytest.mark.parametrize(
+    ("code", "kinds"),
+    [("J07CA09", {"dtp"}), ("J07CA02", {"dtp"}), ("J07CA10", set()), ("J07AM01", set()), ("J07AM51", set()),
+     ("J07AL02", {"pneumo"}), ("J07BK02", set()), ("J07BK03", {"zona"}), ("J07BB03", {"grippe"}), ("", set())],
+)  # fmt: skip
+def test_a_code_counts_for_what_it_is(code: str, kinds: set[str]) -> None:
+    """A vaccine against typhoid fever and hepatitis A is no booster, nor is one against tetanus alone."""
+    assert set(kinds_of({"coding": [{"system": "http://www.whocc.no/atc", "code": code}]})) == kinds
+    assert set(kinds_of({"coding": [{"system": "urn:other", "code": code}]})) == set()
+    assert set(kinds_of({"coding": [{"code": code}]})) == set()
