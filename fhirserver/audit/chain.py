@@ -22,7 +22,7 @@ import orjson
 from fhirserver.errors import FhirError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 START: Final = "0" * 64
 """The `prev` of a chain's first record."""
@@ -37,12 +37,21 @@ class Place:
 
     def link(self, record: dict[str, Any]) -> dict[str, Any]:
         """The record with its place and its hash, ready to be stored; `anchor`: the latest there is, named once."""
-        place = {"_id": f"{self._chain}.{self._n:010}", "chain": self._chain, "n": self._n, "prev": self._prev}
-        linked = {**place, **record, **({"anchor": self._anchor} if self._anchor else {})}
-        linked["at"] = milliseconds(linked["at"])
-        linked["hash"] = digest(linked)
-        self.end = (self._chain, self._n + 1, linked["hash"])
+        (linked,) = self.link_all([record])
         return linked
+
+    def link_all(self, records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+        """As `link`, of records that are stored together, one after another."""
+        found, n, prev, anchor = [], self._n, self._prev, self._anchor
+        for record in records:
+            place = {"_id": f"{self._chain}.{n:010}", "chain": self._chain, "n": n, "prev": prev}
+            linked = {**place, **record, **({"anchor": anchor} if anchor else {})}
+            linked["at"] = milliseconds(linked["at"])
+            linked["hash"] = digest(linked)
+            found.append(linked)
+            n, prev, anchor = n + 1, linked["hash"], None
+        self.end = (self._chain, n, prev)
+        return found
 
 
 class Chains:

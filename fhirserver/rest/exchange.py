@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from flask import Request
 
     from fhirserver.access import Requester
+    from fhirserver.audit import Event
     from fhirserver.rest.answer import Answer
     from fhirserver.rest.services import Services
     from fhirserver.store import View
@@ -87,6 +88,10 @@ class Exchange:
         if view is not None:
             made.__dict__["view"] = view
         return made
+
+    def trace(self, event: Event) -> None:
+        """Traces what a request within this one did. Raises Unavailable."""
+        self.services.trace(self.access, event)
 
     @cached_property
     def view(self) -> View:

@@ -59,7 +59,7 @@ def answered(outer: Exchange, method: str, url: str, headers: Mapping[str, str],
         except FhirError as error:
             answer = refusal(route, error, path)
         if answer.event is not None:
-            outer.services.trace(outer.access, answer.event)
+            outer.trace(answer.event)
     except FhirError as error:
         return Answer(error.status, jsontext.dump(outcome(error.issues)), error.headers)
     except Exception:

@@ -32,7 +32,7 @@ from fhirserver.rest.address import address
 from fhirserver.rest.rates import Rates
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from fhirserver.access import Access
     from fhirserver.audit import Chains, Event
@@ -189,9 +189,16 @@ class Services:
 
         Raises Unavailable.
         """
-        self.notices.tell(access, (event,))
+        self.trace_all(access, (event,))
+
+    def trace_all(self, access: Access, events: Sequence[Event]) -> None:
+        """As `trace`, of what is answered together."""
+        if not events:
+            return
+        self.notices.tell(access, events)
+        records = [each.record(access.requester, access.now, self.origin) for each in events]
         with self.chains.place() as place:
-            self.store.trace(place.link(event.record(access.requester, access.now, self.origin)))
+            self.store.trace(*place.link_all(records))
 
     def trace_nobody(self, event: Event) -> None:
         """Stores the trace of a refusal to who sent a token that is not accepted. Raises Unavailable."""

@@ -280,17 +280,21 @@ class Store:
         """About how many resources of a type there are."""
         return reindexing.count(self._bound().room.collections, type_)
 
-    def trace(self, record: Mapping[str, Any]) -> None:
-        """Stores the audit record of a read; it bears its own `_id`, so that it is never stored twice."""
+    def trace(self, *records: Mapping[str, Any]) -> None:
+        """Stores the audit records of reads; each bears its own `_id`, so that it is never stored twice."""
         kept = self._bound().database[TRACES]
         with translated():
             try:
-                kept.insert_one(dict(record))
+                if len(records) == 1:
+                    kept.insert_one(dict(records[0]))
+                else:
+                    kept.insert_many([dict(each) for each in records])
             except AutoReconnect:
-                try:
-                    kept.insert_one(dict(record))
-                except DuplicateKeyError:
-                    return
+                for each in records:
+                    try:
+                        kept.insert_one(dict(each))
+                    except DuplicateKeyError:
+                        continue
 
     def traces(self, access: Access) -> Iterator[dict[str, Any]]:
         """All traces by chain and place, for the server's own work. Raises PermissionError for anybody else."""

@@ -24,6 +24,18 @@ def test_a_whole_chain_has_no_fault() -> None:
     assert list(verify(stored(Chains(), 5))) == []
 
 
+def test_records_that_are_stored_together_go_on_in_one_chain() -> None:
+    chains = Chains()
+    records = stored(chains, 2)
+    with chains.place() as place:
+        records += place.link_all([{"at": NOW, "what": "read", "number": number} for number in range(3)])
+    records += stored(chains, 1)
+    assert [each["n"] for each in records] == list(range(6))
+    assert list(verify(records)) == []
+    del records[3]
+    assert list(verify(records))
+
+
 def test_a_record_reads_back_from_the_database_without_its_zone() -> None:
     records = [{**each, "at": each["at"].replace(tzinfo=None)} for each in stored(Chains(), 3)]
     assert list(verify(records)) == []

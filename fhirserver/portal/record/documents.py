@@ -53,7 +53,7 @@ def routes(pages: Blueprint) -> None:
 def documents(patient: str) -> Response:
     """Newest first, by type and period."""
     space, form = opened(patient), request.args
-    chosen, asked = form.get("type", ""), period.read(form)
+    chosen, asked = form.get("type", ""), period.read(form, instants=True)
     params = [("status", "current"), ("_sort", "-date"), ("_count", COUNT), *asked.params]
     if chosen in wording.document_types():
         params.append(("type", chosen))

@@ -57,7 +57,7 @@ def routes(pages: Blueprint) -> None:
 def journal(patient: str) -> Response:
     """Newest first, by period; one's own acts on demand."""
     space, form = opened(patient, *PERSONS), request.args
-    asked, mine = period.read(form), form.get("miens") == "oui"
+    asked, mine = period.read(form, instants=True), form.get("miens") == "oui"
     params = [("_sort", "-date"), ("_count", COUNT), *asked.params]
     if not mine:
         params.append(("altid:not", space.subject.id))

@@ -9,7 +9,7 @@ from copy import copy
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
-from flask import Request, abort, g
+from flask import Request, abort, after_this_request, g
 from werkzeug.test import EnvironBuilder
 
 from fhirserver import jsontext
@@ -17,6 +17,7 @@ from fhirserver.access import Access
 from fhirserver.errors import FhirError
 from fhirserver.portal import browser, dates, language
 from fhirserver.portal.consent.records import name_of
+from fhirserver.portal.page import error_page
 from fhirserver.portal.record import emergency, menu
 from fhirserver.rest import inner, negotiate
 from fhirserver.rest.edge import services
@@ -29,7 +30,10 @@ from fhirserver.rest.transaction import transaction
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from flask import Response
+
     from fhirserver.access import Requester
+    from fhirserver.audit import Event
     from fhirserver.rest.answer import Answer
 
 Resource = dict[str, Any]
@@ -60,15 +64,34 @@ class Found:
         self.next = links.get("next", "").partition(f"{PARAMETER}=")[2].partition("&")[0]
 
 
+class _Asking(Exchange):
+    """What a page asks; the traces of it are kept, to be stored together before the page is answered."""
+
+    def __init__(self, who: Requester) -> None:
+        environ = EnvironBuilder(f"{inner.PREFIX}/", headers=[("Accept-Language", language.current())]).get_environ()
+        super().__init__(services(), Request(environ), who)
+        self.inner = inner
+        self.view = services().store.view(self.access, steady=True)
+        self.events: list[Event] = []
+        after_this_request(self._stored)
+
+    def trace(self, event: Event) -> None:
+        self.events.append(event)
+
+    def _stored(self, response: Response) -> Response:
+        try:
+            services().trace_all(self.access, self.events)
+        except FhirError as error:
+            return error_page(error.status)
+        return response
+
+
 class Space:
     """The record of a patient (by the id of the Patient) for a requester."""
 
     def __init__(self, subject: Requester, patient: str = "") -> None:
         self.subject, self.id = subject, patient
-        environ = EnvironBuilder(f"{inner.PREFIX}/", headers=[("Accept-Language", language.current())]).get_environ()
-        self._exchange = Exchange(services(), Request(environ), subject)
-        self._exchange.inner = inner
-        self._exchange.view = services().store.view(self._exchange.access, steady=True)
+        self._exchange = _Asking(subject)
         self.patient: Resource = {}
 
     @property
@@ -125,8 +148,12 @@ class Space:
 
     def search(self, type_: str, *params: tuple[str, str], page: str = "") -> Found:
         """A search in this record's compartment; `page`: a sealed link of the same search, which alone counts then."""
+        return self.found(f"Patient/{self.id}/{type_}", *params, page=page)
+
+    def found(self, path: str, *params: tuple[str, str], page: str = "") -> Found:
+        """As `search`, of a path."""
         asked = ((PARAMETER, page),) if page else (*params, ("_total", "none"))
-        return Found(self.read(f"Patient/{self.id}/{type_}", *asked))
+        return Found(self.read(path, *asked))
 
     def one(self, type_: str, id_: str) -> Resource:
         """A resource of this record by its id; the page of 404 for what is another's, hidden, or not there."""
@@ -146,7 +173,7 @@ class Space:
         except FhirError as error:
             abort(404 if error.status in _HIDDEN else error.status)
         if answer.event is not None:
-            services().trace(exchange.access, answer.event)
+            exchange.trace(answer.event)
         return answer
 
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from fhirserver.portal import dates
-from fhirserver.portal.record import wording
+from fhirserver.portal.record import period, wording
 from tests.portal.record.visiting import holder, logged_in
 
 if TYPE_CHECKING:
@@ -59,6 +59,32 @@ def test_overseas_the_time_is_the_local_one(application: Application, postal_cod
         dates.of_record(living(postal_code))
         assert wording.when("2026-06-30T22:30:00Z", time=True) == told
         assert dates.moment(datetime(2026, 6, 30, 22, 30, tzinfo=UTC)) == told
+
+
+@pytest.mark.parametrize(
+    ("postal_code", "first", "last"),
+    [
+        ("75001", "2026-03-29T00:00:00.000+01:00", "2026-03-29T23:59:59.999+02:00"),
+        ("98714", "2026-03-29T00:00:00.000-10:00", "2026-03-29T23:59:59.999-10:00"),
+        ("97400", "2026-03-29T00:00:00.000+04:00", "2026-03-29T23:59:59.999+04:00"),
+    ],
+)
+def test_a_period_is_of_days_where_the_person_lives(
+    application: Application, postal_code: str, first: str, last: str
+) -> None:
+    with application.app.test_request_context("/"):
+        dates.of_record(living(postal_code))
+        asked = {"du": "2026-03-29", "au": "2026-03-29"}
+        assert period.read(asked, instants=True).params == (("date", f"ge{first}"), ("date", f"le{last}"))
+        assert period.read(asked).params == (("date", "ge2026-03-29"), ("date", "le2026-03-29"))
+
+
+@pytest.mark.parametrize("asked", ["du=0001-01-01", "au=9999-12-31", "du=1900-02-28&au=1911-03-11", "du=9999-12-31"])
+def test_the_journal_is_asked_for_any_day(application: Application, asked: str) -> None:
+    person = application.operator().create({"resourceType": "Patient", **living("98714")})
+    browser = logged_in(application, holder(person))
+    for path in ("journal", "documents"):
+        assert browser.get(f"/dossier/{person}/{path}?{asked}").status == 200
 
 
 def test_a_day_without_a_time_is_the_same_everywhere(application: Application) -> None:
