@@ -74,7 +74,7 @@ def test_an_agent_reads_nothing_and_does_nothing_else(application: Application) 
         "$audit-verify",
     ):
         answer = caller.get(path)
-        assert answer.status in (403, 404), path
+        assert answer.status in (403, 404) or answer.total == 0, path
         assert b"284027500000103" not in answer.content
     assert caller.post(f"Patient/{id_}/$espace-erase", None).status == 403
     assert caller.post("$audit-verify", None).status == 403
