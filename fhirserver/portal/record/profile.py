@@ -18,9 +18,12 @@ if TYPE_CHECKING:
 
     from flask import Blueprint, Response
 
-    from fhirserver.portal.record.space import Space
+    from fhirserver.portal.record.space import Resource, Space
 
 _PRESCRIPTIONS: Final = "MedicationRequest"
+_TYPES: Final = (*(each.type for each in tables.sections().values() if each.type != "Observation"), _PRESCRIPTIONS)
+_MOST: Final = "500"
+_NOT: Final = frozenset({"entered-in-error", "not-done", "not-taken", "cancelled", "draft"})
 _ALWAYS: Final = ("allergies", "traitements", "problemes", "vaccinations")
 """Sections that professionals are shown when they are empty, too."""
 _NAMES: Final = ("code", "vaccineCode", "medicationCodeableConcept", "medicationReference", "device")
@@ -74,11 +77,10 @@ def routes(pages: Blueprint) -> None:
 
 
 def profile(patient: str) -> Response:
-    """The summary of the record by sections."""
+    """What is known of the person's health, by sections."""
     space = opened(patient)
     found: dict[str, list[Item]] = {}
-    for each in space.read(f"Patient/{space.id}/$summary")["entry"]:
-        resource = each["resource"]
+    for resource in _known(space):
         if name := _section(resource):
             found.setdefault(name, []).append(_placed(space, name, item(resource), resource))
     parts = [
@@ -92,8 +94,24 @@ def profile(patient: str) -> Response:
     return page("record/profile.html", parts=parts, born=_born(space.patient), done=done, here="profile")
 
 
+def _known(space: Space) -> list[Resource]:
+    """What the sections are made of: of all types at once, and the habits."""
+    types = ("_type", ",".join(_TYPES))
+    found = space.found("", types, ("patient", f"Patient/{space.id}"), ("_count", _MOST))
+    habits = space.search("Observation", ("category", "social-history"), ("_sort", "-date"), ("_count", _MOST))
+    return [each for each in (*found.resources, *habits.resources) if not _is_wrong(each)]
+
+
+def _is_wrong(resource: Mapping[str, Any]) -> bool:
+    """Whether it is no part of the profile: a mistake, or what was not done or is no more."""
+    status = _code(resource.get("status"))
+    if resource["resourceType"] == _PRESCRIPTIONS:
+        return status not in ("active", "on-hold")
+    return not _NOT.isdisjoint({status, _code(resource.get("verificationStatus"))})
+
+
 def _section(resource: Mapping[str, Any]) -> str:
-    """The section that a resource of the summary stands in; empty for results of analyses and what is none."""
+    """The section that a resource stands in; empty for what is none."""
     if resource["resourceType"] == _PRESCRIPTIONS:
         return _PRESCRIPTIONS
     if resource["resourceType"] == "Observation" and _is_social(resource):

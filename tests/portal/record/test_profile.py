@@ -101,6 +101,8 @@ def test_every_section_is_tried() -> None:
 def test_what_is_no_longer_current_says_so(mine: Browser, marc: str) -> None:
     page = entered(mine, marc, "problemes", texte="Varicelle", depuis="1990", jusque="03/1990")
     assert "Varicelle – résolu 1990" in page.text
+    page = entered(mine, marc, "traitements", texte="Pénicilline", depuis="02/2020", jusque="03/2020")
+    assert "Pénicilline de février 2020 à mars 2020" in page.text
 
 
 def test_a_professional_sees_both_apart_and_changes_nothing(french: Application, mine: Browser, marc: str) -> None:
