@@ -1,0 +1,45 @@
+"""The commands of the page about the agenda hold, and it tells each rule."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import fhirserver.espace.agenda
+from tests.docs import pages
+from tests.records import patient, practitioner
+from tests.serving import serve
+
+PAGE = "docs/agenda.md"
+RPPS = "10000000018"
+ROWS = csv.DictReader((Path(fhirserver.espace.agenda.__path__[0]) / "rules.csv").read_text("utf-8").splitlines())
+
+
+def test_the_commands_of_the_page_about_the_agenda_hold(tmp_path: Path) -> None:
+    with serve(tmp_path / "data", "--workers", "1", "--profiles", "core") as running:
+        operator = running.token("--operator")
+        person, doctor = (
+            running.call("POST", each["resourceType"], operator, each).json["id"]
+            for each in (patient(), practitioner(RPPS))
+        )
+        told = {"PERSON": person, "DOCTOR": doctor, "MINE": running.token("--patient", person)}
+        told["THEIRS"] = running.token("--practitioner", RPPS, "--profession", "G15_10")
+        printed = pages.printed(pages.block(PAGE, "sh agenda"), running, **told)
+    assert printed == ["is not free", '"status":"busy"', "200", '"status":"free"']
+
+
+def test_the_page_tells_each_rule() -> None:
+    told = [line.split(" | ") for line in pages.text(PAGE).splitlines() if line.startswith("| `") and "→" in line]
+    who = {"person": "holder representative", "professional": "professional organisation"}
+    rows = list(ROWS)
+    assert len(told) == len(rows)
+    for line, row in zip(told, rows, strict=True):
+        origin, to = line[2].split(" → ")
+        assert line[0] == f"| `{row['act']}`"
+        assert who[line[1]] == row["who"]
+        assert origin.replace(", ", " ") == row["from"]
+        assert to == ("the same" if row["act"] == "amend" else row["to"].replace(" ", ", "))
+        for name, word in (("opens", "from"), ("closes", "before")):
+            assert (f"{word} {row[name]}" in line[4]) == bool(row[name]), row
+        assert ("reason" in line[3]) == (row["reason"] == "yes")
+        assert line[5] == ("all" if row["fields"] == "*" else ", ".join(f"`{each}`" for each in row["fields"].split()))
