@@ -39,7 +39,7 @@ ALICE, BOB, EVE = "10001112225", "10001112233", "10001112241"
 PARTS = {
     "id": "whatever the record holds", "patient": "the record", "job": "a job of the holder's", "place": 0, "number": 1,
     "client_id": "x", "name": "x", "digest": "x",
-    "event": "close",
+    "event": "close", "schedule": "x", "slot": "x", "secret": "x", "section": "allergies",
 }  # fmt: skip
 """The parts of addresses that are known, and what stands there."""
 _CSRF = re.compile(r"(name=\"csrf\" value=\")[^\"]*|(suite=)[\w-]+=*")
@@ -75,6 +75,9 @@ class World:
         operator.create(study)
         told = {"resourceType": "Communication", "status": "completed", "subject": {"reference": f"Patient/{id_}"}}
         operator.create(told)
+        meeting = {"resourceType": "Appointment", "status": "booked", "start": "2026-03-02T09:00:00Z"}
+        who = [{"actor": {"reference": f"Patient/{id_}"}, "status": "accepted"}]
+        operator.create(meeting | {"end": "2026-03-02T09:30:00Z", "participant": who})
         return id_
 
     def _ids(self) -> list[str]:
