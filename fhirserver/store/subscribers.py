@@ -165,6 +165,12 @@ class Subscribers:
             for event in events:
                 self._events.update_one({"_id": event["_id"]}, {"$set": {"number": -1, "kept": now + KEPT}})
 
+    def highest(self, subscriber: str, known: int) -> int:
+        """The number of the last event that was told, if it is beyond the one that is known: else that."""
+        with translated():
+            found = self._events.find({"sub": subscriber, "number": {"$gt": known}}, {"number": 1})
+            return max((int(each["number"]) for each in found), default=known)
+
     def between(self, subscriber: str, first: int, last: int, count: int) -> list[Row]:
         """Events that were told, by number, both ends included."""
         with translated():

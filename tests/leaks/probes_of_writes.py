@@ -192,7 +192,7 @@ def self_granted(to: Probing) -> None:
 
 
 def subscriptions(to: Probing) -> None:
-    """They are stored as any resource and deliver nothing; who reads one is judged as ever."""
+    """The answer tells nothing of what the criteria name; what is told later, `test_subscriptions.py`."""
     body = {
         "resourceType": "Subscription", "status": "requested", "reason": "x",
         "criteria": "Observation?patient=patient-r",

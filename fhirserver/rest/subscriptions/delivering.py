@@ -25,7 +25,7 @@ from fhirserver.subscriptions.notification import Occurrence, Told
 from fhirserver.subscriptions.plan import XML, Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from fhirserver.rest.services import Services
     from fhirserver.store import Stored, Transaction
@@ -64,8 +64,9 @@ class Delivering:
         now = now or datetime.now(UTC)
         plan = Plan.written(row["plan"])
         try:
-            who = standing(self._services, row, plan.end)
-            sent = self._told(row, plan, Access.of(who, self._services.clock()), now)
+            self._access(row, plan)
+            row["number"] = self._store.subscribers.highest(row["_id"], row["number"])
+            due = self._told(row, plan, now)
         except Ended as ended:
             self._end(row, str(ended))
         except Unfetchable as error:
@@ -76,45 +77,44 @@ class Delivering:
         except FhirError as error:  # criteria that are not understood any more
             self._failed(row, error.text, now)
         else:
-            if sent is not None:
-                self._store.subscribers.settle(row, self._next(plan, sent, now), tries=0, failed=None)
+            if due is not None:
+                self._store.subscribers.settle(row, due, tries=0, failed=None)
 
-    def _told(self, row: Row, plan: Plan, access: Access, now: datetime) -> datetime | None:
-        """Sends what there is to send; when something was sent last, None where the subscriber was lost to another."""
-        subscribers, last = self._store.subscribers, row.get("told")
-        if not row["shook"]:
-            self._send(row, plan, "handshake", [], now)
-            row["shook"], last = True, now
-            if not subscribers.note(row, shook=True, told=now):
+    def _access(self, row: Row, plan: Plan) -> Access:
+        """The subscriber as he is now: asked before each notification, for the one before may have taken long."""
+        return Access.of(standing(self._services, row, plan.end), self._services.clock())
+
+    def _told(self, row: Row, plan: Plan, now: datetime) -> datetime | None:
+        """Sends what there is to send; when he is due next, None where he was lost to another worker."""
+        subscribers = self._store.subscribers
+        if not row["shook"] and not self._sent(row, plan, "handshake", now, shook=True):
+            return None
+        waiting = subscribers.waiting(row["_id"], AT_ONCE)
+        for start in range(0, len(waiting), plan.most):
+            some = waiting[start : start + plan.most]
+            access = self._access(row, plan)
+            found = list(self._visible(plan, access, some))
+            if found and not self._event(row, plan, access, found, now):
                 return None
-        if row["status"] != "active":
-            self._say(row, "active")
-        # a later version of a resource has an event of its own
-        view = self._store.view(access)
-        while waiting := subscribers.waiting(row["_id"], AT_ONCE):
-            found = [
-                (each, stored)
-                for each in waiting
-                if (stored := seen(self._services, view, plan, each)) is not None and stored.version == each["v"]
-            ]
-            kept = {each["_id"] for each, _ in found}
-            for start in range(0, len(found), plan.most):
-                some = found[start : start + plan.most]
-                self._event(row, plan, access, some, now)
-                row["number"] += len(some)
-                last = now
-                subscribers.told([each for each, _ in some], row["number"] - len(some) + 1, now)
-                if not subscribers.note(row, number=row["number"], told=now, tries=0, failed=None):
-                    return None
-            subscribers.drop([each for each in waiting if each["_id"] not in kept], now)
-        if plan.heartbeat and last is not None and now >= last + timedelta(seconds=plan.heartbeat):
-            self._send(row, plan, "heartbeat", [], now)
-            last = now
-            subscribers.note(row, told=now)
-        return last or now
+            told = {each["_id"] for each, _ in found}
+            subscribers.drop([each for each in some if each["_id"] not in told], now)
+        beat = self._beat(row, plan)
+        if beat is not None and beat <= now:
+            if not self._sent(row, plan, "heartbeat", now):
+                return None
+            beat = self._beat(row, plan)
+        return now if len(waiting) == AT_ONCE else min(filter(None, (now + CHECK, beat, self._end_of(plan, now))))
 
-    def _event(self, row: Row, plan: Plan, access: Access, found: Sequence[tuple[Row, Stored]], now: datetime) -> None:
-        """Sends one notification, once its disclosure is traced. Raises Unfetchable."""
+    def _visible(self, plan: Plan, access: Access, events: Sequence[Row]) -> Iterator[tuple[Row, Stored]]:
+        """Those of the events that the subscriber may see; a later version of a resource has an event of its own."""
+        view = self._store.view(access)
+        for event in events:
+            stored = seen(self._services, view, plan, event)
+            if stored is not None and stored.version == event["v"]:
+                yield event, stored
+
+    def _event(self, row: Row, plan: Plan, access: Access, found: Sequence[tuple[Row, Stored]], now: datetime) -> bool:
+        """Sends one notification, once its disclosure is traced: False where he was lost. Raises Unfetchable."""
         fresh = [(each, stored) for each, stored in found if not each.get("traced")]
         if fresh:
             self._services.trace(access, disclosed(plan, plan.content, [stored for _, stored in fresh]))
@@ -122,6 +122,21 @@ class Delivering:
         first = row["number"] + 1
         events = [Occurrence(first + place, each["at"], stored) for place, (each, stored) in enumerate(found)]
         self._send(row, plan, "event-notification", events, now)
+        self._store.subscribers.told([each for each, _ in found], first, now)
+        return self._took(row, now, number=row["number"] + len(found))
+
+    def _sent(self, row: Row, plan: Plan, kind: str, now: datetime, **facts: Any) -> bool:
+        self._send(row, plan, kind, [], now)
+        return self._took(row, now, **facts)
+
+    def _took(self, row: Row, now: datetime, **facts: Any) -> bool:
+        """Notes that the endpoint took something; False where the subscriber was lost to another worker."""
+        row |= {"told": now, "tries": 0, "failed": None, **facts}
+        if not self._store.subscribers.note(row, told=now, tries=0, failed=None, **facts):
+            return False
+        if row["status"] != "active":
+            self._say(row, "active")
+        return True
 
     def _send(self, row: Row, plan: Plan, kind: str, events: Sequence[Occurrence], now: datetime) -> None:
         """Raises Unfetchable unless the endpoint says that it took it."""
@@ -155,7 +170,7 @@ class Delivering:
         if now - failed > pauses.GIVEN_UP:
             self._end(row, _GIVEN_UP)
             return
-        if tries == pauses.IN_ERROR:
+        if tries >= pauses.IN_ERROR and row["status"] != "error":
             self._say(row, "error", f"A notification is not delivered: {why}.")
         self._store.subscribers.settle(row, now + pauses.pause(tries), tries=tries, failed=failed)
 
@@ -186,14 +201,13 @@ class Delivering:
             row |= {"status": status, "version": version}
             self._store.subscribers.note(row, status=status, version=version)
 
-    def _next(self, plan: Plan, last: datetime, now: datetime) -> datetime:
-        """When a subscriber is looked at who hears nothing meanwhile."""
-        times = [now + CHECK]
-        if plan.heartbeat:
-            times.append(last + timedelta(seconds=plan.heartbeat))
-        if plan.end is not None:
-            times.append(now + max(plan.end - self._services.clock(), timedelta(0)))
-        return min(times)
+    def _beat(self, row: Row, plan: Plan) -> datetime | None:
+        """When a heartbeat is due: a period after what was sent last."""
+        last = row.get("told")
+        return last + timedelta(seconds=plan.heartbeat) if plan.heartbeat and last is not None else None
+
+    def _end_of(self, plan: Plan, now: datetime) -> datetime | None:
+        return None if plan.end is None else now + max(plan.end - self._services.clock(), timedelta(0))
 
 
 def _below(endpoint: str, path: str) -> str:

@@ -113,7 +113,7 @@ def test_a_failed_notification_is_sent_again_in_order_and_the_subscription_says_
 ) -> None:
     id = person.create(subscription(endpoint))
     first, second = person.create(observation(patient)), person.create(observation(patient))
-    endpoint.statuses = [503, 500, 404]
+    endpoint.statuses = [503, 500, 404, 500]
     working.work()
     assert working.delivering.round() == 0
     told = [person.get(f"Subscription/{id}").json["status"]]
@@ -125,8 +125,10 @@ def test_a_failed_notification_is_sent_again_in_order_and_the_subscription_says_
         told.append(person.get(f"Subscription/{id}").json["status"])
     assert told == ["active", "active", "error"]
     assert "status 404" in person.get(f"Subscription/{id}").json["error"]
-    assert [got.path for got in endpoint.take()] == [f"/hook/Observation/{first}"] * 3
     working.delivering.round(now + PAUSES[IN_ERROR - 1])
+    assert person.get(f"Subscription/{id}").json["status"] == "error"
+    assert [got.path for got in endpoint.take()] == [f"/hook/Observation/{first}"] * 4
+    working.delivering.round(now + PAUSES[IN_ERROR - 1] + PAUSES[IN_ERROR])
     assert [got.path.rpartition("/")[2] for got in endpoint.take()] == [first, second]
     stored = person.get(f"Subscription/{id}").json
     assert (stored["status"], "error" in stored) == ("active", False)
