@@ -10,7 +10,7 @@ from fhirserver.validation import ins
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_MATRICULE: Final = re.compile(r"[0-9][0-9AB]{14}")
+_MATRICULE: Final = re.compile(r"[0-9]{5}[0-9AB]{10}")
 
 
 def number_of(patient: Mapping[str, Any]) -> str | None:

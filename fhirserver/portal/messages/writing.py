@@ -152,7 +152,8 @@ def _files(errors: dict[str, str]) -> list[tuple[str, bytes]]:
     """Names and bytes of the files of the form."""
     found, size = [], 0
     for each in request.files.getlist("fichier"):
-        data = each.stream.read(message.MOST_BYTES + 1)
+        with each.stream:
+            data = each.stream.read(message.MOST_BYTES + 1)
         if not data and not each.filename:
             continue
         size += len(data)

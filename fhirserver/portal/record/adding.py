@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import base64
 import uuid
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from flask import Response, request
 
+from fhirserver.documents import authored
+from fhirserver.documents.media import media_of
 from fhirserver.portal import browser
 from fhirserver.portal.language import N_, _
 from fhirserver.portal.page import page
 from fhirserver.portal.record import wording
-from fhirserver.portal.record.documents import MASK, TYPE, VISIBILITY
+from fhirserver.portal.record.documents import MASK, TYPE
 from fhirserver.portal.record.space import PERSONS, Refused, access_of, opened
 
 if TYPE_CHECKING:
@@ -22,20 +23,8 @@ if TYPE_CHECKING:
 
 LONGEST: Final = 200
 MOST_BYTES: Final = 10 * 1024 * 1024
-_SIMPLIFIED: Final = "https://interop.esante.gouv.fr/ig/fhir/pdsm/StructureDefinition/pdsm-simplified-publish"
-_TYPES: Final = (
-    "https://mos.esante.gouv.fr/NOS/TRE_A05-TypeDocComplementaireCISIS/FHIR/TRE-A05-TypeDocComplementaireCISIS"
-)
-_CLASSES: Final = "https://mos.esante.gouv.fr/NOS/TRE_A03-ClasseDocument/FHIR/TRE-A03-ClasseDocument"
-_OWN_CLASS: Final = "90"
-_OWN: Final = "DOCPAT"
 _NOT_OWN: Final = "DOCPAT08"
 """The health profile, which the service makes."""
-_SIGNS: Final = (
-    (b"%PDF-", "application/pdf"),
-    (b"\x89PNG\r\n\x1a\n", "image/png"),
-    (b"\xff\xd8\xff", "image/jpeg"),
-)
 _KINDS: Final = N_("Choisissez un fichier PDF, PNG, JPEG ou texte.")
 _TOO_LARGE: Final = N_("Choisissez un fichier de 10 Mo au plus.")
 
@@ -84,41 +73,16 @@ def _file() -> bytes:
 def types() -> dict[str, str]:
     """What persons deposit, by code of JDV_J07."""
     known = wording.document_types().items()
-    return {code: name for code, name in known if code.startswith(_OWN) and code != _NOT_OWN}
-
-
-def media_of(data: bytes) -> str | None:
-    """What bytes are, by what they begin with, whatever the browser says; None for what is not taken."""
-    for sign, media in _SIGNS:
-        if data.startswith(sign):
-            return media
-    try:
-        text = data.decode()
-    except UnicodeDecodeError:
-        return None
-    plain = all(each.isprintable() or each in "\r\n\t\f\ufeff" for each in text)
-    return "text/plain; charset=utf-8" if text.strip() and plain else None
+    return {code: name for code, name in known if code.startswith(authored.OWN) and code != _NOT_OWN}
 
 
 def _document(space: Space, title: str, type_: str, media: str, data: bytes) -> Resource:
     who = space.subject
-    author = f"Patient/{space.id}" if who.kind == "patient" else who.id
-    made: dict[str, Any] = {
-        "resourceType": TYPE,
-        "meta": {"profile": [_SIMPLIFIED]},
-        "masterIdentifier": {"use": "usual", "system": "urn:ietf:rfc:3986", "value": f"urn:uuid:{uuid.uuid4()}"},
-        "status": "current",
-        "type": {"coding": [{"system": _TYPES, "code": type_, "display": types()[type_]}]},
-        "category": [{"coding": [{"system": _CLASSES, "code": _OWN_CLASS}]}],
-        "subject": {"reference": f"Patient/{space.id}"},
-        "date": access_of(space).now.isoformat(timespec="seconds"),
-        "author": [{"reference": author, **({"display": who.name} if who.name else {})}],
-        "custodian": {"display": "Espace de santé de la personne"},
-        "content": [{"attachment": {"contentType": media, "data": base64.b64encode(data).decode(), "title": title}}],
-    }
-    if request.form.get("masque") == "oui":
-        made["securityLabel"] = [{"coding": [{"system": VISIBILITY, "code": MASK}]}]
-    return made
+    reference = f"Patient/{space.id}" if who.kind == "patient" else who.id
+    author = {"reference": reference, **({"display": who.name} if who.name else {})}
+    unique = f"urn:uuid:{uuid.uuid4()}"
+    made = authored.document(space.id, unique, type_, title, media, data, author, access_of(space).now)
+    return authored.labelled(made, *([MASK] if request.form.get("masque") == "oui" else []))
 
 
 def _page(status: int, errors: dict[str, str], typed: dict[str, str]) -> Response:
