@@ -65,3 +65,13 @@ def test_rows_are_listed_by_what_they_have_and_removed(store: Store) -> None:
     assert not rows.drop("b")
     with pytest.raises(ValueError, match="nothing is said"):
         rows.drop_all()
+
+
+def test_rows_whose_moment_has_come_are_found_the_oldest_first(store: Store) -> None:
+    rows = store.register("due", ("due",))
+    for key, days in (("later", 1), ("now", 0), ("before", -1)):
+        rows.put(key, {"due": NOW + timedelta(days=days)})
+    rows.put("never", {"other": 1})
+    assert [row["_id"] for row in rows.reached("due", NOW)] == ["before", "now"]
+    assert [row["_id"] for row in rows.reached("due", NOW, count=1)] == ["before"]
+    assert set(rows.several(["later", "never", "absent"])) == {"later", "never"}
