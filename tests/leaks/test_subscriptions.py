@@ -111,7 +111,9 @@ def test_a_professional_hears_nothing_of_what_is_hidden(
     assert [got.numbers for got in endpoint.take()] == [[1]], "what is hidden has no number"
 
 
-def test_the_answer_to_criteria_tells_nothing_of_what_they_name(room: Room, endpoint: Endpoint, working: Working) -> None:
+def test_the_answer_to_criteria_tells_nothing_of_what_they_name(
+    room: Room, endpoint: Endpoint, working: Working
+) -> None:
     other = room.operator.create(patient())
     told = []
     for named in (other, "absent"):
@@ -189,7 +191,9 @@ def test_a_subscription_is_its_subscribers_alone(room: Room, endpoint: Endpoint,
 def granted(room: Room, **client: Any) -> tuple[Caller, str]:
     """An app that the person let in, and the grant."""
     services = room.application.services
-    Clients(services.store).save(Client("app", "referenced", {"client_name": "App", "scope": "patient/*.cruds"}, **client))
+    Clients(services.store).save(
+        Client("app", "referenced", {"client_name": "App", "scope": "patient/*.cruds"}, **client)
+    )
     who = Requester("patient", f"patient/{room.id}", patient=room.id, client="app", purpose="PATRQT")
     grant = services.grants.make("app", "account", who, datetime.now(UTC) + timedelta(days=1))
     return room.application.caller(who, grant=grant.id, client_id="app"), grant.id
