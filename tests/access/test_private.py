@@ -8,7 +8,7 @@ import pytest
 
 from fhirserver.access import Access, Policy, Requester, author_references, judge_write
 from fhirserver.access.seers import seers
-from tests.access import world
+from tests.access import naive, world
 from tests.access.test_acl import kept
 from tests.access.test_rules import (
     ALICE_HERE,
@@ -42,7 +42,7 @@ def person(number: str) -> dict[str, Any]:
 
 
 def message(*recipients: dict[str, Any], sender: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
-    said = {"sender": sender or person(BOB), "recipient": [PATIENT, *recipients]}
+    said: dict[str, Any] = {"sender": sender or person(BOB), "recipient": [PATIENT, *recipients]}
     return envelope("Communication", **said, **more) | _acl("Communication", said)
 
 
@@ -170,7 +170,7 @@ def test_the_tag_of_messages_is_the_servers(system: str) -> None:
     tagged = {**plain, "meta": {"tag": [{"system": system, "code": "x"}]}}
     access, rules = (
         Access.of(BOB_HERE, NOW),
-        Policy.of({**world.document(world.naive.Record({"id": "p"})), "derived": []}),
+        Policy.of({**world.document(naive.Record({"id": "p"})), "derived": []}),
     )
     own = {"by": sorted(BOB_HERE.own), "at": NOW}
     assert judge_write(access, "create", "Communication", None, plain, rules).allowed

@@ -170,7 +170,8 @@ def resources(draw: st.Draw, kind: str | None = None) -> dict[str, Any]:
         made |= {"onsetDateTime": day} if day else {}
         made |= draw(st.sampled_from([{}, {"asserter": author}]))
     elif kind in ("Communication", "Appointment"):
-        made |= draw(between(kind, author))
+        said: dict[str, Any] = draw(between(kind, author))
+        made |= said
         if kind == "Communication" and draw(st.booleans()):
             made["meta"] = {**made.get("meta", {}), "tag": [MESSAGE]}
     elif kind == "Encounter":
