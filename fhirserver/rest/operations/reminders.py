@@ -52,7 +52,9 @@ def reminders(exchange: Exchange, type: str, id: str) -> Answer:
 
 def answer(exchange: Exchange, type: str, id: str) -> Answer:
     """`POST Patient/[id]/$reminders-answer`: `elsewhere`, `later`, `not-concerned`, or `again`, of one `reminder`;
-    without one, `silent` and `again` of all notices. Kept as one Basic of each rule; what `$reminders` says afterwards.
+    without one, `silent` and `again` of all notices. Kept, and traced, as one Basic of each rule.
+
+    Answers what `$reminders` says afterwards.
     """
     inputs = received_as(exchange, ANSWERED)
     patient = _patient(exchange, type, id)
@@ -71,7 +73,8 @@ def answer(exchange: Exchange, type: str, id: str) -> Answer:
             return [writing.update(exchange, tx, {**made, "id": there[0].id}, there[0].id, None)]
         return [writing.create(exchange, tx, made, writing.new_id())]
 
-    writing.commit(exchange, "operation", 200, work, subject=(type, id))
+    interaction = "delete" if said == AGAIN else "update" if key in known.basics else "create"
+    writing.commit(exchange, interaction, 200, work, subject=(type, id))
     return of_value(200, _told(exchange, patient))
 
 

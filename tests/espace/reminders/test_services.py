@@ -238,9 +238,13 @@ def test_reading_and_answering_are_traced(house: Application) -> None:
     id = born(house)
     house.patient(id).get(f"Patient/{id}/$reminders")
     said(house, id, reminder="grippe", answer="later")
-    found = house.patient(id).search("AuditEvent", patient=id, subtype="operation")
-    assert found.total == 2
-    assert "Basic/" in found.content.decode()
+    said(house, id, reminder="grippe", answer="not-concerned")
+    said(house, id, reminder="grippe", answer="again")
+    found = house.patient(id)
+    assert found.search("AuditEvent", patient=id, subtype="operation").total == 1
+    for subtype in ("create", "update", "delete"):
+        told = [each["resource"] for each in found.search("AuditEvent", patient=id, subtype=subtype).json["entry"]]
+        assert sum("Basic/" in str(each) for each in told) == 1
 
 
 def test_of_the_dead_and_the_closed_nothing_is_proposed_or_written(house: Application) -> None:
