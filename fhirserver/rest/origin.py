@@ -106,11 +106,11 @@ def _tools(who: Requester, resource: Resource) -> list[Resource]:
     """The application by which, and the device with which it was entered."""
     found = [_agent("enterer", {"identifier": {"system": CLIENT, "value": who.client}})] if who.client else []
     device = resource.get("device")
-    if isinstance(device, dict):
+    if isinstance(device, dict) and resource["resourceType"] == "Observation":
         place = keys.local(device.get("reference"))
-        if place is None or place[0] == "Device":
-            known = {name: device[name] for name in ("reference", "identifier", "display") if name in device}
-            found.append(_agent("performer", {"type": "Device", **known}))
+        names = ("reference", "identifier", "display") if place and place[0] == "Device" else ("identifier", "display")
+        known = {name: device[name] for name in names if name in device}
+        found += [_agent("performer", {"type": "Device", **known})] if known else []
     return found
 
 

@@ -71,6 +71,26 @@ def test_the_representative_the_application_and_the_device_are_named(application
     assert agents[2]["identifier"]["value"] == "SN-1"
 
 
+def test_the_provenance_conforms_whatever_the_device_is(mine: Caller, record: str) -> None:
+    within = {"resourceType": "Device", "id": "d"}
+    use: dict[str, Any] = {"resourceType": "DeviceUseStatement", "status": "active", "subject": reference(f"Patient/{record}")}
+    for resource in (
+        observation(record, device={"display": "Balance"}),
+        observation(record, device=reference("Device/x")),
+        observation(record, device=reference("#d"), contained=[within]),
+        observation(record, device=reference("DeviceMetric/x")),
+        {**use, "device": reference("#d"), "contained": [within]},
+    ):
+        type_ = str(resource["resourceType"])
+        found = origin(mine, mine.post(type_, resource).id, type_)
+        issues = mine.post("Provenance/$validate", found).json["issue"]
+        assert not [each for each in issues if each["severity"] in ("error", "fatal") and "dom-6" not in str(each)]
+        devices = [each["who"] for each in found["agent"] if each["who"].get("type") == "Device"]
+        named = {"Balance": 1, "Device/x": 1}
+        assert len(devices) == sum(count for text, count in named.items() if text in str(resource.get("device")))
+        assert "#d" not in str(devices)
+
+
 def test_a_change_keeps_the_mark_and_the_provenance_follows(mine: Caller, record: str) -> None:
     first = mine.post("Observation", observation(record))
     changed = {**first.json, "status": "amended", "meta": {"tag": [{"system": "urn:x", "code": "y"}]}}
