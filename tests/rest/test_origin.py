@@ -73,7 +73,11 @@ def test_the_representative_the_application_and_the_device_are_named(application
 
 def test_the_provenance_conforms_whatever_the_device_is(mine: Caller, record: str) -> None:
     within = {"resourceType": "Device", "id": "d"}
-    use: dict[str, Any] = {"resourceType": "DeviceUseStatement", "status": "active", "subject": reference(f"Patient/{record}")}
+    use: dict[str, Any] = {
+        "resourceType": "DeviceUseStatement",
+        "status": "active",
+        "subject": reference(f"Patient/{record}"),
+    }
     for resource in (
         observation(record, device={"display": "Balance"}),
         observation(record, device=reference("Device/x")),
