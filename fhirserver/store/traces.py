@@ -16,6 +16,7 @@ from fhirserver.errors import BadRequest
 from fhirserver.predicate import And, Cmp, Eq, In, Not, Or, all_of, to_mongo
 from fhirserver.search import dates
 from fhirserver.store.actors import POLICIES
+from fhirserver.store.kept import Kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -44,6 +45,8 @@ _ID: Final = re.compile(r"[0-9a-f]{32}\.[0-9]{10}")
 _SORTED: Final = frozenset({"s.date", "s.period-start", "lu"})
 _MILLISECOND: Final = 1000
 _AT_ONCE: Final = 1000
+_LAST_KEPT: Final = 20_000
+"""Pages of which it is kept how far back they reached."""
 _ORDER: Final = "AuditEvent is sorted by date, period-start, _lastUpdated and _id alone."
 
 
@@ -87,6 +90,7 @@ class Traces:
     def __init__(self, database: Database[Row], traced: Traced, index: Callable[[Row], Indexed]) -> None:
         self.collection, self._policies = database[COLLECTION], database[POLICIES]
         self._traced, self._index = traced, index
+        self._last: Kept[tuple[Any, ...], datetime] = Kept(_LAST_KEPT)
 
     def absorbed(self, access: Access, session: ClientSession | None) -> frozenset[str]:
         """The records that were merged into that of a patient or of whom a representative represents."""
@@ -142,6 +146,30 @@ class Traces:
         if after is not None:
             stages.append({"$match": _after(query, after, at=at)})
         return [*stages, {"$sort": _order(query)}, {"$limit": query.count + 1}]
+
+    def newest(
+        self,
+        access: Access,
+        known: Known,
+        query: Query,
+        after: Sequence[Any] | None,
+        stages: Sequence[Row],
+        run: Callable[[Sequence[Row]], list[Row]],
+    ) -> list[Row]:
+        """What the stages of a page find. Of the newest that concern a patient, first those since about as many were
+        found the last time: a record has many traces, and no index is in their order, newest first."""
+        seed: Row = next(iter(stages[0].values())) if "$match" in stages[0] else {}
+        order = next(iter(_order(query).items()))
+        if after is not None or order != ("at", -1) or "pats" not in seed or "at" in seed:
+            return run(stages)
+        key = (*self._traced.patients(access, known), repr(query.where), query.count)
+        since = self._last.get(key)
+        found = run([{"$match": {**seed, "at": {"$gte": since}}}, *stages[1:]]) if since is not None else []
+        if len(found) <= query.count:
+            found = run(stages)
+        if len(found) > query.count:
+            self._last.put(key, found[-1]["at"])
+        return found
 
     def shown(self, access: Access, record: Row, known: Known, *, terms: bool = False) -> Row:
         """The trace as the envelope of an AuditEvent."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from pymongo.errors import OperationFailure
@@ -299,7 +300,8 @@ class View:
         asked = self._unseen(kept.touched(self._access, (), query.where))
         known = traces.Known(kept.absorbed(self._access, self._session), asked)
         stages = kept.page(self._access, query, access, known, after, at=at)
-        found = self._run(kept.collection, stages) if query.count else []
+        run = partial(self._run, kept.collection)
+        found = kept.newest(self._access, known, query, after, stages, run) if query.count else []
         told = known._replace(hidden=self._unseen(kept.touched(self._access, found)))
         rows = [kept.shown(self._access, row, told, terms=bool(query.includes)) for row in found]
         if query.total == "none" or (after is None and 0 < query.count >= len(rows)):
