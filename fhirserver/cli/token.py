@@ -28,6 +28,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     who.add_argument("--practitioner", metavar="RPPS", help="a health professional, by 11 digits")
     who.add_argument("--system", metavar="CLIENT", help="a hospital or laboratory system")
     who.add_argument("--operator", action="store_true", help="unrestricted, and traced")
+    parser.add_argument("--related", metavar="ID", help="of a representative: the RelatedPerson that he is")
     parser.add_argument("--profession", metavar="CODE", help="of a practitioner, such as G15_10")
     parser.add_argument("--organization", metavar="FINESS", help="of a practitioner or system")
     parser.add_argument(
@@ -83,7 +84,8 @@ def _requester(options: argparse.Namespace) -> Requester:
         return Requester(kind="patient", id=f"patient/{options.patient}", patient=options.patient, **common)
     if options.representative:
         patient = options.representative
-        return Requester(kind="representative", id=f"representative/{patient}", patient=patient, **common)
+        id = f"RelatedPerson/{options.related}" if options.related else f"representative/{patient}"
+        return Requester(kind="representative", id=id, patient=patient, **common)
     if options.system:
         if organization is None:
             raise Problem("--system needs --organization: its deposits belong to an establishment.")

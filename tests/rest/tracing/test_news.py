@@ -50,7 +50,9 @@ def own(server: Application) -> str:
     operator.create(care_team(made, "Practitioner/alice"))
     accounts = server.services.accounts.accounts
     accounts.add("person", "marie", "x", mail="marie@exemple.fr", records=(Reach(made),))
-    accounts.add("person", "mere", "x", mail="mere@exemple.fr", records=(Reach(made, "RelatedPerson/mum"),))
+    mother = {"resourceType": "RelatedPerson", "patient": {"reference": f"Patient/{made}"}}
+    records = (Reach(made, operator.create(mother)),)
+    accounts.add("person", "mere", "x", mail="mere@exemple.fr", records=records)
     keep(server)
     return made
 
