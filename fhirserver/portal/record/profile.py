@@ -95,11 +95,13 @@ def profile(patient: str) -> Response:
 
 
 def _known(space: Space) -> list[Resource]:
-    """What the sections are made of: of all types at once, and the habits."""
+    """What the sections are made of: of all types at once, and the latest of each habit."""
     types = ("_type", ",".join(_TYPES))
     found = space.found("", types, ("patient", f"Patient/{space.id}"), ("_count", _MOST))
     habits = space.search("Observation", ("category", "social-history"), ("_sort", "-date"), ("_count", _MOST))
-    return [each for each in (*found.resources, *habits.resources) if not _is_wrong(each)]
+    told = sorted(habits.resources, key=lambda each: (str(each.get("effectiveDateTime")), each["meta"]["lastUpdated"]))
+    latest = {(str(each.get("code")), own.is_entered(each)): each for each in told}
+    return [each for each in (*found.resources, *latest.values()) if not _is_wrong(each)]
 
 
 def _is_wrong(resource: Mapping[str, Any]) -> bool:

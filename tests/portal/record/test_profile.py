@@ -105,6 +105,14 @@ def test_what_is_no_longer_current_says_so(mine: Browser, marc: str) -> None:
     assert "Pénicilline de février 2020 à mars 2020" in page.text
 
 
+def test_of_each_habit_the_latest_is_shown(mine: Browser, marc: str) -> None:
+    entered(mine, marc, "habitudes", alcool="souvent", activite="1")
+    page = entered(mine, marc, "habitudes", alcool="rarement")
+    assert "Alcool – rarement" in page.text
+    assert "souvent" not in page.text
+    assert "Activité physique – 1 jours par semaine" in page.text
+
+
 def test_a_professional_sees_both_apart_and_changes_nothing(french: Application, mine: Browser, marc: str) -> None:
     entered(mine, marc, "allergies", texte="Kiwi")
     french.operator().create({
