@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 Resource = dict[str, Any]
 
-_PERSONS: Final = ("rpps", "finess")
+_SYSTEMS: Final = {"rpps": keys.RPPS, "finess": keys.FINESS}
 _BINARY: Final = "Binary"
 _FIXED: Final = "A message that was sent stays as it was: only who else sees it is changed."
 _POSTED: Final = "A message is sent by POST; nothing that is here becomes one."
@@ -160,12 +160,22 @@ def _addressed(exchange: Exchange, tx: Transaction, resource: Resource, first: S
         raise Unprocessable("subject is the person of the record.", expression="Communication.subject")
     if not resource.get("recipient"):
         resource = resource | {"recipient": _everyone(access, patient, first)}
-    named = {key: each for each in resource["recipient"] for key in _keys(tx, resource, each)}
+    told = [(each, _keys(tx, resource, each)) for each in resource["recipient"]]
     own = _keys(tx, resource, resource["sender"])
     if not own or not set(own) <= access.requester.own:
         raise Forbidden("sender is who sends the message.")
-    _require_recipients(access, patient, first, set(named), len(resource["recipient"]))
-    return resource
+    named = {key for _, found in told for key in found}
+    _require_recipients(access, patient, first, named, len(told))
+    recipients = [_identified(each, found) for each, found in told]
+    return resource | {"sender": _identified(resource["sender"], own), "recipient": recipients}
+
+
+def _identified(reference: Resource, found: tuple[str, ...]) -> Resource:
+    """With the number by which a professional or an organisation finds what is his."""
+    kind, _, number = found[0].partition("|") if len(found) == 1 else ("", "", "")
+    if "identifier" in reference or kind not in _SYSTEMS:
+        return reference
+    return {**reference, "identifier": {"system": _SYSTEMS[kind], "value": number}}
 
 
 def _everyone(access: Access, patient: str, first: Stored | None) -> list[Resource]:
@@ -189,7 +199,7 @@ def _require_recipients(access: Access, patient: str, first: Stored | None, name
     text = ""
     if count > message.MOST_RECIPIENTS:
         text = f"A message has {message.MOST_RECIPIENTS} recipients at most."
-    elif any(keys.kind(each) not in _PERSONS for each in others):
+    elif any(keys.kind(each) not in _SYSTEMS for each in others):
         text = "A recipient is the person of the record, or a professional or organisation by RPPS or FINESS number."
     elif first is not None and not named <= {*first.acl.get("with", ()), person}:
         text = "A recipient of an answer is one of those who take part in the thread."
@@ -274,7 +284,7 @@ def _letters(exchange: Exchange, stored: Stored, participants: Iterable[str]) ->
     return [
         {"_id": uuid.uuid4().hex, **known, "message": stored.id, "key": key, "secret": False}
         for key in participants
-        if keys.kind(key) in _PERSONS
+        if keys.kind(key) in _SYSTEMS
     ]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.records import consent
-from tests.rest.messages.people import ALICE, BOB, CAROL, HIS, PDF, TAG, attachment, finess, rpps
+from tests.rest.messages.people import ALICE, BOB, CAROL, HIS, PDF, TAG, attachment, finess, professional, rpps
 
 if TYPE_CHECKING:
     from tests.rest.messages.people import House
@@ -183,3 +183,17 @@ def test_whom_the_person_blocked_writes_no_more_and_learns_no_more_than_of_nobod
     assert house.answered(thread, house.carol).status == 422
     assert house.carol.get(f"Communication/{thread}").status == 404
     assert house.claire.delete(f"Consent/{made}").status == 204
+
+
+def test_a_professional_named_by_an_entry_of_the_directory_finds_the_thread_by_his_number(house: House) -> None:
+    entry = house.operator.create(professional("10000000081"))
+    thread = house.opened(house.alice, recipient=[house.person, {"reference": f"Practitioner/{entry}"}])
+    other = house.application.practitioner("10000000081")
+    found = other.search("Communication", **{"recipient:identifier": "https://rpps.esante.gouv.fr|10000000081"})
+    assert found.ids == [thread]
+
+
+def test_what_is_attached_is_there_where_references_must_lead_somewhere(house: House) -> None:
+    strict = house.application.under(referential_integrity=True).patient(house.patient)
+    sent = house.answered(house.opened(), strict, attachment())
+    assert sent.status == 201, sent.json
