@@ -37,7 +37,8 @@ Row = dict[str, Any]
 COLLECTION: Final = "subscribers"
 EVENTS: Final = "events"
 NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
-LEASE: Final = timedelta(minutes=2)
+SPARE: Final = timedelta(seconds=5)
+"""Beyond the time that an endpoint has, for which who takes a subscriber has him."""
 KEPT: Final = timedelta(days=7)
 """For so long an event that was told can be asked for again (`$events`)."""
 _AT_ONCE: Final = 1000
@@ -112,11 +113,11 @@ class Subscribers:
     def take(self, now: datetime) -> Row | None:
         """The live subscriber that is due longest, with a `holder` by which its taker is known."""
         self._make()
-        holder = secrets.token_hex(8)
+        lease = {"$add": [now + SPARE, {"$multiply": [1000, {"$ifNull": ["$plan.timeout", 0]}]}]}
         with translated():
             return self._rows.find_one_and_update(
                 {"live": True, "due": {"$lte": now}},
-                {"$set": {"due": now + LEASE, "holder": holder}},
+                [{"$set": {"due": lease, "holder": secrets.token_hex(8)}}],
                 sort=[("due", ASCENDING)],
                 return_document=ReturnDocument.AFTER,
             )
@@ -137,7 +138,8 @@ class Subscribers:
 
     def note(self, taken: Row, **facts: Any) -> bool:
         """Notes something of a taken subscriber, who is held a while longer: False where it is another's now."""
-        change = {"$set": {"due": datetime.now(UTC) + LEASE, **facts}}
+        until = datetime.now(UTC) + SPARE + timedelta(seconds=taken["plan"].get("timeout", 0))
+        change = {"$set": {"due": until, **facts}}
         with translated():
             return self._rows.update_one({"_id": taken["_id"], "holder": taken["holder"]}, change).matched_count == 1
 

@@ -14,7 +14,14 @@ NOW = datetime.now(UTC)
 
 
 def subscribed(store: Store, id: str = "s", **facts: Any) -> None:
-    known = {"live": True, "due": NOW + timedelta(hours=1), "plan": {}, "owner": "o", "since": NOW, **facts}
+    known = {
+        "live": True,
+        "due": NOW + timedelta(hours=1),
+        "plan": {"timeout": 10},
+        "owner": "o",
+        "since": NOW,
+        **facts,
+    }
     store.transact(Access.system("test"), lambda tx: tx.subscribers.keep(id, **known))
 
 
@@ -45,7 +52,8 @@ def test_what_comes_while_it_is_delivered_is_due_at_once(store: Store) -> None:
 def test_who_lost_a_subscriber_changes_nothing_more(store: Store) -> None:
     subscribed(store, due=NOW)
     first = store.subscribers.take(NOW)
-    second = store.subscribers.take(NOW + timedelta(minutes=3))
+    assert store.subscribers.take(NOW + timedelta(seconds=14)) is None
+    second = store.subscribers.take(NOW + timedelta(seconds=16))
     assert first is not None
     assert second is not None
     assert not store.subscribers.note(first, number=5)
