@@ -45,7 +45,15 @@ CLINICAL: Final = (
     f"/biologie/resultats{_CODE}",
     "/imagerie",
 )
-PERSONAL: Final = (*CLINICAL, f"/biologie/courbe.svg{_CODE}", "/rappels", "/messages", "/partage", "/journal", "/notifications")
+PERSONAL: Final = (
+    *CLINICAL,
+    f"/biologie/courbe.svg{_CODE}",
+    "/rappels",
+    "/messages",
+    "/partage",
+    "/journal",
+    "/notifications",
+)
 
 
 def main() -> None:
