@@ -48,7 +48,7 @@ _NOT_DONE: Final = N_(
 
 
 class Item(NamedTuple):
-    """A reminder as a page tells of it."""
+    """A reminder as a page tells of it; `entered`: a vaccination, which the person may enter in the profile."""
 
     key: str
     kind: str
@@ -58,6 +58,7 @@ class Item(NamedTuple):
     last: str
     obligatory: bool
     source: str
+    entered: bool
 
 
 class Said(NamedTuple):
@@ -123,6 +124,7 @@ def _item(values: Mapping[str, Any]) -> Item:
         last=wording.when(values.get("last")),
         obligatory=values["obligatory"],
         source=f"{values['source']}, {values['version']} – {values['text']}",
+        entered=values["kind"] == "vaccination",
     )
 
 

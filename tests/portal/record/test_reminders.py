@@ -84,6 +84,15 @@ def test_an_answer_is_kept_shown_and_taken_back(now: Application, born: str) -> 
     assert now.patient(born).search(BASIC, patient=born).total == 1
 
 
+def test_a_vaccination_entered_in_the_profile_closes_its_reminder(now: Application, born: str) -> None:
+    mine, form = logged_in(now, holder(born)), f"/dossier/{born}/profil/vaccinations/ajouter"
+    before = mine.get(f"/dossier/{born}/rappels")
+    assert f'href="{form}"' in before.html
+    assert "Pneumocoque à partir de 65 ans" in before.text
+    assert mine.send(mine.get(form), form, {"vaccin": "pneumocoque", "date": "01/06/2026"}).status == 200
+    assert "Pneumocoque à partir de 65 ans" not in mine.get(f"/dossier/{born}/rappels").text
+
+
 def test_notices_are_switched_off_and_on(now: Application, born: str) -> None:
     mine = logged_in(now, holder(born))
     assert "Vous n’êtes pas prévenu des rappels." in sent(mine, born, "silent")[1]
