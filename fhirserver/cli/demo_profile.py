@@ -1,4 +1,4 @@
-"""What the demo family says of its own health: entries by Claire, and three months of her connected devices."""
+"""What the demo family says of its own health: entries by Claire, three months of her devices, her group."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from fhirserver.access import entered
-from fhirserver.espace.profile import entries, measuring, tables
+from fhirserver.espace.profile import bloodgroup, entries, measuring, tables
 from fhirserver.espace.profile.entries import Whose
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ def of(name: str, subject: dict[str, str]) -> Iterator[dict[str, Any]]:
         return
     for each in (*_entries(subject), *_measures(subject)):
         yield entered.marked(each, ["PATAST"])
+    for day in ("2009-05-14", "2015-06-20"):
+        yield _group(day, subject)
 
 
 def _entries(subject: dict[str, str]) -> Iterator[dict[str, Any]]:
@@ -51,6 +53,20 @@ def _measures(subject: dict[str, str]) -> Iterator[dict[str, Any]]:
         high, low = 132 - turn // 3 + turn * 7 % 5, 84 - turn // 5 + turn * 5 % 4
         values = {"systolique": str(high), "diastolique": str(low)}
         yield _measured("tension", values, at + timedelta(days=3 * turn, minutes=10), subject)
+
+
+def _group(day: str, subject: dict[str, str]) -> dict[str, Any]:
+    """A determination of the blood group by a laboratory."""
+    return {
+        "resourceType": "Observation",
+        "status": "final",
+        "category": [{"coding": [{"system": measuring.CATEGORIES, "code": "laboratory"}]}],
+        "code": {"coding": [{"system": tables.LOINC, "code": bloodgroup.BOTH}], "text": "Groupe sanguin ABO et RhD"},
+        "subject": subject,
+        "effectiveDateTime": day,
+        "performer": [{"display": "Laboratoire de démonstration"}],
+        "valueCodeableConcept": {"text": "A Rh positif"},
+    }
 
 
 def _measured(name: str, values: dict[str, str], at: datetime, subject: dict[str, str]) -> dict[str, Any]:

@@ -251,28 +251,29 @@ def test_the_pages_speak_english(mine: Browser, marc: str) -> None:
     assert "Blood pressure" in mine.get(f"/dossier/{marc}/mesures").text
 
 
-def test_the_card_of_the_blood_group(french: Application) -> None:
-    claire = patient_named(french, "Claire")
-    browser = logged_in(french, holder(claire))
-    path = f"/dossier/{claire}/groupe-sanguin"
-    assert "Aucune détermination complète" in browser.get(path).text
+def test_the_card_of_the_blood_group(french: Application, mine: Browser, marc: str) -> None:
+    path = f"/dossier/{marc}/groupe-sanguin"
+    assert "Aucune détermination complète" in mine.get(path).text
     laboratory = [{"coding": [{"system": CATEGORY, "code": "laboratory"}]}]
     said = {"valueCodeableConcept": {"text": "AB-"}, "effectiveDateTime": "2024-01-01", "category": laboratory}
-    french.patient(claire).create(observation(claire, "882-1", **said))
-    page = browser.get(path)
+    french.patient(marc).create(observation(marc, "882-1", **said))
+    page = mine.get(path)
     assert "Indiqué par la personne, non vérifié : AB-" in page.text
     assert 'class="blood-group"' not in page.html
     for day in ("2020-01-01", "2021-01-01"):
         french.operator().create(
             observation(
-                claire, "882-1", **said | {"effectiveDateTime": day, "valueCodeableConcept": {"text": "O Rh positif"}}
+                marc, "882-1", **said | {"effectiveDateTime": day, "valueCodeableConcept": {"text": "O Rh positif"}}
             )
         )
-    page = browser.get(path)
+    page = mine.get(path)
     assert '<p class="blood-group">O+</p>' in page.html
     assert "Deux déterminations au moins" in page.text
     assert "ne suffit pas pour transfuser" in page.text
     assert logged_in(french, professional("10000000555")).get(path, Accept="text/html").status == 404
+    claire = patient_named(french, "Claire")
+    demo = logged_in(french, holder(claire)).get(f"/dossier/{claire}/groupe-sanguin")
+    assert '<p class="blood-group">A+</p>' in demo.html
 
 
 CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
