@@ -47,6 +47,8 @@ CLINICAL: Final = (
 )
 PERSONAL: Final = (
     *CLINICAL,
+    "/agenda",
+    "/agenda/prendre?q=soignant",
     f"/biologie/courbe.svg{_CODE}",
     "/rappels",
     "/messages",

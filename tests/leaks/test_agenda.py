@@ -63,7 +63,7 @@ def made(application: Application) -> House:
     related = {"resourceType": "RelatedPerson", "active": True, "patient": reference(f"Patient/{who}")}
     parent = operator.create(related)
     first = agenda.holder.create(agenda.appointment(0, comment="Genou"))
-    secret = agenda.holder.create(agenda.appointment(1, comment="Secret", **SECRET))
+    secret = agenda.holder.create(agenda.appointment(1, comment="Secret") | SECRET)
     with_blocked = agenda.participants(f"Patient/{who}", f"Practitioner/{blocked}")
     operator.create(agenda.appointment(2, participant=with_blocked))
     return House(agenda, parent, first, secret)

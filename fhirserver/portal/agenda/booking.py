@@ -12,8 +12,7 @@ from fhirserver.portal.agenda.telling import TYPE
 from fhirserver.portal.language import N_, _
 from fhirserver.portal.page import page
 from fhirserver.portal.record import choices, wording
-from fhirserver.portal.record.space import PAGE, PERSONS, Found, Refused, access_of, changed, opened
-from fhirserver.rest.pages import PARAMETER
+from fhirserver.portal.record.space import PAGE, PERSONS, Refused, access_of, changed, opened
 from fhirserver.rest.routes import ID
 
 if TYPE_CHECKING:
@@ -76,8 +75,7 @@ def slots(patient: str, schedule: str) -> Response:
     keeper, sealed = _keeper(space, schedule), request.args.get(PAGE, "")
     now = telling.instant(access_of(space).now)
     asked = (("schedule", f"Schedule/{schedule}"), ("status", "free"), ("start", f"gt{now}"), ("_sort", "start"))
-    params = ((PARAMETER, sealed),) if sealed else (*asked, ("_count", _COUNT), ("_total", "none"))
-    found = Found(space.read("Slot", *params))
+    found = space.found("Slot", *asked, ("_count", _COUNT), page=sealed)
     return page(
         "agenda/slots.html",
         keeper=keeper,

@@ -20,9 +20,8 @@ from fhirserver.portal.agenda.telling import COMING, TYPE
 from fhirserver.portal.language import N_, _
 from fhirserver.portal.page import page
 from fhirserver.portal.record import choices
-from fhirserver.portal.record.space import JSON_PATCH, PAGE, Found, Refused, Space, access_of
+from fhirserver.portal.record.space import JSON_PATCH, PAGE, Refused, Space, access_of
 from fhirserver.rest.agenda.booking import ROLES
-from fhirserver.rest.pages import PARAMETER
 from fhirserver.rest.routes import ID
 
 if TYPE_CHECKING:
@@ -163,13 +162,12 @@ def _page(space: Space, status: int = 200, errors: dict[str, str] | None = None,
     free: list[Resource] = []
     if known is not None:
         asked = (("actor", f"Practitioner/{known['id']}"), ("date", f"ge{telling.instant(now - timedelta(hours=12))}"))
-        sealed = request.args.get(PAGE, "")
-        more = (COMING, ("_sort", "date"), ("_count", _COUNT), ("_total", "none"))
-        found = Found(space.read(TYPE, *(((PARAMETER, sealed),) if sealed else (*asked, *more))))
+        more = (COMING, ("_sort", "date"), ("_count", _COUNT))
+        found = space.found(TYPE, *asked, *more, page=request.args.get(PAGE, ""))
     if schedules:
         of = ",".join(f"Schedule/{each.id}" for each in schedules)
         asked_slots = (("schedule", of), ("status", "free"), ("start", f"gt{telling.instant(now)}"), ("_sort", "start"))
-        free = Found(space.read("Slot", *asked_slots, ("_count", _COUNT), ("_total", "none"))).resources
+        free = space.found("Slot", *asked_slots, ("_count", _COUNT)).resources
     return page(
         "agenda/own.html",
         status,
@@ -209,8 +207,8 @@ def _taken(space: Space, schedule: str, wanted: Series) -> list[series.Span]:
     """The times of the slots that the agenda has in that period."""
     zone = ZoneInfo(wanted.zone)
     bounds = (("start", f"ge{wanted.first - timedelta(days=1)}"), ("start", f"le{wanted.last + timedelta(days=1)}"))
-    asked = (("schedule", f"Schedule/{schedule}"), *bounds, ("_count", "1000"), ("_total", "none"))
-    spans = [span(each) for each in Found(space.read("Slot", *asked)).resources]
+    asked = (("schedule", f"Schedule/{schedule}"), *bounds, ("_count", "1000"))
+    spans = [span(each) for each in space.found("Slot", *asked).resources]
     return [(each[0].astimezone(zone), each[1].astimezone(zone)) for each in spans if each is not None]
 
 

@@ -13,6 +13,7 @@ from fhirserver.portal.agenda import telling
 from fhirserver.portal.agenda.telling import COMING, TYPE
 from fhirserver.portal.language import N_, _
 from fhirserver.portal.page import page
+from fhirserver.portal.record import reminders
 from fhirserver.portal.record.space import PAGE, PERSONS, Refused, access_of, changed, opened
 from fhirserver.rest.agenda.booking import ROLES
 from fhirserver.rest.edge import services
@@ -61,6 +62,7 @@ def coming(patient: str) -> Response:
         rows=[row(space, each) for each in found.resources],
         found=found,
         done=_(_DONE[given]) if (given := request.args.get("fait", "")) in _DONE else "",
+        reminders=reminders.upcoming(space),
         feed=Feeds(services().store).of(space.subject, access_of(space).now),
         here="agenda",
     )
