@@ -73,14 +73,17 @@ def familiar(appointment: Mapping[str, Any], schedule: Mapping[str, Any] | None,
             raise Refusal("stranger")
 
 
-def sound(resource: Mapping[str, Any]) -> None:
-    """Raises Refusal for a Slot or Schedule that names a person, or a Slot that does not end after it starts."""
+def nameless(resource: Mapping[str, Any]) -> None:
+    """Raises Refusal for a Slot or Schedule that names a person."""
     if any(_is_of_person(each) for each in _walk(resource)):
         raise Refusal("slot-person")
-    if resource.get("resourceType") == "Slot":
-        start, end = moment(resource.get("start")), moment(resource.get("end"))
-        if start is not None and end is not None and end <= start:
-            raise Refusal("slot-times")
+
+
+def timed(resource: Mapping[str, Any]) -> None:
+    """Raises Refusal for a Slot that does not end after it starts."""
+    start, end = moment(resource.get("start")), moment(resource.get("end"))
+    if start is not None and end is not None and end <= start:
+        raise Refusal("slot-times")
 
 
 def shifted(before: Mapping[str, Any], after: Mapping[str, Any] | None) -> bool:

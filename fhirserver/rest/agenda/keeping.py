@@ -23,12 +23,18 @@ _REASON: Final = "who keeps a schedule"
 
 
 def judge(exchange: Exchange, tx: Transaction, pre: Resource | None, post: Resource | None) -> None:
-    """Raises Refusal for a Slot or Schedule that names a person, is another's, or carries an appointment."""
-    if post is not None:
-        slots.sound(post)
-    if exchange.access.requester.kind == "operator":
-        return
+    """Raises Refusal for a Slot or Schedule that names a person, is another's, or carries an appointment.
+
+    Of what an operator stores, a Slot alone is held to naming nobody.
+    """
     own, state = exchange.access.requester.own, post if post is not None else pre or {}
+    loading = exchange.access.requester.kind == "operator"
+    if post is not None and (not loading or state["resourceType"] == "Slot"):
+        slots.nameless(post)
+    if loading:
+        return
+    if post is not None:
+        slots.timed(post)
     if state["resourceType"] == "Schedule":
         if post is not None and not own & _actors(tx, post):
             raise Refusal("schedule-actor")
