@@ -21,13 +21,15 @@ if TYPE_CHECKING:
     from tests.serving import Served
 
 COUNT = 5
+ENVIRON = {"FHIRSERVER_SYNC_ON_COMMIT": "true"}
+"""The database is killed too: what it acknowledged is to be there."""
 
 
 def test_what_was_stored_is_told_whoever_is_killed(tmp_path: Path) -> None:
     endpoint, port = Endpoint(), free_port()
     values: list[int] = []
     try:
-        with serve(tmp_path / "data", "--profiles", "core", "--workers", "2", port=port) as served:
+        with serve(tmp_path / "data", "--profiles", "core", "--workers", "2", port=port, environ=ENVIRON) as served:
             token = served.token("--operator")
             person = served.call("POST", "Patient", token, patient()).json["id"]
             assert served.call("POST", "Subscription", token, subscription(endpoint)).status == 201
@@ -44,7 +46,7 @@ def test_what_was_stored_is_told_whoever_is_killed(tmp_path: Path) -> None:
             os.killpg(served.process.pid, signal.SIGKILL)
             served.process.wait()
         endpoint.statuses = []
-        with serve(tmp_path / "data", "--profiles", "core", "--workers", "1", port=port):
+        with serve(tmp_path / "data", "--profiles", "core", "--workers", "1", port=port, environ=ENVIRON):
             _until(lambda: len(_told(endpoint)) == 3 * COUNT)
         values = _told(endpoint)
     finally:
