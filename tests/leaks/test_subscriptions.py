@@ -281,3 +281,27 @@ def test_who_is_erased_leaves_nothing(room: Room, endpoint: Endpoint, working: W
     assert database["events"].count_documents({"pat": room.id}) == 0
     assert database["subscribers"].count_documents({"who.patient": room.id}) == 0
     assert room.operator.get(f"Subscription/{person_id}").status in (404, 410)
+
+
+def test_of_a_record_that_was_merged_each_hears_what_is_his_to_see(
+    room: Room, endpoint: Endpoint, working: Working
+) -> None:
+    """What is moved is stored anew, in the record that it is moved to: judged there, as ever."""
+    source = room.operator.create(patient(birthDate="2015-01-01"))
+    id = room.operator.create(observation(source))
+    room.person.create(subscription(endpoint))
+    stranger = room.application.practitioner("10000000003")
+    stranger.create(subscription(endpoint, header=["X-Who: stranger"]))
+    body = {
+        "resourceType": "Parameters",
+        "parameter": [
+            {"name": "source-patient", "valueReference": {"reference": f"Patient/{source}"}},
+            {"name": "target-patient", "valueReference": {"reference": f"Patient/{room.id}"}},
+        ],
+    }
+    assert room.operator.post("Patient/$merge", body).status == 200
+    working.work()
+    got = endpoint.take()
+    assert all("x-who" not in each.headers for each in got)
+    assert [each.path for each in got] == [f"/hook/Observation/{id}"]
+    assert got[0].json["subject"]["reference"] == f"Patient/{room.id}"
