@@ -84,6 +84,13 @@ def test_the_choice_of_a_language_leads_to_pages_of_ours_only(application: Appli
     assert browser.send(page, "/langue", {"langue": "en", "retour": back}, follow=False).headers["location"] == "/"
 
 
+def test_the_page_to_come_back_to_is_never_markup(application: Application) -> None:
+    browser = Browser(application)
+    page = browser.get('/catalogue?x=%22%3E%3Cscript%3Ealert(1)%3C/script%3E"><script>alert(2)</script>')
+    assert "<script>alert" not in page.html
+    assert browser.send(page, "/langue", {"langue": "en"}, follow=False).headers["location"].startswith("/catalogue?x=")
+
+
 def test_a_language_that_is_none_is_not_kept(application: Application) -> None:
     browser = Browser(application)
     browser.send(browser.get("/"), "/langue", {"langue": "<script>"})
