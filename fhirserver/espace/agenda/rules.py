@@ -33,7 +33,7 @@ _BY_STATUS: Final = {
     "fulfilled": "fulfil",
     "entered-in-error": "withdraw",
 }
-_BESIDE: Final = frozenset({"id", "meta", "text", "resourceType"})
+_BESIDE: Final = frozenset({"id", "meta", "resourceType"})
 
 
 class Refusal(Exception):
@@ -111,7 +111,7 @@ def span(appointment: Mapping[str, Any]) -> tuple[datetime, datetime] | None:
 
 
 def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> frozenset[str]:
-    """The elements that differ, but for what the server or the reader makes of it."""
+    """The elements that differ, the narrative too; but not `meta`, whose labels the rules of access judge."""
     return frozenset(name for name in {*before, *after} - _BESIDE if before.get(name) != after.get(name))
 
 

@@ -152,6 +152,7 @@ def test_an_appointment_that_moves_across_its_end_of_time_is_refused() -> None:
     ("change", "key"),
     [
         ({"description": "Autre"}, "fields"),
+        ({"text": {"status": "generated", "div": "<div>Autre</div>"}}, "fields"),
         ({"participant": [{"actor": {"reference": "Practitioner/x"}, "status": "accepted"}]}, "fields"),
         ({"extension": [{"url": "https://a.example", "valueString": "x"}]}, "fields"),
         ({"comment": "Je viens à pied"}, "yes"),

@@ -124,3 +124,12 @@ def test_the_link_of_a_representative_shows_no_secret_of_the_minor(visit: Visit)
     assert len(events(fetched(visit, link(theirs)).html)) == 1
     assert len(events(fetched(visit, link(visit)).html)) == 2
     operator.delete(f"RelatedPerson/{parent}")
+
+
+def test_who_is_erased_leaves_no_link(visit: Visit) -> None:
+    path = link(visit)
+    erased = visit.agenda.server.operator().post(f"Patient/{visit.agenda.patient}/$espace-erase", None)
+    assert erased.status == 200, erased.json
+    assert fetched(visit, path).status == 404
+    store = visit.agenda.server.services.store
+    assert store.register("agenda-feeds").listed(NOW, patient=visit.agenda.patient) == []
