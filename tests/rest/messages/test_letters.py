@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import smtplib
+import ssl
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from ipaddress import ip_network
@@ -13,12 +14,14 @@ import pytest
 from fhirserver.mail.listening import SmtpIncoming
 from fhirserver.rest.messages.receiving import Receiving
 from fhirserver.rest.tracing.keeping import Keeping
-from tests.mail.server import Box, smtp_server
+from tests.mail.server import Box, certificate, smtp_server
+from tests.mail.server import listening as server_tls
 from tests.records import consent
 from tests.rest.messages.people import ALICE, BOB, CAROL, HIS, PDF, House, attachment, mailbox, professional, rpps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 
 OWN = "284027505600134@patient.mssante.fr"
@@ -256,3 +259,16 @@ def test_of_two_recipients_the_second_is_put_off(mailed: House, gate: int) -> No
     with smtplib.SMTP("127.0.0.1", gate, timeout=20) as server:
         refused = server.sendmail(OF_ALICE, [OWN, "x@y.fr"], letter("i@x").as_bytes())
     assert {name: code for name, (code, _) in refused.items()} == {"x@y.fr": 452}
+
+
+def test_with_a_certificate_letters_come_over_tls_alone(mailed: House, tmp_path: Path) -> None:
+    files = certificate(tmp_path)
+    listening = SmtpIncoming("127.0.0.1", 0, [ip_network("127.0.0.0/8")], server_tls(files))
+    listening.start(Receiving(mailed.application.app, mailed.application.services).take)
+    made = letter("j@x").as_bytes()
+    with smtplib.SMTP("127.0.0.1", listening.port, timeout=20) as server, pytest.raises(smtplib.SMTPSenderRefused):
+        server.sendmail(OF_ALICE, [OWN], made)
+    with smtplib.SMTP("127.0.0.1", listening.port, timeout=20) as server:
+        server.starttls(context=ssl.create_default_context(cafile=str(files[0])))
+        assert server.sendmail(OF_ALICE, [OWN], made) == {}
+    listening.stop()
