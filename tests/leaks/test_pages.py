@@ -41,7 +41,6 @@ PARTS = {
     "id": "whatever the record holds", "patient": "the record", "job": "a job of the holder's", "place": 0, "number": 1,
     "client_id": "x", "name": "x", "digest": "x",
     "event": "close", "section": "allergies", "slot": "x", "schedule": "x", "secret": "x",
-    "event": "close", "schedule": "x", "slot": "x", "secret": "x", "section": "allergies",
 }  # fmt: skip
 """The parts of addresses that are known, and what stands there."""
 _CSRF = re.compile(r"(name=\"csrf\" value=\")[^\"]*|(suite=)[\w-]+=*")

@@ -212,7 +212,7 @@ def test_a_representative_sees_the_minor(house: House) -> None:
 def test_the_policy_of_a_new_patient_is_as_one_that_is_built_anew(house: House) -> None:
     """Patients made under new ids are taken together; one of them with Consent and team, written with it, is not."""
     database = house.store._bound().database
-    patients = [
+    patients: list[dict[str, Any]] = [
         {"active": True, "birthDate": "2020-05-05", "address": [{"postalCode": "97400"}]},
         {"active": False, "generalPractitioner": [{"reference": "Practitioner/alice"}]},
         {"deceasedBoolean": True},
