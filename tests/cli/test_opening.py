@@ -39,5 +39,5 @@ def test_the_key_file_is_the_one_named() -> None:
 
 def test_settings_that_are_wrong_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FHIRSERVER_PORT", "none")
-    with pytest.raises(Problem, match="(?i)port"):
+    with pytest.raises(Problem, match=r"(?i)port"):
         _settings()
