@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver import jsontext
-from fhirserver.cli import demo_agenda, demo_imaging, demo_messages, demo_profile, demo_reminders
+from fhirserver.cli import demo_agenda, demo_guardianship, demo_imaging, demo_messages, demo_profile, demo_reminders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +31,7 @@ FAMILY: Final = (
     ("claire", "female", "EXEMPLE", ["Claire", "Marie"], "1984-02-29", "284027505600134"),
     ("marc", "male", "EXEMPLE", ["Marc"], "1981-11-02", "181117505600221"),
     ("lea", "female", "EXEMPLE", ["Léa"], "2015-06-21", "215067505600347"),
+    (demo_guardianship.NAME, "female", "EXEMPLE", ["Jeanne"], "1946-03-08", "246037505600462"),
 )
 
 
@@ -40,10 +41,11 @@ def load_demo(settings: Settings, base: str) -> None:
     if _call(base, "Patient?_summary=count", token)["total"]:
         return
     answer = _call(base, "", token, bundle())
-    ids = [entry["response"]["location"].split("/")[1] for entry in answer["entry"][2:5]]
+    ids = [entry["response"]["location"].split("/")[1] for entry in answer["entry"][2 : 2 + len(FAMILY)]]
+    told = ", ".join(f"{person[3][0]} {id_}" for person, id_ in zip(FAMILY, ids, strict=True))
     folder = settings.embedded or "DIR"
     print(
-        f"demo family loaded: Claire {ids[0]}, Marc {ids[1]}, Léa {ids[2]}\n"
+        f"demo family loaded: {told}\n"
         f"  fhirserver token --data {folder} --patient {ids[0]}\n"
         f"  fhirserver token --data {folder} --practitioner {PHYSICIAN} --profession G15_10",
         file=sys.stderr,
@@ -52,7 +54,7 @@ def load_demo(settings: Settings, base: str) -> None:
 
 
 def bundle() -> dict[str, Any]:
-    """The whole family as one transaction: hospital, physician, three people, and what their records hold."""
+    """The whole family as one transaction: hospital, physician, four people, and what their records hold."""
     resources = [_hospital(), _physician(), *(_person(*each) for each in FAMILY)]
     names = ["hospital", "physician", *(each[0] for each in FAMILY)]
     entries = [_entry(resource, f"urn:uuid:{_uuid(name)}") for name, resource in zip(names, resources, strict=True)]
@@ -78,6 +80,7 @@ def _record(name: str) -> Iterator[dict[str, Any]]:
     yield _letter(subject)
     yield from demo_reminders.of(name, subject)
     yield from demo_profile.of(name, subject)
+    yield from demo_guardianship.of(name, subject)
     if name == "claire":
         yield from _profile(subject)
     if name == "lea":

@@ -19,6 +19,7 @@ _DONE: Final = {
         ("2016-11-14", "J07BD52", "Vaccin rougeole-oreillons-rubéole"),
         ("2021-07-05", *_TETRAVALENT),
     ),
+    "jeanne": (("2025-10-13", "J07BB02", "Vaccin antigrippal"),),
     "marc": (("2007-01-15", "J07CA02", "Vaccin tétravalent (dTcaP)"), ("2025-10-20", "J07BB02", "Vaccin antigrippal")),
 }
 

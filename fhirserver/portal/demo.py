@@ -8,11 +8,12 @@ from flask import abort, request
 
 from fhirserver import jsontext
 from fhirserver.access import Access, Requester
-from fhirserver.auth.accounts.people import PURPOSE, name_of
+from fhirserver.auth.accounts.people import AGENT, PURPOSE, name_of
 from fhirserver.auth.tokens import DEFAULT_SCOPES
 from fhirserver.portal import browser, tracing
 from fhirserver.portal.entering import ACR
 from fhirserver.portal.language import _
+from fhirserver.portal.operator import staff
 from fhirserver.rest.edge import services
 from fhirserver.search import parse
 
@@ -46,17 +47,19 @@ def enter() -> Response:
     role = next((each for each in roles() if each.requester.id == request.form.get("qui")), None)
     if role is None:
         abort(404)
-    response = browser.redirect("/dossier")
+    response = browser.redirect(staff.PATH if role.requester.kind == "operator" else "/dossier")
     browser.open_session(response, role.requester, f"demo {role.requester.id}", _AMR, ACR)
     tracing.done("login", role.requester)
     return response
 
 
 def roles() -> list[Role]:
-    """Holder, parent, physician of the demo data; nobody in production."""
+    """Holder, representative, physician of the demo data, and who works for the service where there are such data;
+    nobody in production."""
     if services().settings.environment == "production":
         return []
-    return [*_family(), *_physicians()]
+    family = list(_family())
+    return [*family, *_physicians(), *(_staff() if family else ())]
 
 
 def _family() -> Iterator[Role]:
@@ -68,10 +71,13 @@ def _family() -> Iterator[Role]:
             yield Role(
                 Requester("patient", f"patient/{id_}", name=name, **common), _("%(name)s, dans son espace", name=name)
             )
-        for related in people.relations(id_) if people.is_minor(patient) else ():
-            parent = name_of(related)
-            who = Requester("representative", f"RelatedPerson/{related['id']}", name=parent, **common)
-            yield Role(who, _("%(parent)s, parent de %(name)s", parent=parent, name=name))
+        for related, _rights in people.represented_by(patient):
+            by = name_of(related)
+            who = Requester("representative", f"RelatedPerson/{related['id']}", name=by, **common)
+            if people.is_minor(patient):
+                yield Role(who, _("%(parent)s, parent de %(name)s", parent=by, name=name))
+            else:
+                yield Role(who, _("%(tutor)s, tuteur de %(name)s", tutor=by, name=name))
 
 
 def _physicians() -> Iterator[Role]:
@@ -89,6 +95,13 @@ def _physicians() -> Iterator[Role]:
                 scopes=DEFAULT_SCOPES["practitioner"],
             )
             yield Role(who, _("Docteur %(name)s, médecin", name=name))
+
+
+def _staff() -> Iterator[Role]:
+    everything = DEFAULT_SCOPES["operator"]
+    yield Role(Requester("operator", "operator/demo", scopes=everything, name="operateur"), _("opérateur du service"))
+    agent = Requester("operator", "agent/demo", scopes=(AGENT,), name="agent")
+    yield Role(agent, _("agent de l’Assurance Maladie"))
 
 
 def _tagged(type_: str) -> list[Resource]:

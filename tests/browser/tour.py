@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.browser.visit import Visit
 
 LOGIN = "parent.deux"
-PARENT = "RelatedPerson?name=EXEMPLE"
+PARENT = "RelatedPerson?name=Claire"
 CLAIRE = "Patient?given=Claire"
 
 

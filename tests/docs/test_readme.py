@@ -25,7 +25,7 @@ def test_the_tour_of_the_readme_holds_line_by_line(tmp_path: Path) -> None:
         )
         said = pages.printed(script)
     assert " ".join(said).split() == [
-        '"total":3', '"total":2', '"status":"active"', '"total":0', '"total":2', '"code":"login"',
+        '"total":4', '"total":2', '"status":"active"', '"total":0', '"total":3', '"code":"login"',
     ]  # fmt: skip
 
 

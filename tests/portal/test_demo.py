@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from tests.application import Application
+    from tests.portal.browser import Page
 
 
 @pytest.fixture(scope="module")
@@ -29,18 +30,13 @@ def demo(applications: Callable[..., Any]) -> Iterator[Application]:
         ("Claire EXEMPLE, dans son espace", "patient"),
         ("Marc EXEMPLE, dans son espace", "patient"),
         ("Claire EXEMPLE, parent de Léa EXEMPLE", "representative"),
+        ("Jeanne EXEMPLE, dans son espace", "patient"),
+        ("Marc EXEMPLE, tuteur de Jeanne EXEMPLE", "representative"),
         ("Docteur Dominique SOIGNANT, médecin", "practitioner"),
     ],
 )
 def test_the_demo_is_entered_by_two_clicks(demo: Application, said: str, kind: str) -> None:
-    browser = Browser(demo)
-    home = browser.get("/")
-    (form,) = [
-        each
-        for each in home.forms
-        if each.action == "/entrer" and f"Entrer comme {said}<" in _of(home.html, each.fields["qui"])
-    ]
-    page = browser.post("/entrer", form.fields)
+    browser, page = _entered(demo, said)
     assert page.path.startswith("/patients" if kind == "practitioner" else "/dossier/")
     assert kind == "practitioner" or "Compte rendu de consultation" in page.text
     found = demo.services.sessions.find(browser.cookie("session"))
@@ -48,14 +44,38 @@ def test_the_demo_is_entered_by_two_clicks(demo: Application, said: str, kind: s
     assert (found.subject.kind, found.amr) == (kind, ("demo",))
 
 
+@pytest.mark.parametrize(
+    ("said", "path", "seen"),
+    [("opérateur du service", "/operateur", 200), ("agent de l’Assurance Maladie", "/operateur/espaces", 404)],
+)
+def test_who_works_for_the_service_is_entered_as_too(demo: Application, said: str, path: str, seen: int) -> None:
+    browser, page = _entered(demo, said)
+    assert (page.status, page.path) == (200, path)
+    assert [browser.get(each).status for each in ("/operateur/espaces", "/operateur/traces")] == [200, seen]
+    found = demo.services.sessions.find(browser.cookie("session"))
+    assert found is not None
+    assert (found.subject.kind, found.amr) == ("operator", ("demo",))
+
+
+def test_the_tutor_reads_and_writes_for_the_protected_adult(demo: Application) -> None:
+    browser, page = _entered(demo, "Marc EXEMPLE, tuteur de Jeanne EXEMPLE")
+    assert "Hypertension artérielle" in browser.get(f"{page.path}/profil").text
+    assert "Vaccin antigrippal" in browser.get(f"{page.path}/profil").text
+    assert "Marc EXEMPLE (vous) : tutelle, depuis le 3 juin 2024" in browser.get("/compte/espace").text
+    form = f"{page.path}/mesures/tension/ajouter"
+    written = browser.send(browser.get(form), form, systolique="131", diastolique="78")
+    assert "131" in written.text
+
+
 def test_nobody_enters_so_in_production(demo: Application) -> None:
     real = demo.under(environment="production")
     browser = Browser(real)
     home = browser.get("/")
     assert "Entrer comme" not in home.text
-    shown = Browser(demo).get("/").form("/entrer").fields
+    shown = [each.fields["qui"] for each in Browser(demo).get("/").forms if each.action == "/entrer"]
+    assert {"operator/demo", "agent/demo"} < set(shown)
     token = browser.get("/connexion").form("/connexion").fields["csrf"]
-    assert browser.post("/entrer", shown | {"csrf": token}).status == 404
+    assert {browser.post("/entrer", {"csrf": token, "qui": each}).status for each in shown} == {404}
     assert browser.cookie("session") is None
 
 
@@ -64,7 +84,20 @@ def test_without_demo_data_there_is_nobody_to_enter_as(application: Application)
     browser = Browser(application)
     assert "Entrer comme" not in browser.get("/").text
     token = browser.get("/connexion").form("/connexion").fields["csrf"]
-    assert browser.post("/entrer", {"csrf": token, "qui": "patient/x"}).status == 404
+    for who in ("patient/x", "operator/demo", "agent/demo"):
+        assert browser.post("/entrer", {"csrf": token, "qui": who}).status == 404
+
+
+def _entered(demo: Application, said: str) -> tuple[Browser, Page]:
+    """A browser in which the button of a role was pressed, and the page that it led to."""
+    browser = Browser(demo)
+    home = browser.get("/")
+    (form,) = [
+        each
+        for each in home.forms
+        if each.action == "/entrer" and f"Entrer comme {said}<" in _of(home.html, each.fields["qui"])
+    ]
+    return browser, browser.post("/entrer", form.fields)
 
 
 def _of(html: str, who: str) -> str:
