@@ -4,6 +4,7 @@ A rule is for an `act` and whom it is for (`who`); it names facts that must hold
 the reason of a refusal (`reasons.csv`):
 
 wanted     the person's space is open, and the person has not blocked the professional
+writes     the person's space lets the person write
 part       the requester takes part in the thread, or it is in the record that is his
 open       the thread was not closed;  closed: it was;  closer: by the requester's side
 addressed  the message was sent to the requester's side

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import uuid
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from flask import abort, g
@@ -17,7 +18,7 @@ from fhirserver.espace.messages.address import address_of
 from fhirserver.portal import browser
 from fhirserver.portal.language import _
 from fhirserver.portal.record import wording
-from fhirserver.portal.record.space import PERSONS, Found, Space, opened
+from fhirserver.portal.record.space import PERSONS, Found, Refused, Space, opened
 from fhirserver.rest.edge import services
 from fhirserver.rest.pages import PARAMETER
 from fhirserver.rest.routes import ID
@@ -83,7 +84,8 @@ class Box:
         """Says of messages to this side, which are shown now, that they were read."""
         for each in found:
             if "received" not in each and self.is_addressed(each):
-                self.do(each["id"], "received")
+                with suppress(Refused):  # the space is closed: nothing of it changes
+                    self.do(each["id"], "received")
 
     def is_addressed(self, found: Mapping[str, Any]) -> bool:
         named = [*found.get("recipient", ())]

@@ -61,7 +61,7 @@ def _stored(services: Services, handed: Handed, letter: Parsed, payload: list[Re
     who = _requester(whose)
     first = _thread(services, who, patient, letter)
     if first is None and letter.automatic:
-        raise NotTaken("5.7.1 What no person wrote opens no thread.")
+        raise NotTaken(REFUSED)
     made = {
         "resourceType": message.TYPE,
         "status": "completed",
@@ -74,7 +74,7 @@ def _stored(services: Services, handed: Handed, letter: Parsed, payload: list[Re
     }
     exchange = Exchange(services, Request(EnvironBuilder(f"{inner.PREFIX}/").get_environ()), who)
     exchange.inner = inner
-    once = {"If-None-Exist": f"identifier={quote(_identified(letter.id), safe='')}"}
+    once = {"If-None-Exist": f"identifier={quote(_identified(letter.id), safe='')}&patient=Patient/{patient}"}
     inner.carried_out(exchange, "POST", message.TYPE, once, body=jsontext.dump(made))
 
 
@@ -134,7 +134,8 @@ def _thread(services: Services, who: Requester, patient: str, letter: Parsed) ->
         ours = named.lower() == domain.lower() and keys.local(f"{message.TYPE}/{local}") is not None
         stored = view.read(message.TYPE, local) if ours else None
         if stored is None:
-            asked = [("identifier", _identified(answered)), ("_count", "1"), ("_total", "none")]
+            mine = ("patient", f"Patient/{patient}")
+            asked = [("identifier", _identified(answered)), mine, ("_count", "1"), ("_total", "none")]
             stored = next(iter(view.search(parse(services.published, message.TYPE, asked)).matches), None)
         if stored is not None and not stored.deleted and stored.pat == patient:
             resource = jsontext.parse_object(stored.body)

@@ -34,9 +34,12 @@ if TYPE_CHECKING:
 Resource = dict[str, Any]
 
 _SYSTEMS: Final = {"rpps": keys.RPPS, "finess": keys.FINESS}
+_PERSONS: Final = frozenset({"Patient", "RelatedPerson"})
 _BINARY: Final = "Binary"
 _FIXED: Final = "A message that was sent stays as it was: only who else sees it is changed."
 _POSTED: Final = "A message is sent by POST; nothing that is here becomes one."
+_ALONE: Final = "A message is about the person of the record: it names no other patient."
+_TWICE: Final = "A person is named by reference alone, a professional or organisation by number."
 _UNREACHED: Final = "partOf leads to no thread here: name its first message, Communication/[id]."
 _NOT_HERE: Final = "payload[{}].contentReference leads to nothing in this record."
 
@@ -109,6 +112,8 @@ def facts_of(access: Access, first: Stored, policy: Policy | None) -> set[str]:
     """What is so of a thread, by its first message, for who sees that."""
     who, resource = access.requester, jsontext.parse_object(first.body)
     found = {"closed" if message.is_closed(resource) else "open"}
+    if policy is not None and policy.space_at(access.now).writes:
+        found.add("writes")
     if who.own & set(first.acl.get("with", ())) or (message.side(who) == "person" and first.pat == who.patient):
         found.add("part")
     if message.closer(resource) == message.side(who):
@@ -162,10 +167,11 @@ def _addressed(exchange: Exchange, tx: Transaction, resource: Resource, first: S
         resource = resource | {"recipient": _everyone(access, patient, first)}
     told = [(each, _keys(tx, resource, each)) for each in resource["recipient"]]
     own = _keys(tx, resource, resource["sender"])
-    if not own or not set(own) <= access.requester.own:
+    if not own or not set(own) <= access.requester.own or _is_of_two(resource["sender"]):
         raise Forbidden("sender is who sends the message.")
-    named = {key for _, found in told for key in found}
-    _require_recipients(access, patient, first, named, len(told))
+    _require_recipients(access, patient, first, told)
+    if compartment.indexed(exchange, tx, resource).patx:
+        raise Unprocessable(_ALONE, code="business-rule", expression="Communication.recipient")
     recipients = [_identified(each, found) for each, found in told]
     return resource | {"sender": _identified(resource["sender"], own), "recipient": recipients}
 
@@ -192,14 +198,19 @@ def _everyone(access: Access, patient: str, first: Stored | None) -> list[Resour
     return found
 
 
-def _require_recipients(access: Access, patient: str, first: Stored | None, named: set[str], count: int) -> None:
-    """Raises Unprocessable for recipients that are none of this thread, or that nobody is known by."""
-    person = f"patient|{patient}"
+def _require_recipients(
+    access: Access, patient: str, first: Stored | None, told: list[tuple[Resource, tuple[str, ...]]]
+) -> None:
+    """Raises Unprocessable for recipients that are none of this thread, or that nobody is known by. `told`: each with
+    its actor keys."""
+    person, named = f"patient|{patient}", {key for _, found in told for key in found}
     others = named - {person}
     text = ""
-    if count > message.MOST_RECIPIENTS:
+    if len(told) > message.MOST_RECIPIENTS:
         text = f"A message has {message.MOST_RECIPIENTS} recipients at most."
-    elif any(keys.kind(each) not in _SYSTEMS for each in others):
+    elif any(_is_of_two(each) for each, _ in told):
+        text = _TWICE
+    elif not all(found for _, found in told) or any(keys.kind(each) not in _SYSTEMS for each in others):
         text = "A recipient is the person of the record, or a professional or organisation by RPPS or FINESS number."
     elif first is not None and not named <= {*first.acl.get("with", ()), person}:
         text = "A recipient of an answer is one of those who take part in the thread."
@@ -209,6 +220,12 @@ def _require_recipients(access: Access, patient: str, first: Stored | None, name
         text = "An answer goes to a professional of the thread."
     if text:
         raise Unprocessable(text, code="business-rule", expression="Communication.recipient")
+
+
+def _is_of_two(reference: Resource) -> bool:
+    """Whether it names a person by reference and somebody by number: it would be the one to some and the other to
+    others."""
+    return "identifier" in reference and bool(_PERSONS & {*str(reference.get("reference", "")).split("/")})
 
 
 def _keys(tx: Transaction, resource: Resource, reference: Any) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from fhirserver.espace.messages.address import address_of, number_in
 
 INS = "urn:oid:1.2.250.1.213.1.4.8"
 NUMBER = "284027505600134"
-ALL = {"wanted", "part", "open", "addressed", "sender"}
+ALL = {"wanted", "writes", "part", "open", "addressed", "sender"}
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,8 @@ ALL = {"wanted", "part", "open", "addressed", "sender"}
         ("answer", "representative", "open", "open"),
         ("answer", "professional", "part", "part"),
         ("close", "holder", "", None),
+        ("close", "representative", "writes", "writes"),
+        ("receive", "holder", "writes", "writes"),
         ("reopen", "holder", "", "closed"),
         ("receive", "professional", "addressed", "addressed"),
         ("file", "professional", "sender", "sender"),
@@ -41,8 +43,8 @@ def test_each_act_is_judged_by_the_table(act: str, who: str, missing: str, reaso
 
 
 def test_only_the_side_that_closed_a_thread_opens_it() -> None:
-    assert rules.refusal("reopen", "holder", {"part", "closed", "closer"}) is None
-    assert rules.refusal("reopen", "holder", {"part", "closed"}) == "closer"
+    assert rules.refusal("reopen", "holder", {"part", "writes", "closed", "closer"}) is None
+    assert rules.refusal("reopen", "holder", {"part", "writes", "closed"}) == "closer"
 
 
 @pytest.mark.parametrize(

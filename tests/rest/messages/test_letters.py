@@ -17,7 +17,7 @@ from fhirserver.rest.tracing.keeping import Keeping
 from tests.mail.server import Box, certificate, smtp_server
 from tests.mail.server import listening as server_tls
 from tests.records import consent
-from tests.rest.messages.people import ALICE, BOB, CAROL, HIS, PDF, House, attachment, mailbox, professional, rpps
+from tests.rest.messages.people import ALICE, BOB, CAROL, HIS, KIND, PDF, House, attachment, mailbox, professional, rpps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -140,6 +140,20 @@ def test_a_letter_becomes_a_message_of_its_sender_once(mailed: House, gate: int)
     assert mailed.bob.get(f"Communication/{stored['id']}").status == 404
 
 
+def test_a_letter_to_two_persons_is_a_message_to_each(mailed: House, gate: int) -> None:
+    number = {"system": "urn:oid:1.2.250.1.213.1.4.11", "value": "284027505600235", "type": KIND}
+    other = mailed.operator.create({"resourceType": "Patient", "active": True, "identifier": [number]})
+    theirs = f"{number['value']}@patient.mssante.fr"
+    for to in (OWN, theirs, theirs):
+        assert hand(gate, letter("both@aura", to=to), to=to) == (250, "")
+    holder = mailed.application.patient(other)
+    (stored,) = holder.search("Communication", identifier="urn:fhirserver:message-id|both@aura").json["entry"]
+    assert len(identified(mailed, "both@aura")) == 1
+    assert hand(gate, letter("both2@aura", to=theirs, In_Reply_To="<both@aura>"), to=theirs) == (250, "")
+    (answer,) = holder.search("Communication", identifier="urn:fhirserver:message-id|both2@aura").json["entry"]
+    assert answer["resource"]["partOf"] == [{"reference": f"Communication/{stored['resource']['id']}"}]
+
+
 def test_a_letter_that_answers_goes_into_the_thread(mailed: House, gate: int, box: Box) -> None:
     assert hand(gate, letter("b1@aura"))[0] == 250
     (first,) = identified(mailed, "b1@aura")
@@ -181,6 +195,8 @@ UNTAKEN: list[tuple[str, dict[str, Any]]] = [
     ("from nobody", {"sender": "nobody@mssante.fr"}),
     ("from an address that another entered", {"sender": "thief@example.org"}),
     ("with another envelope", {"sender": OF_ALICE, "envelope": OF_BOB}),
+    ("an answer machine to nobody", {"to": "184027505600199@patient.mssante.fr", "Auto_Submitted": "auto-replied"}),
+    ("an answer machine", {"Auto_Submitted": "auto-replied"}),
 ]
 
 
@@ -188,7 +204,8 @@ UNTAKEN: list[tuple[str, dict[str, Any]]] = [
 def test_what_is_not_taken_is_answered_alike(mailed: House, gate: int, how: dict[str, Any]) -> None:
     before = mailed.application.counts()
     sender, to = how.get("sender", OF_ALICE), how.get("to", OWN)
-    answer = hand(gate, letter("e1@aura", sender, to), how.get("envelope", sender), to)
+    more = {name: value for name, value in how.items() if name[0].isupper()}
+    answer = hand(gate, letter("e1@aura", sender, to, **more), how.get("envelope", sender), to)
     assert answer == (550, "5.1.1 This address takes no letters from this sender.")
     assert mailed.application.counts() == before
 

@@ -124,3 +124,17 @@ def test_the_person_is_told_of_a_message_and_no_professional_is(house: House) ->
     assert traitant.get(f"Patient/{house.patient}").status == 200
     seen = traitant.search("Communication", patient=house.patient).json.get("entry", [])
     assert "message" not in str(seen)
+
+
+def test_in_a_space_that_is_closed_the_person_reads_threads_and_changes_none(house: House) -> None:
+    thread, shut = house.opened(), house.opened()
+    assert do(house.claire, "close", shut).status == 200
+    operator = house.operator
+    person = operator.get(f"Patient/{house.patient}").json
+    operator.store(person | {"active": False})
+    versions = [house.claire.get(f"Communication/{each}").json["meta"]["versionId"] for each in (thread, shut)]
+    for who in (house.claire, house.parent):
+        asked = (("received", thread), ("close", thread), ("reopen", shut))
+        assert [do(who, name, id).status for name, id in asked] == [403, 403, 403]
+    assert [house.claire.get(f"Communication/{each}").json["meta"]["versionId"] for each in (thread, shut)] == versions
+    operator.store(person)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.application import BASE
 from tests.records import consent
 from tests.rest.messages.people import ALICE, BOB, CAROL, HIS, PDF, TAG, attachment, finess, professional, rpps
 
@@ -86,6 +88,9 @@ def test_what_is_attached_lies_beside_the_message_and_is_as_private(house: House
         assert status == 404 or answer.content == PDF
 
 
+MINE, NUMBER = ({"identifier": rpps(each)["identifier"]} for each in (ALICE, BOB))
+OTHER: dict[str, Any] = {"reference": "Patient/other"}
+ELSEWHERE: dict[str, Any] = {"reference": f"{BASE}/Patient/other"}
 REFUSED: list[tuple[str, dict[str, Any], int]] = [
     ("no content", {"payload": []}, 422),
     ("a text of control characters", {"payload": [{"contentString": "a\x01"}]}, 422),
@@ -101,6 +106,11 @@ REFUSED: list[tuple[str, dict[str, Any], int]] = [
     ("to a device", {"recipient": [{"reference": "Device/x"}]}, 422),
     ("to an unknown person", {"recipient": [{"reference": "Practitioner/unknown"}]}, 422),
     ("to another patient", {"recipient": [{"reference": "Patient/other"}]}, 422),
+    ("to nobody known", {"recipient": [{"reference": "Patient/{patient}"}, {"display": "Bob"}]}, 422),
+    ("also to another patient by number", {"recipient": [{"reference": "Patient/{patient}"}, OTHER | NUMBER]}, 422),
+    ("also to another patient, by URL", {"recipient": [{"reference": "Patient/{patient}"}, ELSEWHERE]}, 422),
+    ("as the person", {"sender": {"reference": "Patient/{patient}"} | MINE}, 403),
+    ("as another patient", {"sender": OTHER | MINE}, 403),
     ("about nobody", {"subject": {"display": "?"}}, 403),
     ("about who is not here", {"subject": {"reference": "Patient/none"}}, 403),
     ("in no thread", {"partOf": [{"reference": "Communication/none"}]}, 422),
@@ -114,7 +124,8 @@ REFUSED: list[tuple[str, dict[str, Any], int]] = [
 @pytest.mark.parametrize(("changes", "status"), [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED])
 def test_what_no_message_can_be_is_refused_and_not_stored(house: House, changes: dict[str, Any], status: int) -> None:
     before = house.application.counts()
-    answer = house.alice.post("Communication", house.message() | changes)
+    sent = json.loads(json.dumps(house.message() | changes).replace("{patient}", house.patient))
+    answer = house.alice.post("Communication", sent)
     assert answer.status == status, answer.json
     assert answer.json["resourceType"] == "OperationOutcome"
     assert house.application.counts() == before
