@@ -19,6 +19,8 @@ CODES: Final[Mapping[str, str]] = {"patient": "PATAST", "representative": "PACQA
 _DISPLAYS: Final = {"PATAST": "patient asserted", "PACQAST": "patient acquaintance asserted"}
 ORIGIN: Final = {"system": "urn:fhirserver:entered", "code": "origin"}
 """The tag of a Provenance that the server wrote."""
+REMINDER, ANSWER = "urn:fhirserver:reminder", "urn:fhirserver:reminder-answer"
+"""Systems of the identifier and of the code of a Basic that says what the person answered to a reminder."""
 APART: Final = frozenset({
     "Appointment", "AppointmentResponse", "AuditEvent", "Binary", "Bundle", "CareTeam", "Communication",
     "CommunicationRequest", "Composition", "Consent", "DocumentManifest", "DocumentReference", "List", "Patient",
@@ -36,6 +38,15 @@ def is_origin(resource: Mapping[str, Any] | None) -> bool:
     """Whether it is a Provenance that only the server writes."""
     said = (resource or {}).get("resourceType") == "Provenance"
     return said and any(each.get("system") == ORIGIN["system"] for each in _tags(resource))
+
+
+def is_answer(resource: Mapping[str, Any] | None) -> bool:
+    """Whether it is, or is found as, what the person answers to reminders: nobody else says that."""
+    found = resource if resource is not None and resource.get("resourceType") == "Basic" else {}
+    code = found.get("code")
+    told = (found.get("identifier"), code.get("coding") if isinstance(code, dict) else None)
+    systems = (each.get("system") for some in told if isinstance(some, list) for each in some if isinstance(each, dict))
+    return any(each in (REMINDER, ANSWER) for each in systems)
 
 
 def marked(resource: Resource, codes: Iterable[str]) -> Resource:

@@ -31,6 +31,7 @@ WORDS: Final = {
     "audit": "Events are recorded by systems and by the server, and nobody changes them.",
     "notice": "What tells the person of an access is written by the server alone.",
     "entered": "How an entry of the person's came in is told by the server alone; others say it in meta.security.",
+    "reminder": "What a person answers to reminders is the person's own to say.",
     "message": "What is a message, and who takes part in it, is marked by the server alone.",
     "scope": "The token's scopes do not cover it.",
     "prohibited": "For this purpose nobody may write here.",
@@ -147,6 +148,8 @@ def judge_write(
         return Decision(False, "message")
     if entered.is_origin(pre) or entered.is_origin(post):
         return Decision(False, "entered")
+    if write.feeds and (entered.is_answer(pre) or entered.is_answer(post)):
+        return Decision(False, "reminder")
     special = {
         "Patient": _patient,
         "Consent": _consent,

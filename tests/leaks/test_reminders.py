@@ -132,6 +132,25 @@ def test_answers_are_not_seen_by_who_cares(pair: Pair) -> None:
     assert "dtp-11" in _keys(mine.get(f"Patient/{pair.whole}/$reminders"))
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"identifier": [{"system": "urn:fhirserver:reminder", "value": "all"}]},
+        {"code": {"coding": [{"system": "urn:fhirserver:reminder-answer", "code": "silent"}]}},
+    ],
+)
+def test_nobody_who_cares_answers_in_the_persons_place(pair: Pair, said: dict[str, Any]) -> None:
+    plain = {"resourceType": "Basic", "code": {"text": "x"}, "subject": {"reference": f"Patient/{pair.bare}"}}
+    for who in (pair.app.practitioner(STRANGER), pair.app.system("750000001")):
+        before = pair.app.counts()
+        assert who.post("Basic", plain | said).status == 403
+        assert pair.app.counts() == before
+        id = who.create(plain)
+        assert who.put(f"Basic/{id}", plain | said | {"id": id}).status == 403
+    mine = pair.app.patient(pair.bare)
+    assert mine.delete(f"Basic/{mine.create(plain | said)}").status == 204
+
+
 def test_an_app_that_may_not_read_all_of_it_is_told_nothing(pair: Pair) -> None:
     for scopes in (
         ("patient/Patient.rs",),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fhirserver import jsontext
 from fhirserver.access.acl import HIDDEN_FROM_REPRESENTATIVES
+from fhirserver.access.entered import ANSWER, REMINDER
 from fhirserver.access.zones import zone
 from fhirserver.espace.reminders.ages import Age, days, today
 from fhirserver.espace.reminders.engine import ANSWERS, Act, Answer, Person
@@ -27,10 +28,8 @@ if TYPE_CHECKING:
 
 Resource = dict[str, Any]
 
-SYSTEM: Final = "urn:fhirserver:reminder"
+SYSTEM: Final = REMINDER
 """Of the identifier of a Basic: the rule that the person answered."""
-ANSWER: Final = "urn:fhirserver:reminder-answer"
-"""Of its code."""
 ALL: Final = "all"
 """In the place of a rule: the person wants no notices."""
 SILENT: Final = "silent"

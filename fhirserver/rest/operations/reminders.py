@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.access import require
 from fhirserver.access.acl import MASKED
+from fhirserver.access.entered import ANSWER
 from fhirserver.audit import Entity, Event
 from fhirserver.errors import BadRequest, Unprocessable
 from fhirserver.espace.reminders import engine, reading
@@ -122,7 +123,7 @@ def _basic(exchange: Exchange, patient: str, key: str, said: str, day: date) -> 
         "resourceType": reading.BASIC,
         "meta": {"security": [{"system": _VISIBILITY, "code": MASKED[0]}]},
         "identifier": [{"system": reading.SYSTEM, "value": key}],
-        "code": {"coding": [{"system": reading.ANSWER, "code": said}]},
+        "code": {"coding": [{"system": ANSWER, "code": said}]},
         "subject": {"reference": f"Patient/{patient}"},
         "created": day.isoformat(),
         **({"author": {"reference": author}} if author else {}),
