@@ -39,7 +39,7 @@ def agenda(visit: Visit, house: House) -> Iterator[str]:
     visit.press("Noter")
     yield "agenda-note-refus"
     page.goto(base)
-    page.locator("main ul a").first.click()
+    page.locator("main a[href*='/agenda/rendez-vous/']").first.click()
     page.wait_for_load_state()
     yield "agenda-rendez-vous"
     page.goto(f"{base}/passes")
