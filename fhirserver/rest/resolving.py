@@ -56,6 +56,12 @@ def resolved(exchange: Exchange, tx: Transaction, checked: Checked) -> list[Targ
     return [_linked(exchange, each, moved) for each in targets] if moved else targets
 
 
+def brought(targets: list[Target]) -> frozenset[str]:
+    """What will be there once the Bundle is stored (`Practitioner/abc`), of its creates and updates."""
+    written = (each for each in targets if each.entry.method in ("POST", "PUT"))
+    return frozenset(f"{each.entry.type}/{_last_id(each, targets)}" for each in written)
+
+
 def _targets(exchange: Exchange, tx: Transaction, entries: Iterable[Entry]) -> list[Target]:
     targets: list[Target] = []
     creating: dict[str, Entry] = {}

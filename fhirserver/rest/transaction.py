@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
@@ -16,13 +17,15 @@ from fhirserver.rest.bundles import instant
 from fhirserver.rest.documents import deposit, provided, replacing
 from fhirserver.rest.entries import ORDER, READS, Entry, at, checked
 from fhirserver.rest.patch import of_resource, patched
-from fhirserver.rest.resolving import Target, resolved
+from fhirserver.rest.resolving import Target, brought, resolved
+from fhirserver.store import ACTORS
 
 if TYPE_CHECKING:
     from fhirserver.audit import Event
     from fhirserver.rest.exchange import Exchange
     from fhirserver.store import Stored, Transaction
 
+_LAST: Final = 2
 REASONS: Final = {200: "200 OK", 201: "201 Created", 204: "204 No Content", 304: "304 Not Modified"}
 
 
@@ -52,13 +55,16 @@ def transaction(exchange: Exchange, bundle: dict[str, Any]) -> Answer:
         done.clear()
         bounds = Bounds()
         targets = resolved(exchange, tx, known)
-        tx.identifiers({each for target in targets for each in author_references(target.entry.resource or {})})
-        for target in sorted(targets, key=_turn):
-            bounds.check()
-            with at(target.entry.place):
-                found = done[target.entry.place] = _carry_out(exchange, tx, target, done)
-            if found.read is not None:
-                bounds.count(found.read)
+        tx.coming = brought(targets)
+        for stage, some in groupby(sorted(targets, key=_turn), key=_stage):
+            if stage == _LAST:
+                tx.identifiers({each for target in targets for each in author_references(target.entry.resource or {})})
+            for target in some:
+                bounds.check()
+                with at(target.entry.place):
+                    found = done[target.entry.place] = _carry_out(exchange, tx, target, done)
+                if found.read is not None:
+                    bounds.count(found.read)
         changed = [stored for target in targets for stored in _replaced(exchange, tx, target)]
         return [stored for each in done.values() for stored in (*each.stored, *each.besides)] + changed
 
@@ -72,10 +78,18 @@ def transaction(exchange: Exchange, bundle: dict[str, Any]) -> Answer:
     return of_value(200, response | ({"entry": answers} if answers else {}))
 
 
-def _turn(target: Target) -> tuple[int, bool, bool, str, str]:
+def _stage(target: Target) -> int:
+    """Actors are stored before all else: by their national numbers is known who is named by what refers to them."""
+    if target.entry.method == "DELETE":
+        return 0
+    return 1 if target.entry.type in ACTORS and target.entry.method not in READS else _LAST
+
+
+def _turn(target: Target) -> tuple[int, int, bool, bool, str, str]:
     """A Binary comes after the document whose content it is."""
     entry = target.entry
-    return ORDER.index(entry.method), target.same is not None, entry.type == "Binary", entry.type, entry.id
+    same, content = target.same is not None, entry.type == "Binary"
+    return _stage(target), ORDER.index(entry.method), same, content, entry.type, entry.id
 
 
 def _replaced(exchange: Exchange, tx: Transaction, target: Target) -> list[Stored]:

@@ -411,7 +411,7 @@ def _require_targets(exchange: Exchange, tx: Transaction, resource: dict[str, An
     types = exchange.services.definitions.resource_types
     for text in references.literal(exchange.services.definitions, resource):
         type, _, id = text.removeprefix(exchange.services.base + "/").partition("/_history/")[0].partition("/")
-        if type in types and id:
+        if type in types and id and f"{type}/{id}" not in tx.coming:
             target = tx.view.read(type, id)
             if target is None or target.deleted:
                 raise Unprocessable(f"The reference {text} leads to nothing here.", code="not-found")

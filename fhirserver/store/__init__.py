@@ -6,12 +6,14 @@ from fhirserver.store.envelope import Page, Stored, first_version, new_id
 from fhirserver.store.errors import StoreError
 from fhirserver.store.files import File, Files
 from fhirserver.store.jobs import Job, Lease, Lost
+from fhirserver.store.policies import ACTORS
 from fhirserver.store.registers import Register
 from fhirserver.store.store import Store
 from fhirserver.store.transaction import Transaction
 from fhirserver.store.view import View
 
 __all__ = [
+    "ACTORS",
     "Added",
     "Embedded",
     "File",

@@ -106,6 +106,8 @@ class Transaction:
         self._actors: dict[str, tuple[str, ...]] = {}
         self._derived = Derived(room.collections.database, session)
         self.mark: Mark | None = None
+        self.coming: frozenset[str] = frozenset()
+        """What it is going to store yet, whoever refers to it before (`Practitioner/abc`)."""
         self.besides: list[Stored] = []
         """What was written in consequence of another write, for the trace."""
         self.view = _TransactionView(self, room.collections, room.rules, access, session)
@@ -217,7 +219,7 @@ class Transaction:
         self._queue(bodies.COLLECTION, chunks)
         result = self._collection(type_).replace_one({"_id": id_}, envelope, session=self._session)
         _exactly_one(result.matched_count)
-        self._remember(type_, envelope)
+        self.remember(type_, envelope)
         if type_ == DOCUMENT:
             self._follow(id_, before, envelope)
             self._derived.written(envelope)
@@ -354,7 +356,7 @@ class Transaction:
         return any(row is not None and row.get("w") == token for row in (current, past))
 
     def remember(self, type_: str, row: Row) -> None:
-        """Keeps what was read, so that a write of the same resource need not read it again."""
+        """Keeps what was read or written, so that a write of the same resource need not read it again."""
         if not row.get("del"):
             self._seen[type_, row["_id"]] = row
 
@@ -389,7 +391,7 @@ class Transaction:
     def _insert(self, type_: str, envelope: Row) -> None:
         self._queue(bodies.COLLECTION, bodies.split(type_, envelope))
         self._queue(type_, [envelope])
-        self._remember(type_, envelope)
+        self.remember(type_, envelope)
         if type_ == DOCUMENT:
             self._derived.written(envelope)
 
@@ -447,9 +449,6 @@ class Transaction:
             self._references |= {f"{type_}/{envelope['_id']}", *more}
         if type_ in ACTORS:
             self._actors.clear()
-
-    def _remember(self, type_: str, envelope: Row) -> None:
-        self._seen[type_, envelope["_id"]] = envelope
 
     def _queue(self, name: str, rows: list[Row]) -> None:
         if rows:

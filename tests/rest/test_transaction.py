@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import base64
 import json
+import uuid
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.records import ask, observation, patient, post, practitioner, put, reference
+from tests.records import (
+    ask,
+    care_team,
+    consent,
+    observation,
+    organization,
+    patient,
+    post,
+    practitioner,
+    put,
+    reference,
+)
 
 if TYPE_CHECKING:
     from typing import Any
@@ -252,3 +264,95 @@ def test_a_read_is_judged_by_what_the_transaction_wrote(application: Application
     assert answer.status == 404
     assert "Bundle.entry[1]" in answer.told
     assert statuses(physician.transact(read)) == ["200 OK"]
+
+
+def _url() -> str:
+    return f"urn:uuid:{uuid.uuid4()}"
+
+
+@pytest.mark.parametrize("chosen", [False, True], ids=["POST", "PUT"])
+def test_an_author_whom_the_transaction_stores_finds_his_own(
+    application: Application, operator: Caller, chosen: bool
+) -> None:
+    """Whatever the order of the entries, and by way of a role too: `acl.author` is his number."""
+    who, role = _url(), _url()
+    number = "10000000124" if chosen else "10000000116"
+    id = operator.create(patient())
+    actor = put(practitioner(number, id=f"p-{number}")) if chosen else post(practitioner(number), who)
+    named = f"Practitioner/p-{number}" if chosen else who
+    answer = operator.transact(
+        post(observation(id, performer=[reference(named)])),
+        post(observation(id, performer=[reference(role)])),
+        post({"resourceType": "PractitionerRole", "practitioner": reference(named)}, role),
+        actor,
+    )
+    assert statuses(answer) == ["201 Created"] * 4
+    seen = application.practitioner(number).search("Observation", subject=f"Patient/{id}").ids
+    assert set(seen) == {placed(answer, place).partition("/")[2] for place in (0, 1)}
+    assert application.practitioner("10000000132").search("Observation", subject=f"Patient/{id}").ids == []
+
+
+def test_an_author_whose_number_the_transaction_brings_is_known_by_it(
+    application: Application, operator: Caller
+) -> None:
+    id, without = operator.create(patient()), operator.create({"resourceType": "Practitioner"})
+    made = observation(id, performer=[reference(f"Practitioner/{without}")])
+    assert statuses(operator.transact(post(made), put(practitioner("10000000140", id=without))))
+    assert application.practitioner("10000000140").search("Observation", subject=f"Patient/{id}").total == 1
+
+
+def test_participants_whom_the_transaction_stores_take_part(application: Application, operator: Caller) -> None:
+    id, who, where, role = operator.create(patient()), _url(), _url(), _url()
+    appointment = {
+        "resourceType": "Appointment",
+        "status": "booked",
+        "start": "2030-01-01T10:00:00Z",
+        "end": "2030-01-01T10:30:00Z",
+        "participant": [{"actor": reference(each), "status": "accepted"} for each in (f"Patient/{id}", who, role)],
+    }
+    answer = operator.transact(
+        post(appointment),
+        post({"resourceType": "PractitionerRole", "organization": reference(where)}, role),
+        post(organization("750000116"), where),
+        post(practitioner("10000000157"), who),
+    )
+    path = placed(answer, 0)
+    assert application.practitioner("10000000157").get(path).status == 200
+    assert application.practitioner("10000000165", organization="750000116").get(path).status == 200
+    assert application.practitioner("10000000165").get(path).status == 404
+
+
+def test_actors_of_a_consent_and_members_of_a_team_whom_the_transaction_stores_are_let_in(
+    application: Application, operator: Caller
+) -> None:
+    id, one, two = operator.create(patient()), _url(), _url()
+    operator.create(observation(id))
+    granted = [post(consent(id, "permit", one)), post(care_team(id, two))]
+    operator.transact(*granted, post(practitioner("10000000173"), one), post(practitioner("10000000181"), two))
+    for number, total in (("10000000173", 1), ("10000000181", 1), ("10000000199", 0)):
+        assert application.practitioner(number).search("Observation", subject=f"Patient/{id}").total == total
+
+
+def test_an_establishment_declares_its_team_with_itself(application: Application, operator: Caller) -> None:
+    id, house, doctor = operator.create(patient()), _url(), _url()
+    own = application.system("750000124")
+    team = care_team(id, doctor, managingOrganization=[reference(house)])
+    answer = own.transact(post(team), post(organization("750000124"), house), post(practitioner("10000000207"), doctor))
+    assert statuses(answer) == ["201 Created"] * 3
+    other = care_team(id, doctor, managingOrganization=[reference(house)])
+    refused = own.transact(
+        post(other), post(organization("750000132"), house), post(practitioner("10000000207"), doctor)
+    )
+    assert refused.status == 403
+
+
+def test_under_referential_integrity_what_the_bundle_itself_brings_is_there(application: Application) -> None:
+    strict = application.under(referential_integrity=True).operator()
+    where, whom = _url(), _url()
+    role = {"resourceType": "PractitionerRole", "location": [reference(where)]}
+    place = {"resourceType": "Location", "name": "Cabinet"}
+    answer = strict.transact(
+        post(role), post(place, where), post(observation(subject=reference(whom))), post(patient(), whom)
+    )
+    assert statuses(answer) == ["201 Created"] * 4
+    assert strict.transact(post(role | {"location": [reference("Location/nowhere")]})).status == 422
