@@ -24,7 +24,7 @@ from pymongo import MongoClient
 from fhirserver import jsontext
 from fhirserver.access import Requester
 from fhirserver.app import create_app, create_services
-from fhirserver.audit import AuditEvents
+from fhirserver.audit import AuditEvents, Chains
 from fhirserver.auth import DEVELOPMENT_ISSUER, SigningKey, development_claims, sign
 from fhirserver.auth.grants import Grants
 from fhirserver.rest.guides import Guides
@@ -258,7 +258,8 @@ def opened(uri: str, database: str, profiles: str = "core", **settings: Any) -> 
     changed = replace(template.settings, mongo=uri, database=database, profiles=profiles, **settings)
     try:
         verifier = template.verifier.with_grants(Grants(store))
-        yield Application(replace(template, store=store, in_force=in_force, settings=changed, verifier=verifier))
+        own = replace(template, store=store, in_force=in_force, settings=changed, verifier=verifier, chains=Chains())
+        yield Application(own)
     finally:
         store.close()
         with MongoClient[dict[str, Any]](uri) as client:
