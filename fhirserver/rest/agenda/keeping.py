@@ -11,6 +11,8 @@ from fhirserver.espace.agenda.rules import Refusal
 from fhirserver.rest.agenda.booking import taken_by
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from fhirserver.rest.exchange import Exchange
     from fhirserver.store import Stored, Transaction
 
@@ -19,6 +21,7 @@ Resource = dict[str, Any]
 TYPES: Final = frozenset({"Schedule", "Slot"})
 _KEPT_BY: Final = {"HealthcareService": "providedBy", "Location": "managingOrganization"}
 """Which element of an actor names the organisation that it is of."""
+_PROFESSIONALS: Final = frozenset({"Practitioner", "PractitionerRole"})
 _REASON: Final = "who keeps a schedule"
 
 
@@ -38,6 +41,8 @@ def judge(exchange: Exchange, tx: Transaction, pre: Resource | None, post: Resou
     if state["resourceType"] == "Schedule":
         if post is not None and not own & _actors(tx, post):
             raise Refusal("schedule-actor")
+        if post is not None and not all(own & each for each in _persons(tx, post)):
+            raise Refusal("schedule-person")
         return
     schedule = _read(tx, state.get("schedule"))
     if post is not None and (schedule is None or not own & _keepers(tx, schedule)):
@@ -61,6 +66,21 @@ def _actors(tx: Transaction, schedule: Resource) -> set[str]:
             named.append(jsontext.parse_object(found.body).get(_KEPT_BY[place[0]]))
     known = tx.identifiers("/".join(place) for each in named if (place := keys.local((each or {}).get("reference"))))
     return {key for each in named for key in keys.of_reference(each, known, {})}
+
+
+def _persons(tx: Transaction, schedule: Resource) -> Iterator[set[str]]:
+    """The actor keys of each professional whom a schedule names as an actor, by each way in which it names him: in
+    another's name nobody is to be booked."""
+    for actor in schedule.get("actor") or ():
+        for way in ({name: actor[name]} for name in ("reference", "identifier") if name in actor):
+            place = keys.local(way.get("reference"))
+            found = set(keys.of_reference(way, tx.identifiers(["/".join(place)] if place else ()), {}))
+            if _PROFESSIONALS & {*str(way.get("reference", "")).split("/")} or any(map(_is_number, found)):
+                yield found
+
+
+def _is_number(key: str) -> bool:
+    return keys.kind(key) == "rpps"
 
 
 def _read(tx: Transaction, reference: Any) -> Stored | None:

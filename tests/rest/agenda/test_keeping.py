@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tests.application import BASE
 from tests.records import reference
 from tests.rest.agenda.world import CLINIC, DOCTOR, HALF, HOSPITAL, NOW, OTHER, Agenda, slot
 
@@ -38,6 +39,21 @@ def test_a_schedule_is_opened_by_its_actor_or_his_establishment(agenda: Agenda) 
     for caller, actors, status in table:
         answer = caller.post("Schedule", schedule(*actors))
         assert answer.status == status, (actors, answer.json)
+
+
+def test_nobody_opens_a_schedule_in_the_name_of_another(agenda: Agenda) -> None:
+    thief = agenda.server.practitioner(OTHER, organization=CLINIC)
+    mine = {"identifier": {"system": "https://rpps.esante.gouv.fr", "value": OTHER}}
+    theirs = [f"Practitioner/{agenda.practitioner}", f"PractitionerRole/{agenda.role}"]
+    theirs += [f"{BASE}/{each}" for each in theirs]
+    before = agenda.server.counts()
+    for each in theirs:
+        for actors in ([reference(each), mine], [reference(each) | mine]):
+            answer = thief.post("Schedule", schedule() | {"actor": actors})
+            assert answer.status == 403, actors
+    by_number = {"identifier": {"system": "https://rpps.esante.gouv.fr", "value": DOCTOR}}
+    assert thief.post("Schedule", schedule() | {"actor": [mine, by_number]}).status == 403
+    assert agenda.server.counts() == before
 
 
 def test_slots_are_made_and_changed_by_who_keeps_the_schedule(agenda: Agenda) -> None:
