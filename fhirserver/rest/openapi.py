@@ -58,7 +58,7 @@ _DONE: Final = {
     "delete": {"200": "Deleted, with an OperationOutcome", "204": "Deleted, or nothing to delete"},
     "read": {"200": "The resource", "304": "Not modified"},
 }
-_LATER: Final = ("export", "reindex", "job-status", "job-cancel")
+_LATER: Final = ("export", "reindex", "audit-verify", "job-status", "job-cancel")
 """Beginnings of the names of routes that answer 202 whatever the client prefers."""
 _HEADERS: Final = {
     "create": ("If-None-Exist", "Prefer"),
