@@ -105,6 +105,9 @@ def opened(folder: Path) -> Iterator[House]:
             "FHIRSERVER_PSC_ISSUER": providers.psc.issuer,
             "FHIRSERVER_PSC_CLIENT_ID": "fhirserver",
             "FHIRSERVER_PSC_SECRET_FILE": str(secret),
+            "FHIRSERVER_FRANCECONNECT_ISSUER": providers.franceconnect.issuer,
+            "FHIRSERVER_FRANCECONNECT_CLIENT_ID": "fhirserver",
+            "FHIRSERVER_FRANCECONNECT_SECRET_FILE": str(secret),
             "FHIRSERVER_DICOMWEB_URL": stack.enter_context(answering(Pacs(0, demo()))).url,
         }
         operator = _operator(folder, environ)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.browser import tour
+from tests.browser.places import misplaced
 from tests.browser.visit import DESKTOP, NARROW, visiting
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def test_pages_can_be_used_by_everybody(
     faults: dict[str, list[str]] = {}
     with visiting(chromium, house.origins) as visit:
         for name in way(visit, house):
+            assert not misplaced(name, visit.page.url), (name, visit.page.url)
             found = [*_at(visit.page, axe, "phone"), *_at(visit.page, axe, "desk")]
             faults |= {name: found} if found else {}
     assert faults == {}

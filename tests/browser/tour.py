@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tests.browser.house import LEA, MARC
 from tests.browser.people import activates, activation_steps, confirms
 from tests.browser.tour_agenda import agenda
+from tests.browser.tour_roles import care, representative
 from tests.portal.people import PASSWORD
 
 if TYPE_CHECKING:
@@ -33,6 +34,10 @@ def first_visit(visit: Visit, house: House) -> Iterator[str]:
     ):
         page.goto(root + path)
         yield name
+    page.goto(f"{root}/connexion/oubli")
+    visit.fill(Identifiant="personne")
+    visit.press("Recevoir un code")
+    yield "oubli-code"
     page.goto(f"{root}/activation")
     visit.fill(Code_provisoire="ABCDE-FGHJK", Date_de_naissance="01/01/2000", Numéro_de_sécurité_sociale="1" * 15)
     visit.press("Continuer")
@@ -72,6 +77,7 @@ def account(visit: Visit, house: House) -> Iterator[str]:
         ("cle", "/compte/cle"),
         ("mot-de-passe", "/compte/mot-de-passe"),
         ("choix-du-dossier", "/choisir"),
+        ("franceconnect", "/compte/franceconnect"),
     ):
         page.goto(root + path)
         yield name
@@ -82,6 +88,15 @@ def account(visit: Visit, house: House) -> Iterator[str]:
     page.get_by_label("Une application qui affiche des codes").check()
     visit.press("Continuer")
     yield "facteur-application"
+    page.goto(f"{root}/activation")
+    visit.fill(Code_provisoire=house.code(MARC[1]), Date_de_naissance=MARC[0])
+    visit.fill(Numéro_de_sécurité_sociale=MARC[1])
+    visit.press("Continuer")
+    yield "activation-relier"
+    page.goto(f"{root}/compte/espace")
+    visit.press("Préparer la copie")
+    page.get_by_text("La copie est prête").wait_for(timeout=30_000)
+    yield "copie"
     page.goto(f"{root}/compte/applications")
     visit.press("Retirer l’autorisation")
     yield "autorisations-retrait"
@@ -121,10 +136,11 @@ def record(visit: Visit, house: House) -> Iterator[str]:
     ):
         page.goto(f"{overview}/{path}")
         yield name
-    page.goto(f"{overview}/profil")
-    page.get_by_role("link", name=re.compile("^Modifier")).first.click()
-    page.wait_for_load_state()
-    yield "profil-changement"
+    for name, path in (("profil-changement", "profil"), ("mesure-changement", "mesures/poids")):
+        page.goto(f"{overview}/{path}")
+        page.get_by_role("link", name=re.compile("^Modifier")).first.click()
+        page.wait_for_load_state()
+        yield name
     page.goto(f"{overview}/documents/ajouter")
     yield "document-ajout"
     page.goto(f"{overview}/documents")
@@ -166,6 +182,12 @@ def professional(visit: Visit, house: House) -> Iterator[str]:
     page.get_by_role("textbox").first.fill("284027505600134")
     visit.press("Ouvrir")
     yield "patients-refus"
+    visit.fill(Matricule_INS_de_la_personne=MARC[1], Motif=" ")
+    visit.press("Ouvrir en urgence")
+    yield "urgence-refus"
+    visit.fill(Motif="Inconscient à son arrivée")
+    visit.press("Ouvrir en urgence")
+    yield "urgence"
 
 
 def correspondence(visit: Visit, house: House) -> Iterator[str]:
@@ -177,7 +199,11 @@ def correspondence(visit: Visit, house: House) -> Iterator[str]:
     yield "messages-professionnel"
     visit.press("Relevé de tension")
     yield "messages-professionnel-conversation"
-    page.goto(f"{house.root}/dossier/{house.found(CLAIRE)}/messages/nouveau")
+    record = f"{house.root}/dossier/{house.found(CLAIRE)}"
+    for name, path in (("espace-professionnel", ""), ("profil-professionnel", "/profil")):
+        page.goto(record + path)
+        yield name
+    page.goto(f"{record}/messages/nouveau")
     yield "messages-ecrire"
     visit.fill(Objet="Résultats")
     visit.press("Envoyer")
@@ -227,4 +253,4 @@ def service(visit: Visit, house: House) -> Iterator[str]:
     visit.press("Activer l’espace")
 
 
-WAYS = (first_visit, account, record, agenda, professional, correspondence, operator)
+WAYS = (first_visit, account, record, representative, agenda, care, professional, correspondence, operator)
