@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import threading
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from zoneinfo import ZoneInfo
 
 from fhirserver import jsontext
-from fhirserver.access import NOTICE, Access, keys, private, tables
+from fhirserver.access import NOTICE, Access, keys, private, tables, zones
 from fhirserver.access.acl import HIDDEN_FROM_REPRESENTATIVES, MASKED
 from fhirserver.access.rules import FEEDING
 from fhirserver.audit import news
@@ -24,7 +25,6 @@ from fhirserver.store import new_id as new_id
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
-    from zoneinfo import ZoneInfo
 
     from fhirserver.access import Requester
     from fhirserver.audit.record import Event, Shown
@@ -59,10 +59,10 @@ class _Due(NamedTuple):
 
 
 class Notices:
-    """Tells of accesses, for one process. `zone`: that of the times in the texts; `mails`: whether e-mails are sent."""
+    """Tells of accesses, for one process, in the time of the person's home. `mails`: whether e-mails are sent."""
 
-    def __init__(self, store: Store, definitions: Definitions, zone: ZoneInfo, *, mails: bool = False) -> None:
-        self._store, self._definitions, self._zone, self._mails = store, definitions, zone, mails
+    def __init__(self, store: Store, definitions: Definitions, *, mails: bool = False) -> None:
+        self._store, self._definitions, self._mails = store, definitions, mails
         self._known: set[str] = set()
         self._lock = threading.Lock()
 
@@ -101,8 +101,7 @@ class Notices:
 
     def write(self, row: dict[str, Any]) -> bool:
         """Stores the Communication of news, once; False of a record whose Patient is not here. Raises Unavailable."""
-        when = _date(row["at"].astimezone(self._zone))
-        text, id = news.said(row, when, row.get("who")), new_id()
+        id = new_id()
 
         def work(tx: Transaction) -> bool:
             found = tx.view.read("Patient", row["patient"])
@@ -110,6 +109,7 @@ class Notices:
                 return False
             if tx.claim([f"news|{row['_id']}"]):
                 due = _Due(row["patient"], (), row["secret"])
+                text = news.said(row, _date(row["at"], jsontext.parse_object(found.body)), row.get("who"))
                 told = _communication({}, due, Access.system("notice", row["at"]), text)
                 if row["kind"] == news.MESSAGE:
                     told["meta"]["tag"].append(dict(private.MESSAGE))
@@ -138,17 +138,16 @@ class Notices:
         found = tx.view.read("Patient", due.patient)
         if found is None or found.deleted:
             return
-        text = self._text(access)
-        notice = _communication(jsontext.parse_object(found.body), due, access, text)
+        patient = jsontext.parse_object(found.body)
+        notice = _communication(patient, due, access, self._text(access, patient))
         tx.create(notice, id, fresh=True)
         if self._mails:
             tx.post([news.row(news.ACCESS, due.patient, access, secret=due.secret)])
 
-    def _text(self, access: Access) -> str:
+    def _text(self, access: Access, patient: dict[str, Any]) -> str:
         who = access.requester
-        when = access.now.astimezone(self._zone)
         text = _TEXTS[_kind(who)]
-        return text.format(when=_date(when), who=self._who(who), reason=who.reason)
+        return text.format(when=_date(access.now, patient), who=self._who(who), reason=who.reason)
 
     def _who(self, who: Requester) -> str:
         place = f"l’établissement FINESS {who.organization}" if who.organization else "un établissement"
@@ -216,5 +215,7 @@ def _traitants(patient: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _date(when: datetime) -> str:
+def _date(at: datetime, patient: dict[str, Any]) -> str:
+    """As pages of the record tell it."""
+    when = at.astimezone(ZoneInfo(zones.zone(patient)))
     return f"{when.day:02}/{when.month:02}/{when.year} à {when.hour:02} h {when.minute:02}"

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from flask import has_request_context, request
 
@@ -108,8 +107,7 @@ class Services:
 
     @cached_property
     def notices(self) -> Notices:
-        zone = ZoneInfo(self.settings.timezone)
-        return Notices(self.store, self.definitions, zone, mails=bool(self.settings.smtp_host))
+        return Notices(self.store, self.definitions, mails=bool(self.settings.smtp_host))
 
     @property
     def issuer(self) -> str:

@@ -43,13 +43,21 @@ def told(who: Caller, patient: str) -> list[str]:
     return [each["resource"]["payload"][0]["contentString"] for each in answer.json.get("entry", ())]
 
 
+def test_the_time_is_that_of_the_persons_home(world: World) -> None:
+    id = world.operator.create(patient(address=[{"use": "home", "postalCode": "97400"}]))
+    world.operator.create(care_team(id, "Practitioner/alice"))
+    world.alice.get(f"Patient/{id}")
+    (text,) = told(world.application.patient(id), id)
+    assert text.startswith("Le 01/03/2026 à 16 h 00, ")
+
+
 def test_a_first_access_is_told_once_and_in_plain_french(world: World, own: str) -> None:
     me = world.application.patient(own)
     assert told(me, own) == []
     world.alice.search("Observation", patient=own)
     (text,) = told(me, own)
     assert text == (
-        f"Le 01/03/2026 à 12 h 00, un professionnel de santé (Médecin, RPPS {ALICE}), pour l’établissement FINESS "
+        f"Le 01/03/2026 à 13 h 00, un professionnel de santé (Médecin, RPPS {ALICE}), pour l’établissement FINESS "
         f"{CLINIC}, a consulté votre dossier pour la première fois."
     )
     for path in (f"Patient/{own}", f"Patient/{own}/$everything", f"Observation?patient={own}"):
