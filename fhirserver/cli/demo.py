@@ -33,6 +33,13 @@ FAMILY: Final = (
     ("lea", "female", "EXEMPLE", ["Léa"], "2015-06-21", "215067505600347"),
     (demo_guardianship.NAME, "female", "EXEMPLE", ["Jeanne"], "1946-03-08", "246037505600462"),
 )
+_MEASURED: Final = {
+    "claire": (("12.0", "16.0"), (("2025-03-04", "61.50", "13.2"), ("2025-11-18", "62.00", "12.8"))),
+    "marc": (("13.0", "17.0"), (("2025-03-04", "78.50", "14.9"), ("2025-11-18", "77.80", "15.1"))),
+    "lea": (("11.5", "15.5"), (("2025-03-04", "31.20", "13.0"), ("2025-11-18", "33.90", "13.3"))),
+    demo_guardianship.NAME: (("12.0", "16.0"), (("2025-03-04", "58.00", "12.4"), ("2025-11-18", "57.20", "12.1"))),
+}
+"""Reference range of the haemoglobin (g/dL); by day, weight (kg) and haemoglobin."""
 
 
 def load_demo(settings: Settings, base: str) -> None:
@@ -73,10 +80,11 @@ def _record(name: str) -> Iterator[dict[str, Any]]:
         "subject": subject,
         "participant": [{"member": {"reference": f"urn:uuid:{_uuid('physician')}"}}],
     }
-    for day, weight, haemoglobin in (("2025-03-04", "61.50", "13.2"), ("2025-11-18", "62.00", "12.8")):
+    (low, high), measured = _MEASURED[name]
+    for day, weight, haemoglobin in measured:
         yield _observation(subject, day, "29463-7", "Body weight", "vital-signs", weight, "kg", "Poids")
         result = _observation(subject, day, "718-7", "Hemoglobin", "laboratory", haemoglobin, "g/dL", "Hémoglobine")
-        yield result | {"referenceRange": [_range("12.0", "16.0", "g/dL")]}
+        yield result | {"referenceRange": [_range(low, high, "g/dL")]}
     yield _letter(subject)
     yield from demo_reminders.of(name, subject)
     yield from demo_profile.of(name, subject)
@@ -200,7 +208,13 @@ def _letter(subject: dict[str, str]) -> dict[str, Any]:
         },
         "subject": subject,
         "date": "2025-11-18T10:15:00+01:00",
-        "author": [{"reference": f"urn:uuid:{_uuid('physician')}"}],
+        "author": [
+            {
+                "reference": f"urn:uuid:{_uuid('physician')}",
+                "identifier": {"system": "https://rpps.esante.gouv.fr", "value": PHYSICIAN},
+                "display": "DR Dominique SOIGNANT",
+            }
+        ],
         "custodian": {"reference": f"urn:uuid:{_uuid('hospital')}"},
         "content": [
             {

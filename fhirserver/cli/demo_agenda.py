@@ -50,7 +50,7 @@ def entries(urls: Mapping[str, str], rpps: str, now: datetime | None = None) -> 
         start = free[0][0] - timedelta(weeks=weeks)
         made = _appointment(urls, rpps, "claire", state, start, start + timedelta(minutes=30))
         yield _entry(made | ({"cancelationReason": {"text": "Absence du médecin"}} if state == "cancelled" else {}))
-    start = free[-1][0] + timedelta(days=2)
+    start = free[-1][0] + timedelta(weeks=1, hours=5)
     note = _appointment(urls, rpps, "claire", "booked", start, start + timedelta(minutes=30))
     yield _entry(note | {"description": "Dentiste", "participant": note["participant"][:1]})
 

@@ -58,7 +58,12 @@ def zone() -> ZoneInfo:
 
 def place() -> str:
     """Whose time the page tells, where that is not the time of Paris."""
-    return _(_PLACES.get(zone().key, ""))
+    return place_of(zone().key)
+
+
+def place_of(name: str) -> str:
+    """What a zone overseas is called; empty of others."""
+    return _(_PLACES.get(name, ""))
 
 
 def day(at: datetime) -> str:
@@ -74,8 +79,8 @@ def moment(at: datetime) -> str:
 
 
 def clock_time(hour: int, minute: int) -> str:
-    """A time of the day: 9 h 05, or 09:05 in English."""
-    return f"{hour:02}:{minute:02}" if current() == ENGLISH else f"{hour} h {minute:02}"
+    """A time of the day, which stays on one line: 9 h 05, or 09:05 in English."""
+    return f"{hour:02}:{minute:02}" if current() == ENGLISH else f"{hour}\u00a0h\u00a0{minute:02}"
 
 
 def calendar_day(year: int, month: int = 0, day: int = 0) -> str:

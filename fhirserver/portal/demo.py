@@ -27,6 +27,8 @@ TAG: Final = "urn:fhirserver|demo"
 _AMR: Final = ("demo",)
 _RPPS: Final = "https://rpps.esante.gouv.fr"
 _FINESS: Final = "https://finess.esante.gouv.fr"
+_INS: Final = "urn:oid:1.2.250.1.213.1.4.11"
+"""That of demonstrations."""
 _PHYSICIAN: Final = "G15_10"
 Resource = dict[str, Any]
 
@@ -60,6 +62,15 @@ def roles() -> list[Role]:
         return []
     family = list(_family())
     return [*family, *_physicians(), *(_staff() if family else ())]
+
+
+def numbers() -> list[tuple[str, str]]:
+    """Names and matricules of the demo data, for who entered as one of the roles; empty for all others."""
+    session = browser.current_session()
+    if session is None or session.amr != _AMR:
+        return []
+    found = [(name_of(each), _number(each, _INS)) for each in _tagged("Patient")]
+    return [each for each in found if each[1]]
 
 
 def _family() -> Iterator[Role]:

@@ -44,6 +44,12 @@ def test_the_demo_is_entered_by_two_clicks(demo: Application, said: str, kind: s
     assert (found.subject.kind, found.amr) == (kind, ("demo",))
 
 
+def test_the_physician_is_shown_the_numbers_of_the_family(demo: Application) -> None:
+    browser, page = _entered(demo, "Docteur Dominique SOIGNANT, médecin")
+    assert "284027505600134 – Claire EXEMPLE" in page.text
+    assert "Le dossier de Claire EXEMPLE" in browser.send(page, "/patients", ins="284027505600134").text
+
+
 @pytest.mark.parametrize(
     ("said", "path", "seen"),
     [("opérateur du service", "/operateur", 200), ("agent de l’Assurance Maladie", "/operateur/espaces", 404)],

@@ -121,6 +121,13 @@ def by_code() -> Mapping[str, Measure]:
     return {code: each for each in measures().values() if not each.parent for code in each.codes}
 
 
+@cache
+def english() -> Mapping[str, str]:
+    """The English of the French words that forms store: of measures, habits, and what may be chosen."""
+    tables = ("measures.csv", "habits.csv", "choices.csv")
+    return {row["fr"]: row["en"] for table in tables for row in _rows(table)}
+
+
 def _measure(row: Mapping[str, str]) -> Measure:
     return Measure(
         row["name"],

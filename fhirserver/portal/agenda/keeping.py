@@ -14,7 +14,7 @@ from fhirserver.access.zones import METROPOLE
 from fhirserver.espace.agenda import series
 from fhirserver.espace.agenda.rules import span
 from fhirserver.espace.agenda.series import MOST, Series
-from fhirserver.portal import browser
+from fhirserver.portal import browser, dates
 from fhirserver.portal.agenda import booking, telling
 from fhirserver.portal.agenda.telling import COMING, TYPE
 from fhirserver.portal.language import N_, _
@@ -52,6 +52,7 @@ _UNKNOWN: Final = N_(
 )
 _REASON: Final = N_("Dites pourquoi, en 500 caractères au plus, sur une ligne : la personne le lira.")
 _MEANWHILE: Final = N_("Ce rendez-vous a changé entre-temps : le voici tel qu’il est maintenant.")
+_HERE: Final = N_("France métropolitaine")
 _DONE: Final = {
     "ouvert": N_("Votre agenda est ouvert."),
     "creneaux": N_("Les créneaux sont ouverts."),
@@ -180,7 +181,7 @@ def _page(space: Space, status: int = 200, errors: dict[str, str] | None = None,
         free=[(each["id"], telling.when(each)) for each in free],
         weekdays=telling.weekdays(),
         lengths=LENGTHS,
-        zones=zones.names(),
+        zones=[(each, dates.place_of(each) or _(_HERE)) for each in zones.names()],
         done=_(_DONE[given]) if (given := request.args.get("fait", "")) in _DONE else "",
     )
 

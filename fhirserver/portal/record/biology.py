@@ -104,7 +104,7 @@ def row(found: Mapping[str, Any]) -> Row:
         wording.concept(found.get("code")) or _("Résultat"),
         wording.when(found.get("effectiveDateTime") or (found.get("effectivePeriod") or {}).get("start")),
         wording.amount(found),
-        " ; ".join(ranges),
+        wording.series(ranges),
         next((_(_OUTSIDE[each]) for each in marks if each in _OUTSIDE), "") or _beside(found),
         _("provisoire") if found.get("status") in ("preliminary", "registered") else "",
     )
@@ -155,7 +155,7 @@ def course_told(points: list[plot.Point]) -> str:
     if last.low is not None and last.high is not None:
         low, high = number(last.low), number(last.high)
         parts.append(_("intervalle de référence de %(low)s à %(high)s", low=low, high=high))
-    return " ; ".join(parts) + "."
+    return wording.series(parts) + "."
 
 
 def _day(at: datetime) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from flask import abort, request
 
 from fhirserver.access import Access
-from fhirserver.portal import browser
+from fhirserver.portal import browser, demo
 from fhirserver.portal.consent.records import Records
 from fhirserver.portal.language import N_, _
 from fhirserver.portal.page import page
@@ -80,4 +80,11 @@ def _professional() -> Session:
 
 def _page(status: int, errors: dict[str, str], number: str, urgent: str = "", reason: str = "") -> Response:
     minutes = services().settings.emergency_seconds // 60
-    return page("record/find.html", status, errors=errors, number=number, urgent=urgent, reason=reason, minutes=minutes)
+    shown: dict[str, Any] = {
+        "number": number,
+        "urgent": urgent,
+        "reason": reason,
+        "minutes": minutes,
+        "demo": demo.numbers(),
+    }
+    return page("record/find.html", status, errors=errors, **shown)

@@ -91,7 +91,14 @@ def profile(patient: str) -> Response:
     if prescribed := found.get(_PRESCRIPTIONS):
         parts.insert(2, _part("", _("Prescriptions en cours"), prescribed))
     done = _(_DONE[told]) if (told := request.args.get("fait", "")) in _DONE else ""
-    return page("record/profile.html", parts=parts, born=_born(space.patient), done=done, here="profile")
+    return page(
+        "record/profile.html",
+        parts=parts,
+        born=_born(space.patient),
+        gender=space.patient.get("gender"),
+        done=done,
+        here="profile",
+    )
 
 
 def _known(space: Space) -> list[Resource]:
@@ -140,9 +147,9 @@ def item(resource: Mapping[str, Any]) -> Item:
     named: Any = next((resource[each] for each in _NAMES if resource.get(each)), {})
     date = next((str(resource[each]) for each in _DATES if resource.get(each)), "")
     return Item(
-        wording.concept(named) or wording.actor(named) or _named_within(resource) or _("Sans nom"),
+        wording.offered(named) or wording.actor(named) or _named_within(resource) or _("Sans nom"),
         wording.when(date) or date or _period(resource) or _recorded(resource),
-        "; ".join(_details(resource)),
+        wording.series(_details(resource)),
         own.is_entered(resource) or _is_own(resource),
     )
 
@@ -166,7 +173,7 @@ def _period(resource: Mapping[str, Any]) -> str:
 
 def _details(resource: Mapping[str, Any]) -> list[str]:
     found = [wording.concept(each) for one in resource.get("reaction", ()) for each in one.get("manifestation", ())]
-    found += [wording.concept(resource.get("relationship"))]
+    found += [wording.offered(resource.get("relationship"))]
     found += [wording.amount(resource)] if resource["resourceType"] == "Observation" else []
     found += [str(each["text"]) for each in resource.get("dosage", ()) if each.get("text")]
     found += [str(each["text"]) for each in resource.get("dosageInstruction", ()) if each.get("text")]

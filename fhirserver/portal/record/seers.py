@@ -8,7 +8,7 @@ from fhirserver.portal.federation.wording import profession
 from fhirserver.portal.language import N_, _
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from fhirserver.portal.record.space import Space
 
@@ -29,12 +29,14 @@ _UNTOLD: Final = frozenset({"operator"})
 
 
 class Seer(NamedTuple):
-    """A row; `excepted`: of whom it does not speak."""
+    """A row. `named`: who it is, not what. `excepted`: whom, and `besides`: acting as what, it does not speak of."""
 
     who: str
     details: str
-    purposes: str
-    excepted: str
+    purposes: tuple[str, ...]
+    excepted: tuple[str, ...]
+    besides: tuple[str, ...]
+    named: bool
 
 
 def seers(space: Space, resource: str) -> list[Seer]:
@@ -42,7 +44,24 @@ def seers(space: Space, resource: str) -> list[Seer]:
     found = space.read(f"Patient/{space.id}/$who-can-see", ("resource", resource))
     rows = [each["part"] for each in found["parameter"] if each["name"] == "seer"]
     told = [_seer(parts) for parts in rows if _value(parts, "kind") not in _UNTOLD]
-    return list(dict.fromkeys(told))
+    return _united(told)
+
+
+def _united(told: Iterable[Seer]) -> list[Seer]:
+    """One row for each who is named, whatever he acts as; another one where that adds something."""
+    whole: dict[tuple[str, tuple[str, ...]], Seer] = {}
+    found: list[tuple[Seer, tuple[str, tuple[str, ...]]]] = []
+    for each in told:
+        key = each.who, each.excepted
+        if each.named and not each.details:
+            had = whole.get(key, each)
+            purposes = tuple(dict.fromkeys((*had.purposes, *each.purposes)))
+            whole[key] = each._replace(purposes=purposes, besides=())
+        found.append((each, key))
+    rows = [
+        whole[key] if key in whole and set(each.purposes) <= set(whole[key].purposes) else each for each, key in found
+    ]
+    return list(dict.fromkeys(rows))
 
 
 def _seer(parts: list[dict[str, Any]]) -> Seer:
@@ -55,18 +74,19 @@ def _seer(parts: list[dict[str, Any]]) -> Seer:
         name = _reference(organization)
         details.append(_("pour %(name)s", name=name) if name else _("pour un établissement"))
     purposes = [_(_PURPOSES.get(str(each), str(each))) for each in _values(parts, "purpose")]
-    excepted = dict.fromkeys(filter(None, (_except(each) for each in _values(parts, "except"))))
+    excluded = _values(parts, "except")
+    excepted = dict.fromkeys(filter(None, (_reference(each) for each in excluded if "code" not in each)))
+    besides = dict.fromkeys(_acting(each) for each in excluded if "code" in each)
     named = _reference(who) if isinstance(who, dict) and kind not in ("holder", "representative") else ""
     if kind == "representative" and isinstance(who, dict):
         named = _("Un représentant légal")
-    return Seer(named or _(_KINDS.get(kind, kind)), ", ".join(details), ", ".join(purposes), ", ".join(excepted))
+    who = named or _(_KINDS.get(kind, kind))
+    return Seer(who, ", ".join(details), tuple(purposes), tuple(excepted), tuple(besides), bool(named))
 
 
-def _except(value: Any) -> str:
-    if "code" in value:
-        code = str(value["code"])
-        return f"{_coding(value)} ({code.partition('/')[2]})" if "/" in code else _coding(value)
-    return _reference(value)
+def _acting(value: Mapping[str, Any]) -> str:
+    code = str(value["code"])
+    return f"{_coding(value)} ({code.partition('/')[2]})" if "/" in code else _coding(value)
 
 
 def _coding(value: Mapping[str, Any]) -> str:

@@ -7,11 +7,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.documents.cda.rules import displays
+from fhirserver.espace.profile import tables
 from fhirserver.portal import dates
 from fhirserver.portal.language import ENGLISH, _, current
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 Resource = dict[str, Any]
 _DATE: Final = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?")
@@ -42,6 +43,17 @@ def concept(value: Any) -> str:
     return str(next(filter(None, told), "") or next((each["code"] for each in codings if each.get("code")), ""))
 
 
+def offered(value: Any) -> str:
+    """A concept in the language of the page, where its words are those that a form of the profile offers."""
+    told = concept(value)
+    return tables.english().get(told, told) if current() == ENGLISH else told
+
+
+def series(parts: Iterable[str]) -> str:
+    """Several things on one line, as the language of the page separates them."""
+    return ("; " if current() == ENGLISH else " ; ").join(parts)
+
+
 def document_type(value: Any) -> str:
     """The type of a document, as the nomenclature calls it."""
     for each in (value or {}).get("coding", ()):
@@ -58,8 +70,7 @@ def document_types() -> dict[str, str]:
 def amount(observation: Mapping[str, Any]) -> str:
     """The value of an Observation with its unit; of one with components, each of them."""
     if parts := observation.get("component"):
-        told = [f"{concept(each.get('code'))} {amount(each)}" for each in parts]
-        return " ; ".join(told)
+        return series(f"{offered(each.get('code'))} {amount(each)}" for each in parts)
     for name, value in observation.items():
         if name.startswith("value"):
             return _value(name, value)
@@ -106,7 +117,7 @@ def _value(name: str, value: Any) -> str:
     if name == "valueQuantity":
         return quantity(value)
     if name == "valueCodeableConcept":
-        return concept(value)
+        return offered(value)
     if name == "valueBoolean":
         return _("oui") if value else _("non")
     if name in ("valueDateTime", "valueTime"):

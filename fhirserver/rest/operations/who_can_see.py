@@ -87,7 +87,9 @@ def _reference(key: str, names: dict[str, str]) -> dict[str, Any]:
         return found | ({"display": names[key]} if key in names else {})
     if kind in _LITERAL:
         return {"reference": f"{_LITERAL[kind]}/{value}"}
-    return {"identifier": {"value": value}} if bar else {"reference": key}
+    if bar:
+        return {"identifier": {"value": value}}
+    return {"reference": key} | ({"display": names[key]} if key in names else {})
 
 
 def _names(exchange: Exchange, found: Iterable[Seer]) -> dict[str, str]:
@@ -102,6 +104,10 @@ def _names(exchange: Exchange, found: Iterable[Seer]) -> dict[str, str]:
             for stored in exchange.view.search(query).matches:
                 resource = jsontext.parse_object(stored.body)
                 names |= dict.fromkeys(keys.of_resource(resource), _name(resource))
+    for key in named:
+        type, bar, id = key.partition("/")
+        if bar and type == "Practitioner" and (stored_here := exchange.view.read(type, id)):
+            names[key] = "" if stored_here.deleted else _name(jsontext.parse_object(stored_here.body))
     return {key: name for key, name in names.items() if name}
 
 

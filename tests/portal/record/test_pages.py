@@ -128,7 +128,12 @@ def test_an_event_of_another_system_is_told_as_far_as_it_says(demo: Application)
     with demo.app.app_context():
         told = journal.line({"agent": [agent], "outcome": "0", "recorded": "2026-03-01T08:05:00Z"}, holder("p"))
         assert journal.line({}, holder("p")).who == "Le service"
-    assert (told.when, told.who, told.did, told.what) == ("1er mars 2026 à 9 h 05", "Logiciel", "est intervenu", "")
+    assert (told.when, told.who, told.did, told.what) == (
+        "1er mars 2026 à 9\u00a0h\u00a005",
+        "Logiciel",
+        "est intervenu",
+        "",
+    )
 
 
 def test_the_profile_tells_what_is_known_in_sections(demo: Application, mine: Browser, claire: str) -> None:
@@ -167,7 +172,7 @@ def test_the_profile_tells_what_is_known_in_sections(demo: Application, mine: Br
     page = mine.get(f"/dossier/{claire}/profil")
     assert page.status == 200
     for words in (
-        "Arachide – Urticaire; risque élevé indiqué par la personne",
+        "Arachide – Urticaire ; risque élevé indiqué par la personne",
         "Vaccin tétanos 1er mars 2024",
         "Paracétamol – un comprimé le soir",
     ):
