@@ -26,7 +26,7 @@ PUBLIC = {
     *("oauth-wellknown.authorization_server", "oauth-wellknown.openid", "oauth-wellknown.jwks"),
     *("api-docs.openapi_json", "api-docs.openapi_swagger_ui", "docs-assets.asset", "portal.asset"),
     *("portal.home", "portal.login", "portal.forgotten", "portal.forgotten_code", "portal.activate"),
-    *("portal.activate_ask", "portal.catalogue"),
+    *("portal.activate_ask", "portal.catalogue", "portal.manifest", "portal.oppose"),
 }
 """What is there for everybody."""
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "FOO")
