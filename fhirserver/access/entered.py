@@ -36,8 +36,12 @@ def marks(resource: Mapping[str, Any] | None) -> frozenset[str]:
 
 def is_origin(resource: Mapping[str, Any] | None) -> bool:
     """Whether it is a Provenance that only the server writes."""
-    said = (resource or {}).get("resourceType") == "Provenance"
-    return said and any(each.get("system") == ORIGIN["system"] for each in _tags(resource))
+    return (resource or {}).get("resourceType") == "Provenance" and bears_origin(resource)
+
+
+def bears_origin(resource: Mapping[str, Any] | None) -> bool:
+    """Whether it bears the tag of such a Provenance."""
+    return any(each.get("system") == ORIGIN["system"] for each in _tags(resource))
 
 
 def is_answer(resource: Mapping[str, Any] | None) -> bool:

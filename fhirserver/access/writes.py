@@ -146,7 +146,7 @@ def judge_write(
         return Decision(False, "notice")
     if post is not None and reserved(post) != reserved(pre):
         return Decision(False, "message")
-    if entered.is_origin(pre) or entered.is_origin(post):
+    if entered.is_origin(pre) or (entered.bears_origin(post) and not entered.bears_origin(pre)):
         return Decision(False, "entered")
     if write.feeds and (entered.is_answer(pre) or entered.is_answer(post)):
         return Decision(False, "reminder")

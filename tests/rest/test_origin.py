@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fhirserver.access import Requester
-from fhirserver.access.entered import SYSTEM
+from fhirserver.access.entered import ORIGIN, SYSTEM
 from tests.records import care_team, observation, patient, post, practitioner, reference
 
 if TYPE_CHECKING:
@@ -93,6 +93,27 @@ def test_the_provenance_conforms_whatever_the_device_is(mine: Caller, record: st
         named = {"Balance": 1, "Device/x": 1}
         assert len(devices) == sum(count for text, count in named.items() if text in str(resource.get("device")))
         assert "#d" not in str(devices)
+
+
+@pytest.mark.parametrize("type_", ["Observation", "Communication", "Provenance"])
+def test_nobody_puts_the_tag_of_origins_on_anything(application: Application, record: str, type_: str) -> None:
+    tag = {"meta": {"tag": [ORIGIN]}}
+    target = {"reference": f"Patient/{record}"}
+    made: dict[str, dict[str, Any]] = {
+        "Observation": observation(record),
+        "Communication": {"resourceType": "Communication", "status": "completed", "subject": target},
+        "Provenance": {
+            "resourceType": "Provenance",
+            "target": [target],
+            "recorded": "2026-01-01T00:00:00Z",
+            "agent": [{"who": {"identifier": {"system": RPPS_SYSTEM, "value": RPPS}}}],
+        },
+    }
+    for who in (application.practitioner(RPPS), application.patient(record)):
+        assert who.post(type_, made[type_] | tag).status == 403
+    doctor = application.practitioner(RPPS)
+    stored = doctor.create(made[type_])
+    assert doctor.put(f"{type_}/{stored}", made[type_] | tag | {"id": stored}).status == 403
 
 
 def test_a_change_keeps_the_mark_and_the_provenance_follows(mine: Caller, record: str) -> None:

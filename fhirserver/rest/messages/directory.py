@@ -36,36 +36,40 @@ class Bearer(NamedTuple):
 
 
 def bearer(services: Services, address: str) -> Bearer | None:
-    """Whom an address belongs to; None where that is nobody here, or not one alone."""
-    found = {
-        Bearer(key, _name(resource))
-        for type_ in _TYPES
-        for resource, key in _entries(services, type_, ("email", f"{address},{address.lower()}"))
-        if address.lower() in (each.lower() for each in _addresses(resource))
-    }
-    return next(iter(found)) if len({each.key for each in found}) == 1 else None
+    """Whom an address belongs to; None where that is nobody here, or not one alone.
+
+    What the operator entered comes first: nobody takes an address from another by entering it for himself.
+    """
+    found: dict[bool, set[Bearer]] = {True: set(), False: set()}
+    for type_ in _TYPES:
+        for resource, key, vouched in _entries(services, type_, ("email", f"{address},{address.lower()}")):
+            if address.lower() in (each.lower() for each in _addresses(resource)):
+                found[vouched].add(Bearer(key, _name(resource)))
+    those = found[True] or found[False]
+    return next(iter(those)) if len({each.key for each in those}) == 1 else None
 
 
 def address_of(services: Services, key: str) -> str | None:
     """The address of a professional or an organisation, by actor key; the first one, None for none."""
     type_ = "Organization" if keys.kind(key) == "finess" else "Practitioner"
     asked = ("identifier", ",".join(keys.to_identifiers(key)))
-    held = [each for each, whose in _entries(services, type_, asked) if whose == key]
+    held = [each for each, whose, _ in _entries(services, type_, asked) if whose == key]
     for each in [] if type_ == "Organization" else list(held):
         roles = _entries(services, "PractitionerRole", ("practitioner", f"Practitioner/{each['id']}"))
-        held += [role for role, whose in roles if whose == key]
+        held += [role for role, whose, _ in roles if whose == key]
     return next((address for each in held for address in _addresses(each)), None)
 
 
-def _entries(services: Services, type_: str, asked: tuple[str, str]) -> Iterator[tuple[Resource, str]]:
-    """Active entries that their bearer, or the operator, deposited, with whom each is about."""
+def _entries(services: Services, type_: str, asked: tuple[str, str]) -> Iterator[tuple[Resource, str, bool]]:
+    """Active entries that their bearer, or the operator, deposited, with whom each is about, and whether it was the
+    operator."""
     view = services.store.view(Access.system(REASON, services.clock()))
     query = parse(services.published, type_, [asked, ("active:not", "false"), ("_count", _MOST), ("_total", "none")])
     for stored in view.search(query).matches:
         resource, by = jsontext.parse_object(stored.body), set(stored.acl.get("by", ()))
         held = {key for key in _keys(services, resource) if keys.kind(key) in _KINDS}
         if len(held) == 1 and (not by or held <= by):
-            yield resource, held.pop()
+            yield resource, held.pop(), not by
 
 
 def _keys(services: Services, resource: Resource) -> tuple[str, ...]:

@@ -170,6 +170,14 @@ def test_a_letter_that_answers_goes_into_the_thread(mailed: House, gate: int, bo
     assert hand(gate, letter("b3@aura", References="<b1@aura>"))[0] == 550
 
 
+def test_nobody_takes_an_address_that_the_operator_entered_for_another(mailed: House, gate: int) -> None:
+    taken = mailed.carol.create(professional(CAROL, OF_ALICE))
+    assert hand(gate, letter("kept@aura")) == (250, "")
+    (stored,) = identified(mailed, "kept@aura")
+    assert stored["sender"]["identifier"]["value"] == ALICE
+    assert mailed.carol.delete(f"Practitioner/{taken}").status == 204
+
+
 def test_an_organisation_writes_by_its_own_address(mailed: House, gate: int) -> None:
     assert hand(gate, letter("c1@h", OF_DESK), OF_DESK)[0] == 250
     (stored,) = identified(mailed, "c1@h")
