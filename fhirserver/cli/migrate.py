@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from fhirserver.cli import Problem
-from fhirserver.cli.opening import database_arguments, located
+from fhirserver.cli.opening import database_arguments, named, opened
 
 if TYPE_CHECKING:
     import argparse
@@ -19,19 +19,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from fhirserver.spec import Definitions
+    from fhirserver.access import Access
+    from fhirserver.errors import Unavailable
     from fhirserver.store import StoreError
     from fhirserver.store.envelope import FORMAT
-    from fhirserver.store.schema import brought_up
 
     try:
-        with (
-            located(options) as (uri, database),
-            tqdm(unit="document", file=sys.stderr, disable=None) as bar,
-        ):
-            for looked_at in brought_up(uri, database, Definitions.core().resource_types):
+        with opened(named(options)) as store, tqdm(unit="document", file=sys.stderr, disable=None) as bar:
+            for looked_at in store.migrate(Access.system("migration")):
                 bar.update(looked_at)
-    except StoreError as error:
+    except (StoreError, Unavailable) as error:
         raise Problem(str(error)) from None
     print(f"everything is of format {FORMAT}")
     return 0

@@ -76,7 +76,8 @@ def opened(settings: Settings) -> Iterator[Store]:
     from fhirserver.store import Store
 
     with reached(settings) as uri:
-        store = Store(uri, settings.database, definitions=Definitions.core())
+        tags = settings.consent_labels == "tags"
+        store = Store(uri, settings.database, definitions=Definitions.core(), plain_labels=tags)
         try:
             yield store
         finally:

@@ -15,7 +15,7 @@ from fhirserver.errors import Unavailable
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """What this version writes (`store.schema`). An envelope without a number is of format 1."""
 COMPRESS_ABOVE: Final = 2048
 """Bytes of JSON from which zstd pays: below, the frame costs more than it saves."""

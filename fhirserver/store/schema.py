@@ -10,13 +10,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from fhirserver.store import connection
 from fhirserver.store.definitions import Registry
 from fhirserver.store.envelope import FORMAT
 from fhirserver.store.errors import StoreError, translated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from pymongo.collection import Collection
     from pymongo.database import Database
@@ -40,10 +39,6 @@ class Migration(NamedTuple):
 
     to: int
     convert: Callable[[str, Row], Row]
-
-
-MIGRATIONS: Final[tuple[Migration, ...]] = ()
-"""One for each format after the first."""
 
 
 class Reach(NamedTuple):
@@ -82,10 +77,15 @@ def meet(database: Database[Row], written: int = FORMAT) -> None:
 
 
 def migrate(
-    database: Database[Row], types: Sequence[str], migrations: Sequence[Migration] = MIGRATIONS, written: int = FORMAT
+    database: Database[Row],
+    types: Iterable[str],
+    migrations: Sequence[Migration],
+    written: int = FORMAT,
+    besides: Callable[[], Iterable[int]] = tuple,
 ) -> Iterator[int]:
     """Brings every envelope to the format `written`; yields how many were looked at, a stretch at a time.
 
+    `migrations`: one for each format after the first; `besides`: brings up what is no envelope, and yields likewise.
     It may be ended and begun again: it goes on where it was. Workers go on meanwhile: an envelope that they replaced is
     left to them. Raises SchemaError when the database is newer, or while workers of an older format are up.
     """
@@ -95,7 +95,13 @@ def migrate(
     _require_ended(database, written)
     by = {each.to: each for each in migrations}
     for collection in _collections(database, types):
-        yield from _brought_up(database, collection, by, written)
+
+        def converted(some: list[Row], rows: Collection[Row] = database[collection]) -> None:
+            for each in some:
+                _converted(rows, each, by, written)
+
+        yield from walked(database, collection, written, converted)
+    yield from besides()
     _require_ended(database, written)
     with translated():
         database[COLLECTION].update_one(
@@ -111,36 +117,28 @@ def _require_ended(database: Database[Row], written: int) -> None:
         raise SchemaError(f"{older} workers of an older version are up: end them, and run this again.")
 
 
-def brought_up(uri: str, name: str, types: Sequence[str]) -> Iterator[int]:
-    """`migrate` on the database behind a URI. Raises StoreError."""
-    client = connection.connect(uri)
-    try:
-        connection.check(client, name)
-        yield from migrate(connection.database(client, name), types)
-    finally:
-        client.close()
-
-
-def _collections(database: Database[Row], types: Sequence[str]) -> list[str]:
+def _collections(database: Database[Row], types: Iterable[str]) -> list[str]:
     there = set(database.list_collection_names())
     return sorted(each for name in types for each in (name, name + HISTORY) if each in there)
 
 
-def _brought_up(database: Database[Row], name: str, by: dict[int, Migration], written: int) -> Iterator[int]:
-    """One collection from the place that was reached before."""
+def walked(
+    database: Database[Row], name: str, written: int, work: Callable[[list[Row]], object], what: str = ""
+) -> Iterator[int]:
+    """Does the work for a collection by `_id`, a stretch at a time, from the place that was reached before; yields how
+    many each was. `what` is done, where that is not to bring up its envelopes."""
     places, rows = database[COLLECTION], database[name]
     with translated():
         row = places.find_one({"_id": KEY}) or {}
-    key = f"{written} {name}".replace(".", "|")
+    key = f"{written} {name} {what}".strip().replace(".", "|")
     place = row.get("at", {}).get(key)
     while True:
         with translated():
             asked = {"_id": {"$gt": place}} if place is not None else {}
             batch = rows.find(asked).sort("_id").limit(BATCH).to_list()
-            for each in batch:
-                _converted(rows, each, by, written)
             if not batch:
                 return
+            work(batch)
             place = batch[-1]["_id"]
             places.update_one({"_id": KEY}, {"$set": {f"at.{key}": place}}, upsert=True)
         yield len(batch)

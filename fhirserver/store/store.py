@@ -13,7 +13,7 @@ from pymongo.errors import AutoReconnect, DuplicateKeyError, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from fhirserver.store import claims, connection, erasing, reindexing, retention, schema, traces
+from fhirserver.store import claims, connection, erasing, reindexing, retention, schema, traces, upgrades
 from fhirserver.store.changes import Changes
 from fhirserver.store.collections import Collections
 from fhirserver.store.definitions import Registry, Writing
@@ -275,6 +275,17 @@ class Store:
         if found.moved:
             self.transact(access, lambda tx: tx.rebuild(found.moved))
         return found
+
+    def migrate(self, access: Access) -> Iterator[int]:
+        """Brings what older versions stored to this one's format, for its own work (`store.schema.migrate`)."""
+        self._kept(access)
+        database = self._bound().database
+
+        def besides() -> Iterator[int]:
+            return upgrades.rebuilt(database, lambda some: self.transact(access, lambda tx: tx.rebuild(some)))
+
+        types = self.definitions.resource_types
+        yield from schema.migrate(database, types, upgrades.migrations(database), besides=besides)
 
     def about(self, type_: str) -> int:
         """About how many resources of a type there are."""
