@@ -6,7 +6,7 @@ An *act* is told from the states before and after: `book`, `move`, `confirm`, `d
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.espace.agenda.tables import EVERY, NONE, rules, words
@@ -50,6 +50,8 @@ def judge(before: Resource | None, after: Resource | None, who: str, now: dateti
 
     `who`: a word of `rules.csv`. `own`: whether who asks entered it. Raises Refusal.
     """
+    if any(moment(after[each]) is None for each in ("start", "end") if after is not None and each in after):
+        raise Refusal("times")
     name = act(before, after)
     found = [each for each in rules() if each.act == name and who in each.who]
     if name == "reopen" or not any(each.act == name for each in rules()):
@@ -93,12 +95,12 @@ def status(appointment: Mapping[str, Any] | None) -> str:
 
 
 def moment(text: Any) -> datetime | None:
-    """A FHIR instant, in UTC; None of what is none."""
+    """A FHIR instant, in UTC; None of what is none, or at the ends of the calendar, where no hours are reckoned."""
     try:
         found = datetime.fromisoformat(str(text).replace("Z", "+00:00").replace(":60", ":59"))
     except ValueError:
         return None
-    return found.astimezone(UTC) if found.tzinfo is not None else None
+    return found.astimezone(UTC) if found.tzinfo is not None and MINYEAR < found.year < MAXYEAR else None
 
 
 def span(appointment: Mapping[str, Any]) -> tuple[datetime, datetime] | None:

@@ -81,8 +81,10 @@ def nameless(resource: Mapping[str, Any]) -> None:
 
 def timed(resource: Mapping[str, Any]) -> None:
     """Raises Refusal for a Slot that does not end after it starts."""
+    if resource["resourceType"] != "Slot":
+        return
     start, end = moment(resource.get("start")), moment(resource.get("end"))
-    if start is not None and end is not None and end <= start:
+    if start is None or end is None or end <= start:
         raise Refusal("slot-times")
 
 

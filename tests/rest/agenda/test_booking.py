@@ -275,3 +275,14 @@ def test_a_batch_books_entry_by_entry(agenda: Agenda) -> None:
     bundle = {"resourceType": "Bundle", "type": "batch", "entry": entries}
     found = agenda.holder.post("", bundle).json["entry"]
     assert sorted(each["response"]["status"][:3] for each in found) == ["201", "409"]
+
+
+@pytest.mark.parametrize("start", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00", "9999-01-01T00:00:00Z"])
+def test_what_lies_at_the_ends_of_the_calendar_is_refused(agenda: Agenda, start: str) -> None:
+    before = agenda.server.counts()
+    made = agenda.appointment() | {"start": start, "end": start}
+    for who, participants in ((agenda.doctor, made["participant"]), (agenda.holder, made["participant"][:1])):
+        assert who.post("Appointment", made | {"participant": participants}).status == 422
+    slot = agenda.doctor.get(f"Slot/{agenda.slots[0]}").json
+    assert agenda.doctor.put(f"Slot/{agenda.slots[0]}", slot | {"start": start, "end": start}).status == 422
+    assert agenda.server.counts() == before
