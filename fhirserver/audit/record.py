@@ -108,7 +108,7 @@ class Event(NamedTuple):
 
         `at`, `what` (the interaction), `status`, `who`, `purpose`; `reason`: why the glass was broken; `entities…`
         (`many`: more than one); `pats`: the patients concerned (`several`: more than one), a person's own record in all
-        that he does; `query`; `addr`, `req`: the origin.
+        that he does; `own`: the holder did it, and it concerns nobody else; `query`; `addr`, `req`: the origin.
         `secret`, `unannounced`: patients of whom only that was shown which is kept from the representatives, or from
         the person.
         """
@@ -129,6 +129,7 @@ class Event(NamedTuple):
             "unannounced": sorted(each.patient for each in shown if each.unannounced) or None,
             "pats": sorted(patients) or None,
             "several": len(patients) > 1 or None,
+            "own": (requester.id in {f"patient/{each}" for each in patients} and len(patients) == 1) or None,
             "query": self.query or None,
             **_from(origin),
         }

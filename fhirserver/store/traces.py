@@ -1,7 +1,8 @@
 """The collection of traces, and the AuditEvents that a view shows of them beside those that were deposited.
 
 `_id` is the chain and the place in it, which is the AuditEvent's id too. Indexes: `pats, at, _id` (what happened to a
-record, by time), `at, _id` (by time), `who.rpps, at` (what a professional did).
+record, by time), `pats, own, at, _id` (the same, of what others did), `at, _id` (by time), `who.rpps, at` (what a
+professional did).
 """
 
 from __future__ import annotations
@@ -78,6 +79,7 @@ def make(database: Database[Row]) -> None:
     database[COLLECTION].create_indexes(
         [
             IndexModel([("pats", ASCENDING), ("at", ASCENDING), ("_id", ASCENDING)], name="pats"),
+            IndexModel([("pats", ASCENDING), ("own", ASCENDING), ("at", ASCENDING), ("_id", ASCENDING)], name="others"),
             IndexModel([("at", ASCENDING), ("_id", ASCENDING)], name="at"),
             IndexModel([("who.rpps", ASCENDING), ("at", ASCENDING)], name="who"),
         ]
@@ -119,6 +121,8 @@ class Traces:
         items: Sequence[Predicate] = asked.items if isinstance(asked, And) else (asked,)
         own = self._traced.patients(access, known)
         seed: dict[str, Any] = {"pats": own[0] if len(own) == 1 else {"$in": list(own)}} if own else {}
+        if len(own) == 1 and any(_but_by(each, f"patient/{own[0]}") for each in items):
+            seed["own"] = None
         for each in items:
             if isinstance(each, Eq | In) and each.field in ("_id", "pats", "who.rpps"):
                 seed.setdefault(each.field, to_mongo(each)[each.field])
@@ -202,6 +206,14 @@ def _named(asked: Predicate) -> Iterator[str]:
         for term in asked.values if isinstance(asked, In) else (asked.value,):
             if term.startswith(_ENTITY):
                 yield term.removeprefix(_ENTITY).partition("/_history/")[0]
+
+
+def _but_by(asked: Predicate, who: str) -> bool:
+    """Whether a condition leaves out what somebody did. Records older than `own` are looked through all the same."""
+    if not isinstance(asked, Not):
+        return False
+    either = asked.item.items if isinstance(asked.item, Or) else (asked.item,)
+    return Eq("who.id", who) in either
 
 
 def _since(either: Or) -> datetime | None:

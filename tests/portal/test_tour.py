@@ -6,7 +6,7 @@ import inspect
 import re
 from typing import TYPE_CHECKING
 
-from tests.browser import tour
+from tests.browser import people, tour
 from tests.browser.places import REASONS, VISITED, misplaced
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def test_every_page_is_visited_by_some_way_or_says_why_not(application: Applicat
 
 def test_every_visited_page_is_named_by_a_way() -> None:
     """That it is found there, the ways themselves are held to."""
-    modules = {inspect.getmodule(each) for each in (*tour.WAYS, tour.activation_steps)}
+    modules = {inspect.getmodule(each) for each in (*tour.WAYS, people.activation_steps)}
     named = {name for each in modules if each for name in re.findall(r'"([a-z-]+)"', inspect.getsource(each))}
     assert set(VISITED.values()) - named == set()
 
