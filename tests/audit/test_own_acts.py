@@ -14,7 +14,6 @@ from fhirserver.store.view import View
 from tests.application import application, applications, embedded_uri
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
 
     from tests.application import Answer, Application, Caller
 
@@ -24,7 +23,7 @@ NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 
 @pytest.fixture
-def seeds(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
+def seeds(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What the looks into the trace begin with."""
     seen: list[dict[str, Any]] = []
     run = View._run
