@@ -85,7 +85,7 @@ def _run(options: argparse.Namespace) -> int:
         code, made = room.invitations.invite(options.patient, by="command line", related=options.related)
         if options.mail:
             room.invitations.mail(code, made)
-        print(f"sent, until {made.ends:%Y-%m-%d}" if options.mail else f"{code} until {made.ends:%Y-%m-%d}")
+        print(f"sent, until {made.last}" if options.mail else f"{code} until {made.last}")
     return 0
 
 

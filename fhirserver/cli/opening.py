@@ -105,8 +105,10 @@ def account_room(settings: Settings, store: Store, keys: KeyRing) -> AccountRoom
     """What belongs to accounts, for a command."""
     from fhirserver.auth.accounts.room import AccountRoom
     from fhirserver.clock import parse_clock
+    from fhirserver.espace.delays import code_over
     from fhirserver.serving.supervisor import base_of
     from fhirserver.spec import Definitions
 
     root = base_of(settings).removesuffix("/fhir")
-    return AccountRoom(store, Definitions.core(), settings, keys.root.derive, parse_clock(settings.clock), root)
+    clock = parse_clock(settings.clock)
+    return AccountRoom(store, Definitions.core(), settings, keys.root.derive, clock, root, code_over)

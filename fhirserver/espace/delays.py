@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from calendar import monthrange
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from fhirserver.access import moments
@@ -24,6 +25,10 @@ def end(name: str, begin: datetime, zone: str) -> datetime:
     """The first moment (UTC) at which a delay that begins at a moment is over."""
     day = begin.astimezone(ZoneInfo(zone)).date()
     return midnight(last_day(delay(name, day), day) + timedelta(days=1), zone)
+
+
+code_over: Final = partial(end, "code")
+"""When a provisional code is void, by when it was made and the zone in which the person lives."""
 
 
 def last_day(known: Delay, day: date) -> date:

@@ -23,6 +23,7 @@ from fhirserver.auth.grants import Grants
 from fhirserver.auth.server import AuthorizationServer, backend
 from fhirserver.auth.server.introspection import Introspection
 from fhirserver.auth.sessions import Sessions
+from fhirserver.espace.delays import code_over
 from fhirserver.espace.erasure import Erasure
 from fhirserver.espace.space import Spaces
 from fhirserver.imaging.pacs import of_settings
@@ -124,11 +125,14 @@ class Services:
     @cached_property
     def accounts(self) -> AccountRoom:
         root = self.base.removesuffix("/fhir")
-        return AccountRoom(self.store, self.published, self.settings, self.derive, self.clock, root)
+        return AccountRoom(self.store, self.published, self.settings, self.derive, self.clock, root, code_over)
 
     @cached_property
     def spaces(self) -> Spaces:
-        return Spaces(self.store, self.chains, lambda patient: self.accounts.take_over(patient))
+        def take_over(patient: str) -> None:
+            self.accounts.take_over(patient)
+
+        return Spaces(self.store, self.chains, take_over)
 
     @cached_property
     def erasure(self) -> Erasure:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pyotp
@@ -11,6 +11,8 @@ from fhirserver.access import Access
 from fhirserver.auth.accounts import throttle
 from fhirserver.auth.accounts.account import Reach
 from fhirserver.auth.accounts.invitations import TooEarly
+from fhirserver.espace import tables
+from fhirserver.espace.tables import Delay
 from tests.portal.browser import Browser
 from tests.portal.people import PASSWORD, code_for, log_in, matricule, named, person
 
@@ -158,6 +160,30 @@ def test_a_code_is_good_until_midnight_after_six_weeks_where_the_person_lives(
     later, soon = (house.at(each).services.accounts.invitations for each in (end + timedelta(milliseconds=1), end))
     assert later.prove(code, "1984-02-29", number, "192.0.2.1") is None
     assert soon.prove(code, "1984-02-29", number, "192.0.2.1")
+
+
+def test_a_code_keeps_the_delay_of_the_day_on_which_it_was_made(
+    house: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new rule is a new row of `espace/delays.csv`."""
+    rows = (Delay("code", date(2022, 1, 1), 6, "weeks", "-"), Delay("code", date(2026, 3, 1), 10, "days", "-"))
+    monkeypatch.setattr(tables, "delays", lambda: rows)
+    id_ = house.operator().create(named("Claire"))
+    for made, last in (("2026-02-28T12:00Z", date(2026, 4, 11)), ("2026-03-01T12:00Z", date(2026, 3, 11))):
+        invitations = house.at(datetime.fromisoformat(made)).services.accounts.invitations
+        assert invitations.invite(id_, by="test")[1].last == last
+
+
+@pytest.mark.parametrize(
+    ("postal", "last"), [("75014", "2026-02-21"), ("97400", "2026-02-21"), ("98700", "2026-02-21")]
+)
+def test_the_last_day_that_is_told_is_that_of_who_lives_there(house: Application, postal: str, last: str) -> None:
+    """Its end is the next day of UTC in Polynesia."""
+    number = matricule()
+    id_ = house.operator().create(named("Claire", number=number, address=[{"use": "home", "postalCode": postal}]))
+    room = house.at(datetime(2026, 1, 10, 12, tzinfo=UTC)).services.accounts
+    assert room.invitations.invite(id_, by="test")[1].last.isoformat() == last
+    assert next(iter(room.letters.made([id_], []))).until == last
 
 
 def test_five_wrong_proofs_void_a_code(house: Application) -> None:

@@ -1,4 +1,4 @@
-"""Provisional codes, by which a space is activated: for six weeks, once, against proofs of who it is.
+"""Provisional codes, by which a space is activated: for a time, once, against proofs of who it is.
 
 A code goes by letter or e-mail to the holder, or to who represents a minor or a protected adult. It proves nothing by
 itself: birth date and social security number must be known too. Five wrong proofs void it.
@@ -6,11 +6,11 @@ itself: birth date and social security number must be known too. Five wrong proo
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from fhirserver.access.zones import midnight, zone
+from fhirserver.access.zones import zone
 from fhirserver.auth.accounts import secretly, throttle, tries
 from fhirserver.auth.accounts.account import Reach
 from fhirserver.auth.accounts.people import SHUT, UNUSED, Resource, address_of, are_proofs, name_of
@@ -18,7 +18,7 @@ from fhirserver.errors import Conflict, NotFound
 from fhirserver.mail import is_address
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from fhirserver.auth.accounts.people import People
     from fhirserver.auth.accounts.post import Post
@@ -26,32 +26,49 @@ if TYPE_CHECKING:
     from fhirserver.clock import Clock
     from fhirserver.store import Register, Store
 
+    Over = Callable[[datetime, str], datetime]
+
 REGISTER: Final = "invitations"
 CARDS: Final = "vitale"
-LASTS: Final = timedelta(weeks=6)
 SUBJECT: Final = "Activez votre espace de santé"
 TEXT: Final = (
-    "Votre code provisoire est {code}. Il vaut six semaines et une seule fois.\n\n"
+    "Votre code provisoire est {code}. Il vaut jusqu’au {last:%d/%m/%Y} inclus et une seule fois.\n\n"
     "Ouvrez {url} et munissez-vous de votre date de naissance et de votre numéro de sécurité sociale ; "
     "pour qui vous représentez, des siens.\n"
 )
 
 
 class Invitation(NamedTuple):
-    """`key`: the digest of the code. `name`: of the person whose record it is."""
+    """`key`: the digest of the code. `name`: of the person whose record it is, who lives in `zone`."""
 
     key: str
     reach: Reach
     ends: datetime
     name: str
+    zone: str
+
+    @property
+    def last(self) -> date:
+        """The last day on which the code is good, where the person lives."""
+        return (self.ends - timedelta(microseconds=1)).astimezone(ZoneInfo(self.zone)).date()
 
 
 class Invitations:
-    """`root`: the server's address, for the e-mail. Delays go by `clock`."""
+    """`root`: the server's address, for the e-mail. Delays go by `clock`; `over`: the first moment at which a code is
+    void, by when it was made and the zone in which the person lives."""
 
-    def __init__(self, store: Store, secrets: Secrets, people: People, post: Post, clock: Clock, root: str) -> None:
+    def __init__(
+        self,
+        store: Store,
+        secrets: Secrets,
+        people: People,
+        post: Post,
+        clock: Clock,
+        root: str,
+        over: Over,
+    ) -> None:
         self._store, self._secrets, self._people, self._post = store, secrets, people, post
-        self._clock, self._root = clock, root
+        self._clock, self._root, self._over = clock, root, over
         self._throttle = throttle.Throttle(store)
 
     def invite(self, patient: str, *, by: str, related: str | None = None) -> tuple[str, Invitation]:
@@ -63,25 +80,26 @@ class Invitations:
         if state in UNUSED | SHUT or state == "closed":
             raise Conflict(f"The space is {state}: nobody can activate it.")
         reach = Reach(patient, self._related(found, related))
-        code, ends = secretly.words(), over(self._clock(), zone(found))
+        code, now, where = secretly.words(), self._clock(), zone(found)
+        ends = self._over(now, where)
         row = {
             "patient": reach.patient,
             "related": reach.related,
             "by": by,
             "tries": 0,
             "ends": ends,
-            "until": datetime.now(UTC) + 2 * LASTS,
+            "until": datetime.now(UTC) + 2 * (ends - now),
         }
         key = self._key(code)
         self._rows.put(key, row)
-        return code, Invitation(key, reach, ends, name_of(found))
+        return code, Invitation(key, reach, ends, name_of(found), where)
 
     def mail(self, code: str, invitation: Invitation) -> None:
         """Sends the code to the address that the record knows. Raises Conflict where it knows none, Undelivered."""
         address = self._address(invitation.reach)
         if not address:
             raise Conflict("The record has no e-mail address to send the code to.")
-        self._post.send("mail", address, SUBJECT, TEXT.format(code=code, url=f"{self._root}/activation"))
+        self._post.send("mail", address, SUBJECT, self._text(code, invitation))
 
     def prove(self, typed: str, birth: str, matricule: str, address: str) -> Invitation | None:
         """The invitation of a code when the proofs are right; None for whatever is wrong. Raises TooEarly."""
@@ -95,7 +113,7 @@ class Invitations:
         if not right or row["ends"] <= self._clock() or not self._still(row):
             return None
         self._throttle.refund(throttle.PROOFS, address)
-        return Invitation(key, Reach(row["patient"], row["related"]), row["ends"], name_of(patient))
+        return Invitation(key, Reach(row["patient"], row["related"]), row["ends"], name_of(patient), zone(patient))
 
     def find(self, key: str) -> Invitation | None:
         """An invitation that is still to be had."""
@@ -103,7 +121,7 @@ class Invitations:
         if row is None or row["ends"] <= self._clock() or not self._still(row):
             return None
         patient = self._people.patient(row["patient"]) or {}
-        return Invitation(key, Reach(row["patient"], row["related"]), row["ends"], name_of(patient))
+        return Invitation(key, Reach(row["patient"], row["related"]), row["ends"], name_of(patient), zone(patient))
 
     def take(self, key: str) -> bool:
         """Uses a code up: of several who do, one gets True."""
@@ -140,8 +158,10 @@ class Invitations:
         except Conflict:
             return
         if address := self._address(made.reach):
-            text = TEXT.format(code=code, url=f"{self._root}/activation")
-            self._post.send_aside("mail", address, SUBJECT, text)
+            self._post.send_aside("mail", address, SUBJECT, self._text(code, made))
+
+    def _text(self, code: str, made: Invitation) -> str:
+        return TEXT.format(code=code, last=made.last, url=f"{self._root}/activation")
 
     def _related(self, patient: Resource, related: str | None) -> str | None:
         """The RelatedPerson who gets the code; None for the holder. Raises Conflict."""
@@ -183,13 +203,6 @@ class Invitations:
     @property
     def _cards(self) -> Register:
         return self._store.register(CARDS)
-
-
-def over(made: datetime, where: str) -> datetime:
-    """The first moment at which a code is void: after midnight of its last day where the person lives, as the delay of
-    an opposition is counted (Code de procédure civile, 641 and 642)."""
-    last = made.astimezone(ZoneInfo(where)).date() + LASTS
-    return midnight(last + timedelta(days=1), where)
 
 
 class TooEarly(Exception):

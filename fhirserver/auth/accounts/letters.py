@@ -59,7 +59,7 @@ class Letters:
             except (NotFound, Conflict) as error:
                 refused.append(f"Patient/{patient}: {error}")
                 continue
-            yield self._letter(patient, invitation.reach.related, code, f"{invitation.ends:%Y-%m-%d}")
+            yield self._letter(patient, invitation.reach.related, code, invitation.last.isoformat())
             self._rows.drop(patient)
 
     def _letter(self, patient: str, related: str | None, code: str, until: str) -> Letter:

@@ -23,6 +23,7 @@ from fhirserver.mail import gateway_of, mailer_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from fhirserver.auth.accounts.invitations import Over
     from fhirserver.clock import Clock
     from fhirserver.settings import Settings
     from fhirserver.spec import Definitions
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class AccountRoom:
-    """`root`: the server's public address, without `/fhir`."""
+    """`root`: the server's public address, without `/fhir`. `over`: when a provisional code is void (`invitations`)."""
 
     def __init__(
         self,
@@ -40,6 +41,7 @@ class AccountRoom:
         derive: Callable[[str], bytes],
         clock: Clock,
         root: str,
+        over: Over,
     ) -> None:
         self._store = store
         self.accounts, self.devices = Accounts(store), Devices(store)
@@ -47,7 +49,7 @@ class AccountRoom:
         self.people = People(store, definitions, clock)
         self.post = Post(mailer_of(settings), gateway_of(settings))
         self.site = Site(root)
-        self.invitations = Invitations(store, self.secrets, self.people, self.post, clock, root)
+        self.invitations = Invitations(store, self.secrets, self.people, self.post, clock, root, over)
         self.enrolments = Enrolments(store, self.secrets, self.post)
 
     @cached_property
