@@ -1,4 +1,7 @@
-"""Pictures of the pages for the documentation: `python -m tests.browser.screenshots FOLDER [NAME…]`."""
+"""Pictures of the pages for the documentation: `python -m tests.browser.screenshots FOLDER [NAME…]`.
+
+Without names: of every page on the tour, and `pictures.md` beside the folder, which shows them.
+"""
 
 from __future__ import annotations
 
@@ -13,21 +16,30 @@ from playwright.sync_api import sync_playwright
 from tests.browser import tour
 from tests.browser.chromium import executable
 from tests.browser.house import opened
+from tests.browser.places import VISITED
 from tests.browser.visit import DESKTOP, PHONE, visiting
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-SHOWN: Final = (
-    "activation", "connexion", "second-facteur", "consentement", "compte", "autorisations", "catalogue", "situation",
-    "espace", "documents",
-)  # fmt: skip
-QUALITY: Final = 70
-"""Of WebP: a third of what the same PNG takes."""
+SHOWN: Final = VISITED | {
+    "the same, for a professional": "espace-professionnel",
+    "the same, in an emergency": "urgence",
+}
+"""The names of the pictures, by address."""
+SIZES: Final = {"phone": PHONE, "desktop": DESKTOP}
+HEAD: Final = """# Pictures of the pages
+
+Each page, with the demo family, at a phone's width and at a desk's. `make screenshots` takes them and writes this page.
+
+| address | phone | desk |
+|---|---|---|"""
+QUALITY: Final = 50
+"""Of WebP: a quarter of what the same PNG takes."""
 
 
 def main() -> int:
-    folder, names = Path(sys.argv[1]), sys.argv[2:] or SHOWN
+    folder, names = Path(sys.argv[1]), sys.argv[2:] or [*SHOWN.values()]
     folder.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory() as data,
@@ -38,13 +50,24 @@ def main() -> int:
         for way in tour.WAYS:
             with visiting(browser, house.origins) as visit:
                 for name in way(visit, house):
-                    if name in names or "all" in names:
+                    if name in names:
                         _taken(visit.page, folder, name)
+    if not sys.argv[2:]:
+        (folder.parent / "pictures.md").write_text(page(), "utf-8")
     return 0
 
 
+def page() -> str:
+    """The page of the documentation that shows the pictures."""
+    rows = [
+        f"| `{rule}` | {' | '.join(f'![{each}](images/{each}-{kind}.webp)' for kind in SIZES)} |"
+        for rule, each in SHOWN.items()
+    ]
+    return "\n".join((HEAD, *rows, ""))
+
+
 def _taken(page: Page, folder: Path, name: str) -> None:
-    for kind, size in (("phone", PHONE), ("desktop", DESKTOP)):
+    for kind, size in SIZES.items():
         page.set_viewport_size(size)
         height = page.evaluate("document.documentElement.scrollHeight")
         clip = {"x": 0, "y": 0, "width": size["width"], "height": height, "scale": 1}
