@@ -14,7 +14,6 @@ from fhirserver.store.view import View
 from tests.application import application, applications, embedded_uri
 
 if TYPE_CHECKING:
-
     from tests.application import Answer, Application, Caller
 
 __all__ = ["application", "applications", "embedded_uri"]
