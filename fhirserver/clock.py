@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +35,17 @@ def parse_clock(text: str) -> Clock:
         raise ClockError(f"{text!r} lacks a zone: write 2026-01-31T12:00:00Z.")
     fixed = instant.astimezone(UTC)
     return lambda: fixed
+
+
+def moment(text: Any) -> datetime | None:
+    """A FHIR instant, or dateTime with a time, in UTC; a leap second counts as the one before.
+
+    None of what is none, and at the ends of the calendar, where it has no day in some zone."""
+    try:
+        found = datetime.fromisoformat(str(text).replace("Z", "+00:00").replace(":60", ":59"))
+    except ValueError:
+        return None
+    return found.astimezone(UTC) if found.tzinfo is not None and MINYEAR < found.year < MAXYEAR else None
 
 
 def utc_now() -> datetime:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from icalendar import Alarm, Calendar, Event
 
-from fhirserver.espace.agenda.rules import ASKED, moment, span, status
+from fhirserver.clock import moment
+from fhirserver.espace.agenda.rules import ASKED, span, status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

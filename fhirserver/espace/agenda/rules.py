@@ -6,13 +6,15 @@ An *act* is told from the states before and after: `book`, `move`, `confirm`, `d
 
 from __future__ import annotations
 
-from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from fhirserver.clock import moment
 from fhirserver.espace.agenda.tables import EVERY, NONE, rules, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import datetime
 
     from fhirserver.espace.agenda.tables import Rule
 
@@ -92,15 +94,6 @@ def act(before: Resource | None, after: Resource | None) -> str:
 
 def status(appointment: Mapping[str, Any] | None) -> str:
     return NONE if appointment is None else str(appointment.get("status"))
-
-
-def moment(text: Any) -> datetime | None:
-    """A FHIR instant, in UTC; None of what is none, or at the ends of the calendar, where no hours are reckoned."""
-    try:
-        found = datetime.fromisoformat(str(text).replace("Z", "+00:00").replace(":60", ":59"))
-    except ValueError:
-        return None
-    return found.astimezone(UTC) if found.tzinfo is not None and MINYEAR < found.year < MAXYEAR else None
 
 
 def span(appointment: Mapping[str, Any]) -> tuple[datetime, datetime] | None:

@@ -6,7 +6,8 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
-from fhirserver.espace.agenda.rules import ASKED, TAKING, Refusal, actors, moment, status
+from fhirserver.clock import moment
+from fhirserver.espace.agenda.rules import ASKED, TAKING, Refusal, actors, status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from fhirserver.clock import moment
 from fhirserver.espace.profile.measuring import has_time, implausible, measure_of
 
 if TYPE_CHECKING:
@@ -98,8 +99,4 @@ def _moment(text: Any, *, timed: bool) -> datetime | str | None:
     text = str(text or "")
     if not timed:
         return text[:10] if len(text) >= 10 else None
-    try:
-        at = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
-        return None
-    return at.astimezone(UTC) if at.tzinfo is not None and len(text) > 16 else None
+    return moment(text) if len(text) > 16 else None

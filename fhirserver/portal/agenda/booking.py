@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from flask import abort, request
 
-from fhirserver.espace.agenda.rules import moment
+from fhirserver.clock import moment
 from fhirserver.portal.agenda import mine, telling
 from fhirserver.portal.agenda.telling import TYPE
 from fhirserver.portal.language import N_, _

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from fhirserver.clock import moment
 from fhirserver.espace.agenda.calendar import others, title
-from fhirserver.espace.agenda.rules import Refusal, judge, moment, span, status
+from fhirserver.espace.agenda.rules import Refusal, judge, span, status
 from fhirserver.portal import dates
 from fhirserver.portal.language import N_, _
 
@@ -128,9 +129,10 @@ def weekdays() -> list[tuple[str, str]]:
 def typed_date(text: str) -> date | None:
     """A date as a form sends it."""
     try:
-        return date.fromisoformat(text) if len(text) == 10 else None
+        found = date.fromisoformat(text) if len(text) == 10 else None
     except ValueError:
         return None
+    return found if found is not None and MINYEAR < found.year < MAXYEAR else None
 
 
 def typed_time(text: str) -> time | None:

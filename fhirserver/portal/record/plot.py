@@ -5,14 +5,15 @@ The drawing holds numbers and dates only: no word of anybody's stands in it.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from fhirserver import clock
 from fhirserver.portal.record import wording
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
 
 WIDTH: Final = 720
 HEIGHT: Final = 300
@@ -139,8 +140,5 @@ def _number(quantity: Mapping[str, Any]) -> Decimal | None:
 
 def moment(text: Any) -> datetime | None:
     """A day or a moment; a year or a month alone has no place on the line."""
-    try:
-        at = datetime.fromisoformat(str(text).replace("Z", "+00:00")) if len(str(text)) >= 10 else None
-    except ValueError:
-        return None
-    return None if at is None else at if at.tzinfo else at.replace(tzinfo=UTC)
+    text = str(text)
+    return clock.moment(f"{text}T00:00:00Z" if len(text) == len("2026-03-01") else text)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from fhirserver import clock
 from fhirserver.documents.cda.rules import displays
 from fhirserver.espace.profile import tables
 from fhirserver.portal import dates
@@ -22,8 +22,7 @@ _INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT.+")
 def when(text: Any, *, time: bool = False) -> str:
     """A FHIR date, dateTime or instant, as exact as it is, in the time zone of the page."""
     text = str(text or "")
-    if _INSTANT.fullmatch(text):
-        at = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    if _INSTANT.fullmatch(text) and (at := clock.moment(text)) is not None:
         return dates.moment(at) if time else dates.day(at)
     found = _DATE.match(text)
     if found is None:
