@@ -9,6 +9,7 @@ announced once.
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 from datetime import UTC, date, datetime
 from itertools import islice
@@ -66,7 +67,8 @@ class Opening:
         announced = known = 0
         faults: list[str] = []
         journal = file.with_name(f"{file.name}.journal")
-        begin = _position(journal, file)
+        digest = _digest(file)
+        begin = _position(journal, digest)
         with file.open(encoding="utf-8-sig", newline="") as text:
             rows = enumerate(_rows(text), 2)
             progress(sum(1 for _ in islice(rows, begin)))
@@ -75,7 +77,7 @@ class Opening:
                 made = self._announced(people, faults)
                 announced, known = announced + made, known + len(people) - made
                 begin += len(some)
-                journal.write_text(json.dumps({"bytes": file.stat().st_size, "rows": begin}), "ascii")
+                journal.write_text(json.dumps({"file": digest, "rows": begin}), "ascii")
                 progress(len(some))
         return Done(announced, known, faults)
 
@@ -176,10 +178,16 @@ def _rows(text: Iterable[str]) -> Iterator[dict[str, str]]:
     yield from reader
 
 
-def _position(journal: Path, file: Path) -> int:
-    """How many rows were done already of this file."""
+def _digest(file: Path) -> str:
+    """By which a file is known: one that was corrected is another, which is gone through from the beginning."""
+    with file.open("rb") as data:
+        return hashlib.file_digest(data, "sha256").hexdigest()
+
+
+def _position(journal: Path, digest: str) -> int:
+    """How many rows were done already of the file of this digest."""
     try:
         known = json.loads(journal.read_text("ascii"))
-        return int(known["rows"]) if known["bytes"] == file.stat().st_size else 0
+        return int(known["rows"]) if known["file"] == digest else 0
     except (OSError, ValueError, KeyError, TypeError):
         return 0

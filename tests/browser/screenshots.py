@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 SHOWN: Final = VISITED | {
-    "the same, for a professional": "espace-professionnel",
-    "the same, in an emergency": "urgence",
+    "/dossier/<patient>, for a professional": "espace-professionnel",
+    "/dossier/<patient>, in an emergency": "urgence",
 }
 """The names of the pictures, by address."""
 SIZES: Final = {"phone": PHONE, "desktop": DESKTOP}

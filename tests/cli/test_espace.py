@@ -9,6 +9,7 @@ from joserfc.jwk import RSAKey
 from pymongo import MongoClient
 
 from fhirserver.cli import main
+from fhirserver.espace.insured import Opening
 from tests.database import embedded_uri as embedded_uri
 
 if TYPE_CHECKING:
@@ -83,6 +84,39 @@ def test_opening_for_many_what_is_due_and_erasure_with_its_backup(
     assert client[two]["Patient"].find_one({"_id": id}) is None
     assert client[two]["Patient"].count_documents({}) == 1
     assert run("audit", "verify")[0] == 0
+
+
+def test_an_opening_that_was_broken_off_goes_on_where_it_ended(
+    databases: tuple[MongoClient[dict[str, Any]], str, str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    client, name, _ = databases
+    monkeypatch.setattr("fhirserver.espace.insured.AT_ONCE", 2)
+    file = tmp_path / "insured.csv"
+    lines = [f"18005751231234{each},Martin,Ada,1980-05-01,female,,\n" for each in range(5)]
+    file.write_text(HEADER + "".join(lines), "utf-8")
+    announced = Opening._announced
+    monkeypatch.setattr(Opening, "_announced", lambda self, people, faults: _once(self, announced, people, faults))
+    assert main(["espace", "open", "--file", str(file)]) != 0
+    assert client[name]["Patient"].count_documents({}) == 2
+    monkeypatch.setattr(Opening, "_announced", announced)
+    steps: list[int] = []
+    monkeypatch.setattr("tqdm.tqdm.update", lambda _, count: steps.append(count))
+    assert main(["espace", "open", "--file", str(file)]) == 0
+    assert "3 announced, 0 known before, 0 refused" in capsys.readouterr().out
+    assert steps == [2, 2, 1]
+    file.write_text(HEADER + "".join(lines).replace("12344,", "12349,"), "utf-8")
+    assert main(["espace", "open", "--file", str(file)]) == 0
+    assert "1 announced, 4 known before" in capsys.readouterr().out
+
+
+def _once(self: Opening, announced: Any, people: list[Any], faults: list[str]) -> int:
+    if getattr(self, "done", False):
+        raise KeyboardInterrupt
+    self.done = True  # type: ignore[attr-defined]
+    return int(announced(self, people, faults))
 
 
 @pytest.mark.usefixtures("databases")
