@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tests.application import Answer, Application, Caller
 
 ASYNC = {"Prefer": "respond-async"}
+ACTIVE = "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical"
 
 
 def asked(caller: Caller, id: str) -> Answer:
@@ -63,6 +64,21 @@ def test_everything_that_the_person_sees_is_in_it(application: Application) -> N
     assert "Lettre &lt;b&gt;" in page
     assert all(name in page for name in names if name != "LISEZMOI.html")
     assert other not in page
+
+
+def test_what_the_person_entered_and_appointments_are_in_it(application: Application) -> None:
+    id = application.operator().create(patient(birthDate="1980-05-01"))
+    holder, person = application.patient(id), {"reference": f"Patient/{id}"}
+    times = {"start": "2030-03-04T09:00:00Z", "end": "2030-03-04T09:30:00Z"}
+    booked = {"resourceType": "Appointment", "status": "booked", "description": "Dentiste", **times}
+    note = holder.create(booked | {"participant": [{"actor": person, "status": "accepted"}]})
+    active = {"coding": [{"system": ACTIVE, "code": "active"}]}
+    latex = {"resourceType": "AllergyIntolerance", "clinicalStatus": active, "code": {"text": "Latex"}}
+    allergy = holder.create(latex | {"patient": person})
+    names = archive(application, holder, id)[0]
+    lines = [names.read(f"donnees/{each}.ndjson").decode() for each in ("Appointment", "AllergyIntolerance")]
+    assert [note in lines[0], allergy in lines[1]] == [True, True]
+    assert f"AllergyIntolerance/{allergy}" in names.read("donnees/Provenance.ndjson").decode()
 
 
 def test_it_is_the_persons_alone_and_only_while_he_sees_the_record(application: Application) -> None:
