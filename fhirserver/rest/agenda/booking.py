@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from fhirserver import jsontext
 from fhirserver.access import Access
 from fhirserver.access.acl import HIDDEN_FROM_PATIENT, HIDDEN_FROM_REPRESENTATIVES, label_codes
+from fhirserver.access.entered import tags
 from fhirserver.access.keys import kind
-from fhirserver.access.private import PARTICIPANT, tags
+from fhirserver.access.private import PARTICIPANT
 from fhirserver.audit import news
 from fhirserver.espace.agenda import rules, slots
 from fhirserver.espace.agenda.rules import Refusal
@@ -18,6 +19,7 @@ from fhirserver.search import parse
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from fhirserver.access import Requester
     from fhirserver.rest.exchange import Exchange
     from fhirserver.store import Stored, Transaction, View
 
@@ -31,6 +33,8 @@ ROLES: Final = {
     "system": "organisation",
 }
 """Words of `rules.csv` by the kind of requester."""
+_PERSONS: Final = frozenset({"patient", "related"})
+"""Kinds of actor keys of the person's own side, which nobody else's entries in the record bear."""
 _REASON: Final = "slots of an appointment"
 
 
@@ -52,7 +56,7 @@ def settled(exchange: Exchange, tx: Transaction, change: Change) -> Resource | N
     who = ROLES.get(requester.kind)
     pre, post = change.pre, change.post
     if who is not None:
-        own = pre is None or bool(requester.own & set(change.acl.get("by", ())))
+        own = pre is None or _is_own(requester, set(change.acl.get("by", ())))
         rule = rules.judge(pre, post, who, exchange.access.now, own=own)
     keeper = _taken(exchange, tx, change, strict=who is not None)
     _given_back(exchange, tx, change)
@@ -71,6 +75,13 @@ def tagged(appointment: Resource, wanted: list[Resource]) -> Resource:
     meta |= {"tag": [*kept, *wanted]} if kept or wanted else {}
     rest = {name: value for name, value in appointment.items() if name != "meta"}
     return rest | ({"meta": meta} if meta else {})
+
+
+def _is_own(requester: Requester, by: set[str]) -> bool:
+    """Whether he entered it; of a person also what a representative did, or he himself in a record that was merged."""
+    if requester.own & by:
+        return True
+    return requester.kind == "patient" and bool(by) and all(kind(each) in _PERSONS for each in by)
 
 
 def taken_by(exchange: Exchange, tx: Transaction, slot: str, besides: str = "") -> bool:
@@ -110,7 +121,7 @@ def _changes(pre: Resource | None, post: Resource) -> bool:
 
 
 def _judge(exchange: Exchange, change: Change, known: list[Resource], schedule: Resource | None) -> None:
-    post, person = change.post or {}, exchange.access.requester.kind in ("patient", "representative")
+    post, person = change.post or {}, exchange.access.requester.is_person
     patient = f"Patient/{change.patient}" if change.patient else ""
     if known:
         slots.fitting(post, known, schedule, patient)

@@ -286,3 +286,19 @@ def test_what_lies_at_the_ends_of_the_calendar_is_refused(agenda: Agenda, start:
     slot = agenda.doctor.get(f"Slot/{agenda.slots[0]}").json
     assert agenda.doctor.put(f"Slot/{agenda.slots[0]}", slot | {"start": start, "end": start}).status == 422
     assert agenda.server.counts() == before
+
+
+def test_the_holder_changes_and_deletes_what_a_representative_noted(agenda: Agenda) -> None:
+    operator, who = agenda.server.operator(), f"Patient/{agenda.patient}"
+    born = operator.get(who).json
+    operator.store(born | {"birthDate": "2015-01-01"})
+    related = operator.create({"resourceType": "RelatedPerson", "active": True, "patient": reference(who)})
+    parent = agenda.server.representative(agenda.patient, related)
+    note = agenda.appointment() | {"participant": agenda.participants(who)[:1], "description": "Dentiste"}
+    times = {"start": told(NOW + HALF), "end": told(NOW + 2 * HALF)}
+    made = parent.create(note | times)
+    found = agenda.holder.get(f"Appointment/{made}").json
+    assert agenda.holder.put(f"Appointment/{made}", found | {"description": "Orthodontiste"}).status == 200
+    assert agenda.holder.delete(f"Appointment/{made}").status == 204
+    mine = agenda.holder.create(note | times)
+    assert parent.delete(f"Appointment/{mine}").status == 403
