@@ -99,7 +99,7 @@ def compose(
         return Compiled(certain, None)
     who, parts = access.requester, list(parts)
     until = soonest(each.until for _, each in parts)
-    if who.kind in ("patient", "representative"):
+    if who.is_person:
         seen, change = rules.holder(access, resource_type, represented)
         seen, until = any_of((seen, _branches(parts))), soonest((until, change))
         if represented is not None and represented.into is not None:
@@ -178,7 +178,7 @@ def _near(access: Access, resource_type: str) -> Predicate:
         return TRUE
     if who.patient is None:
         return FALSE
-    if who.kind in ("patient", "representative"):
+    if who.is_person:
         mine = rules.compartment(who.patient, resource_type), rules.deposited(access, resource_type)
         return any_of((negate(Exists("pat")), *mine))
     return any_of((Eq("pat", who.patient), Eq("patx", who.patient), negate(Exists("pat"))))

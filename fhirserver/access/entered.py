@@ -31,7 +31,7 @@ APART: Final = frozenset({
 
 def marks(resource: Mapping[str, Any] | None) -> frozenset[str]:
     """The codes by which it is told apart: none of what professionals and systems wrote."""
-    return frozenset(str(each["code"]) for each in _tags(resource) if _is_mark(each))
+    return frozenset(str(each["code"]) for each in tags(resource) if _is_mark(each))
 
 
 def is_origin(resource: Mapping[str, Any] | None) -> bool:
@@ -41,7 +41,7 @@ def is_origin(resource: Mapping[str, Any] | None) -> bool:
 
 def bears_origin(resource: Mapping[str, Any] | None) -> bool:
     """Whether it bears the tag of such a Provenance."""
-    return any(each.get("system") == ORIGIN["system"] for each in _tags(resource))
+    return any(each.get("system") == ORIGIN["system"] for each in tags(resource))
 
 
 def is_answer(resource: Mapping[str, Any] | None) -> bool:
@@ -80,10 +80,11 @@ def expected(
     return found if sent <= found else None
 
 
-def _tags(resource: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
+def tags(resource: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """The tags of a resource, as far as they are any."""
     meta = (resource or {}).get("meta")
-    tags = meta.get("tag") if isinstance(meta, dict) else None
-    return [each for each in tags or () if isinstance(each, dict)] if isinstance(tags, list) else []
+    found = meta.get("tag") if isinstance(meta, dict) else None
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
 
 
 def _is_mark(tag: Mapping[str, Any]) -> bool:

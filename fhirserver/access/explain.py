@@ -106,7 +106,7 @@ def _judged(
     if resource_type in tables.shared() and "pat" not in envelope:
         yield Part("shared", "grant", True)
         return
-    if who.kind in ("patient", "representative"):
+    if who.is_person:
         represented = next((each for each in policies if each.patient == who.patient), None)
         yield from _person(access, resource_type, envelope, policy, represented)
         return

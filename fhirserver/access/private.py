@@ -44,20 +44,13 @@ KINDS: Final[Mapping[str, Kind]] = {
 
 def is_message(resource: Mapping[str, Any] | None) -> bool:
     """Whether it bears the tag of messages."""
-    return any(each.get("system") == MESSAGE["system"] for each in tags(resource))
-
-
-def tags(resource: Mapping[str, Any] | None) -> list[dict[str, Any]]:
-    """The tags of a resource, as far as they are any."""
-    meta = (resource or {}).get("meta")
-    found = meta.get("tag") if isinstance(meta, dict) else None
-    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+    return any(each.get("system") == MESSAGE["system"] for each in entered.tags(resource))
 
 
 def reserved(resource: Mapping[str, Any] | None) -> list[tuple[Any, Any]]:
     """System and code of the tags that are the server's, in order."""
     systems = (MESSAGE["system"], PARTICIPANT)
-    found = [(each.get("system"), each.get("code")) for each in tags(resource) if each.get("system") in systems]
+    found = [(each.get("system"), each.get("code")) for each in entered.tags(resource) if each.get("system") in systems]
     return sorted(found, key=repr)
 
 
@@ -67,7 +60,7 @@ def participants(resource: Mapping[str, Any], identifiers: Mapping[str, tuple[st
     if kind is None or (kind.tagged and not is_message(resource) and not entered.is_origin(resource)):
         return None
     inner = keys.contained(resource)
-    found = {str(each.get("code")) for each in tags(resource) if each.get("system") == PARTICIPANT}
+    found = {str(each.get("code")) for each in entered.tags(resource) if each.get("system") == PARTICIPANT}
     for reference in _named(resource, kind):
         found.update(_person(keys.of_reference(reference, identifiers, inner)))
     return sorted(found) or [_NOBODY]

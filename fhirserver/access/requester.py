@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 KINDS: Final = ("operator", "patient", "representative", "practitioner", "system")
+PERSONS: Final = ("patient", "representative")
+"""The person's own side."""
 
 
 class Delegate(NamedTuple):
@@ -47,6 +49,11 @@ class Requester:
     reason: str | None = None
     issued: int | None = None
     delegate: Delegate | None = None
+
+    @property
+    def is_person(self) -> bool:
+        """Whether it is the person's own side: the holder, or who represents him."""
+        return self.kind in PERSONS
 
     def described(self) -> dict[str, Any]:
         """The requester as it is kept: plain values by field."""

@@ -158,7 +158,7 @@ def agreement(case: Case) -> Predicate:
 
 
 def relative(case: Case) -> Predicate:
-    return case.consents.permit_named if case.access.requester.kind in ("patient", "representative") else FALSE
+    return case.consents.permit_named if case.access.requester.is_person else FALSE
 
 
 def emergency(case: Case) -> Predicate:
@@ -283,7 +283,7 @@ def deposited(access: Access, resource_type: str) -> Predicate:
     mine = tuple(sorted(own))
     if not mine:
         return FALSE
-    if who.kind in ("patient", "representative"):
+    if who.is_person:
         return In("acl.by", mine)
     return private.among(resource_type, mine, any_of((In("acl.by", mine), In("acl.author", mine))))
 

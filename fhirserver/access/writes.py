@@ -219,7 +219,7 @@ def _consent(write: Write) -> Decision:
 
     What he gave himself would outlast the minority, or the measure.
     """
-    if write.kind not in ("patient", "representative") or _not_holder(write) is not None:
+    if not write.access.requester.is_person or _not_holder(write) is not None:
         return Decision(False, "grant")
     if write.kind == "representative" and (not _may(write).consent or write.access.requester.own & _permitted(write)):
         return Decision(False, "grant")
@@ -257,7 +257,7 @@ def _care_team(write: Write) -> Decision:
 
     The person declares it; so does a professional who already has a basis; a system for its own establishment.
     """
-    if write.kind in ("patient", "representative"):
+    if write.access.requester.is_person:
         fine = _not_holder(write) is None and _about(write, write.access.requester.patient)
         return Decision(fine, "holder" if fine else "grant")
     if (refused := _unfed(write)) is not None:
@@ -287,7 +287,7 @@ def _entry(write: Write) -> Decision:
         return refused
     if write.is_own and (write.feeds or write.policy is None or _not_holder(write) is None):
         return Decision(False, "label") if _relabelled(write) else Decision(True, "own")
-    if write.kind in ("patient", "representative") and _not_holder(write) is None and _only_labels(write):
+    if write.access.requester.is_person and _not_holder(write) is None and _only_labels(write):
         return Decision(False, "label") if _relabelled(write) else Decision(True, "holder")
     return Decision(False, "not-own")
 
@@ -325,7 +325,7 @@ def _is_opposed(write: Write, said: Answer) -> bool:
 def _not_holder(write: Write) -> Decision | None:
     """Why this person does not act for the record: it is another's, or the one represented is of age."""
     policy, who = write.policy, write.access.requester
-    if policy is None or policy.patient != who.patient or write.kind not in ("patient", "representative"):
+    if policy is None or policy.patient != who.patient or not write.access.requester.is_person:
         return Decision(False, "not-holder")
     space = policy.space_at(write.access.now)
     if not space.writes and not (space.reads and write.type == "Patient"):

@@ -35,7 +35,7 @@ class Sight(NamedTuple):
     @classmethod
     def of(cls, access: Access, known: Known = _NOTHING) -> Sight:
         who = access.requester
-        if who.kind not in ("patient", "representative"):
+        if not who.is_person:
             return cls(hidden=known.hidden)
         return cls(who.patient or "|", who.kind == "representative", month_before(access.now), known.absorbed)
 

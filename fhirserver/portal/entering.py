@@ -106,7 +106,7 @@ def _entered(passed: Passed, subject: Subject) -> Response:
 def space_of(who: Requester) -> str:
     """Where a space is that shows nothing but its state: suspended, or put away. Empty of others."""
     people = services().accounts.people
-    shut = who.kind in ("patient", "representative") and who.patient is not None and people.state(who.patient) in SHUT
+    shut = who.is_person and who.patient is not None and people.state(who.patient) in SHUT
     return "/compte/espace" if shut else ""
 
 

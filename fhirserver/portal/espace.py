@@ -18,7 +18,7 @@ from fhirserver.portal import browser, representing
 from fhirserver.portal.account import RECENT
 from fhirserver.portal.language import N_, _
 from fhirserver.portal.page import page
-from fhirserver.portal.record.space import PERSONS, Refused, Space
+from fhirserver.portal.record.space import Refused, Space
 from fhirserver.portal.record.wording import when
 from fhirserver.rest.jobs.asking import FILE, STATUS
 
@@ -173,7 +173,7 @@ def _value(told: list[dict[str, Any]], name: str) -> Any:
 def _own() -> Space:
     """The space of who is logged in, or of whom he represents, whatever its state."""
     session = browser.needed_session()
-    if session.subject.kind not in PERSONS or session.subject.patient is None:
+    if not session.subject.is_person or session.subject.patient is None:
         abort(404)
     return Space(session.subject, session.subject.patient)
 

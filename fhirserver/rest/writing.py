@@ -396,7 +396,7 @@ def _require_open(exchange: Exchange, tx: Transaction, type: str, patients: Iter
 
 def _require_known_actors(exchange: Exchange, tx: Transaction, resource: dict[str, Any]) -> None:
     """A person who blocks or lets in somebody must be told when nobody can be recognised by what the Consent names."""
-    if resource["resourceType"] != "Consent" or exchange.access.requester.kind not in ("patient", "representative"):
+    if resource["resourceType"] != "Consent" or not exchange.access.requester.is_person:
         return
     named = {text for text in references.literal(exchange.services.definitions, resource) if text.startswith(_ACTORS)}
     found = [issue for issue in problems(resource, tx.identifiers(named)) if issue.is_error]

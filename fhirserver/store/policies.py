@@ -129,7 +129,7 @@ class Policies:
         if (certain := settled(access, resource_type)) is not None:
             return certain
         who = access.requester
-        own = who.patient if who.kind in ("patient", "representative") else None
+        own = who.patient if who.is_person else None
         alone = own is not None and scopes.levels(who, resource_type, "rs") == {"patient"}
         asked = frozenset() if alone or patients is None else patients
         wanted = asked if own is None else asked | {own}

@@ -97,7 +97,7 @@ class Traces:
     def absorbed(self, access: Access, session: ClientSession | None) -> frozenset[str]:
         """The records that were merged into that of a patient or of whom a representative represents."""
         who = access.requester
-        if who.patient is None or who.kind not in ("patient", "representative"):
+        if who.patient is None or not who.is_person:
             return frozenset()
         row = self._policies.find_one({"_id": who.patient}, {"into": 1, "beside._id": 1}, session=session) or {}
         return frozenset() if "into" in row else frozenset(each["_id"] for each in row.get("beside", ()))

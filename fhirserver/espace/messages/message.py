@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.access import keys
 from fhirserver.access.acl import HIDDEN_FROM_REPRESENTATIVES
-from fhirserver.access.private import MESSAGE, PARTICIPANT, tags
+from fhirserver.access.entered import tags
+from fhirserver.access.private import MESSAGE, PARTICIPANT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -84,7 +85,7 @@ def reopened(first: Resource) -> Resource:
 
 
 def side(who: Requester) -> str:
-    return "person" if who.kind in ("patient", "representative") else "professional"
+    return "person" if who.is_person else "professional"
 
 
 def reference_of(who: Requester) -> Resource:

@@ -17,13 +17,11 @@ from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from fhirserver import jsontext
-from fhirserver.access import Access, Requester
+from fhirserver.access import Access, Requester, spaces
 from fhirserver.audit import Entity, Event, news
 from fhirserver.errors import Unavailable
-from fhirserver.espace import machine
 from fhirserver.espace.reminders import engine, reading
 from fhirserver.espace.reminders.ages import today
-from fhirserver.espace.tables import NONE
 from fhirserver.search import parse
 
 if TYPE_CHECKING:
@@ -151,7 +149,8 @@ class Telling:
     def _known(self, patient: Stored, now: datetime) -> Known | None:
         """What the person sees of the record; None where there is no open space to tell of."""
         row = self._store.spaces.of([patient.id]).get(patient.id)
-        if machine.state(row, now) not in (NONE, "open"):
+        states = [(name, since) for name, since in spaces.timeline(jsontext.parse_object(patient.body), row)]
+        if spaces.state(states, now) != spaces.OPEN:
             return None
         holder = Requester("patient", f"patient/{patient.id}", patient.id, purpose="PATRQT", scopes=("patient/*.rs",))
         view = self._store.view(Access.of(holder, now))

@@ -207,7 +207,7 @@ def _launch(asked: Request, session: Session) -> Launch | None:
 
 def _record(records: Records, launch: Launch | None) -> Record | None:
     who = records.subject
-    if who.kind in ("patient", "representative") and who.patient:
+    if who.is_person and who.patient:
         own = records.named(who.patient, launch.context if launch else None)
         return own if launch is None or launch.patient in (None, who.patient) else None
     if launch is not None and launch.patient:

@@ -8,7 +8,7 @@ from fhirserver.portal import browser
 from fhirserver.portal.entering import space_of
 from fhirserver.portal.page import page
 from fhirserver.portal.record import biology, documents, news, reminders
-from fhirserver.portal.record.space import PERSONS, opened
+from fhirserver.portal.record.space import opened
 
 if TYPE_CHECKING:
     from flask import Blueprint, Response
@@ -24,7 +24,7 @@ def routes(pages: Blueprint) -> None:
 def own() -> Response:
     """The person's record, a professional's search, an operator's account."""
     subject = browser.needed_session().subject
-    if subject.kind in PERSONS:
+    if subject.is_person:
         return browser.redirect(space_of(subject) or f"/dossier/{subject.patient}")
     return browser.redirect("/patients" if subject.kind == "practitioner" else "/compte")
 

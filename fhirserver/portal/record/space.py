@@ -14,6 +14,7 @@ from werkzeug.test import EnvironBuilder
 
 from fhirserver import jsontext
 from fhirserver.access import Access
+from fhirserver.access.requester import PERSONS as PERSONS
 from fhirserver.errors import FhirError
 from fhirserver.portal import browser, dates, language
 from fhirserver.portal.consent.records import name_of
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from fhirserver.rest.answer import Answer
 
 Resource = dict[str, Any]
-PERSONS: Final = ("patient", "representative")
 READERS: Final = (*PERSONS, "practitioner")
 JSON_PATCH: Final = "application/json-patch+json"
 PAGE: Final = "page"
@@ -106,7 +106,7 @@ class Space:
     @property
     def is_person(self) -> bool:
         """Whether it is the person's own side that asks: the holder or who represents him."""
-        return self.subject.kind in PERSONS
+        return self.subject.is_person
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
         """An interaction of the API, traced; header names with `_` for `-`. Raises Refused."""

@@ -63,7 +63,7 @@ def portability(exchange: Exchange, type: str, id: str) -> Answer:
         raise BadRequest("The archive is made asynchronously: send the header Prefer: respond-async.", code="required")
     received_as(exchange, ())
     who = exchange.access.requester
-    if who.kind not in ("patient", "representative") or who.patient != id:
+    if not who.is_person or who.patient != id:
         raise unknown(type, id)
     stored = instance(exchange, type, id)
     definitions = exchange.services.definitions

@@ -139,7 +139,7 @@ def _role(exchange: Exchange, patient: str) -> str:
         role = "operator"
     elif is_agent(who):
         role = "agent"
-    elif who.kind in ("patient", "representative") and who.patient == patient:
+    elif who.is_person and who.patient == patient:
         role = "holder" if who.kind == "patient" else "representative"
     elif who.kind in ("patient", "representative", "practitioner", "system"):
         raise unknown("Patient", patient)

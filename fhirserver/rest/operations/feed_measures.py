@@ -36,7 +36,6 @@ _TYPES: Final = ("batch", "transaction", "collection")
 _TURNS: Final = 3
 _REASON: Final = "measures that were sent already"
 _READ: Final = (f"patient/{TYPE}.rs", f"user/{TYPE}.rs", f"system/{TYPE}.rs")
-_PERSONS: Final = ("patient", "representative")
 _DIFFERS: Final = "{place} says another amount for this device and time: update that one, if it is wrong."
 _DELETED: Final = "{place} was deleted here; it is not stored again."
 
@@ -54,7 +53,7 @@ def feed_measures(exchange: Exchange, type: str, id: str) -> Answer:
     exchange.refuse_parameters()
     who = exchange.access.requester
     require(who, TYPE, "c")
-    if who.kind in _PERSONS and who.patient != id:
+    if who.is_person and who.patient != id:
         raise unknown(type, id)
     entries = _entries(exchange.body())
     answers: dict[int, Answer] = {}

@@ -57,6 +57,13 @@ def notices(house: Application, id: str) -> list[str]:
     return [each["resource"]["payload"][0]["contentString"] for each in found.json.get("entry", [])]
 
 
+def test_who_closed_the_record_by_the_patient_alone_is_told_nothing(house: Application) -> None:
+    shut, open_ = born(house, active=False), born(house, active=True)
+    assert round_(house) == 1
+    assert notices(house, shut) == []
+    assert notices(house, open_) != []
+
+
 def test_somebody_is_told_once_of_what_his_age_proposes(house: Application) -> None:
     id = born(house)
     assert round_(house) == 1
