@@ -52,6 +52,7 @@ _UNKNOWN: Final = N_(
 )
 _REASON: Final = N_("Dites pourquoi, en 500 caractères au plus, sur une ligne : la personne le lira.")
 _MEANWHILE: Final = N_("Ce rendez-vous a changé entre-temps : le voici tel qu’il est maintenant.")
+_OTHERS: Final = N_("Ce créneau a été ouvert par quelqu’un d’autre : lui, ou l’exploitant du service, peut le retirer.")
 _HERE: Final = N_("France métropolitaine")
 _DONE: Final = {
     "ouvert": N_("Votre agenda est ouvert."),
@@ -67,6 +68,7 @@ def routes(pages: Blueprint) -> None:
     pages.add_url_rule("/mon-agenda/creneaux", "own_agenda_slots", add, methods=["POST"])
     pages.add_url_rule("/mon-agenda/creneaux/<slot>/retirer", "own_agenda_remove", remove, methods=["POST"])
     pages.add_url_rule("/mon-agenda/rendez-vous/<id>", "own_agenda_decide", decide, methods=["POST"])
+    pages.add_url_rule("/mon-agenda/rendez-vous/<id>/deplacer", "own_agenda_move", move, methods=["POST"])
 
 
 def own() -> Response:
@@ -115,7 +117,7 @@ def remove(slot: str) -> Response:
     try:
         space.ask("DELETE", f"Slot/{slot}" if ID.fullmatch(slot) else abort(404))
     except Refused as refused:
-        return _page(space, refused.status, {"": refused.told})
+        return _page(space, refused.status, {"": _(_OTHERS) if refused.status == 403 else refused.told})
     return _done("retire")
 
 
@@ -130,6 +132,23 @@ def decide(id: str) -> Response:
     patch: list[dict[str, Any]] = [{"op": "replace", "path": "/status", "value": status}]
     if status == "cancelled":
         patch.append({"op": "add", "path": "/cancelationReason", "value": {"text": reason}})
+    return _changed(space, id, patch, version)
+
+
+def move(id: str) -> Response:
+    """Gives an appointment another slot that is free; of the version that was shown."""
+    space, version, slot = _professional(), request.form.get("version", ""), request.form.get("creneau", "")
+    if not version.isdecimal() or not ID.fullmatch(id):
+        abort(400)
+    found = space.found("Slot", ("_id", slot)).resources if ID.fullmatch(slot) else []
+    if not found:
+        return _page(space, 422, {"": _(_CHOICE)})
+    values = booking.times(found[0])
+    patch = [{"op": "add", "path": f"/{name}", "value": value} for name, value in values.items()]
+    return _changed(space, id, patch, version)
+
+
+def _changed(space: Space, id: str, patch: list[dict[str, Any]], version: str) -> Response:
     try:
         space.ask("PATCH", f"{TYPE}/{id}", patch, Content_Type=JSON_PATCH, If_Match=f'W/"{version}"')
     except Refused as refused:
