@@ -174,20 +174,21 @@ def _confirming(
 
 def _made(space: Space, slot: Resource, reason: str) -> Resource:
     made: dict[str, Any] = {"resourceType": TYPE, "status": "booked"}
-    made |= _times(slot) | {"participant": [*_me(space), *_theirs(space, slot)]}
+    made |= times(slot) | {"participant": [*_me(space), *_theirs(space, slot)]}
     made |= {"created": telling.instant(access_of(space).now)}
     return made | ({"comment": reason} if reason else {})
 
 
 def _moving(space: Space, slot: Resource, moved: Resource) -> Iterable[Resource]:
-    values = _times(slot) | {"participant": [*_me(space), *_theirs(space, slot)]}
+    values = times(slot) | {"participant": [*_me(space), *_theirs(space, slot)]}
     return [
         {"op": "replace" if name in moved else "add", "path": f"/{name}", "value": each}
         for name, each in values.items()
     ]
 
 
-def _times(slot: Resource) -> dict[str, Any]:
+def times(slot: Resource) -> dict[str, Any]:
+    """What an Appointment on a slot says of it."""
     start, end = moment(slot["start"]), moment(slot["end"])
     found = {"start": slot["start"], "end": slot["end"], "slot": [{"reference": f"Slot/{slot['id']}"}]}
     length = telling.minutes(start, end) if start is not None and end is not None else 0

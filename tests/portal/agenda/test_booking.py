@@ -118,6 +118,20 @@ def test_a_professional_opens_slots_confirms_and_cancels(visit: Visit) -> None:
     assert visit.agenda.states(0) == ["free"]
 
 
+def test_a_professional_moves_an_appointment_to_a_slot_that_is_free(visit: Visit) -> None:
+    id = visit.agenda.holder.create(visit.agenda.appointment(0))
+    path = f"/mon-agenda/rendez-vous/{id}/deplacer"
+    form = visit.theirs.get("/mon-agenda").form(path)
+    for wrong in ("", "../x", "nowhere"):
+        assert visit.theirs.post(path, form.fields | {"creneau": wrong}).status == 422
+    taken = visit.theirs.post(path, form.fields | {"creneau": visit.agenda.slots[0], "version": "7"})
+    assert (taken.status, "entre-temps" in taken.text) == (409, True)
+    page = visit.theirs.post(path, form.fields | {"creneau": visit.agenda.slots[3]})
+    assert "C’est enregistré." in page.text, page.text
+    assert visit.agenda.states(0, 3) == ["free", "busy"]
+    assert visit.agenda.holder.get(f"Appointment/{id}").json["start"] == "2026-03-02T10:30:00Z"
+
+
 def series(visit: Visit, page: Page, typed: dict[str, str], days: list[str]) -> Page:
     form = page.form("/mon-agenda/creneaux")
     fields = {**form.fields, **typed, "jours": days}
