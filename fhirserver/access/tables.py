@@ -8,12 +8,11 @@ effective (date), version. What has no row is denied.
 
 from __future__ import annotations
 
-import csv
 from functools import cache
-from importlib import resources
 from typing import Final, NamedTuple
 
 from fhirserver.spec import Definitions
+from fhirserver.tables import rows as rows_of
 
 DOCUMENTS: Final = frozenset({"DocumentReference", "Composition", "DocumentManifest", "Binary"})
 """Types judged by their document type; a DocumentManifest or Binary without one falls under `*` alone."""
@@ -114,8 +113,7 @@ def rights(profession: str | None, kind: str) -> Rights:
 
 def rows(name: str) -> list[dict[str, str]]:
     """A table beside this module."""
-    text = resources.files("fhirserver.access").joinpath(name).read_text("utf-8")
-    return list(csv.DictReader(text.splitlines()))
+    return rows_of("fhirserver.access", name)
 
 
 @cache

@@ -5,12 +5,11 @@ English stands with the rules, and here for those that `explain` states the othe
 
 from __future__ import annotations
 
-import csv
 from functools import cache
-from importlib import resources
 from typing import NamedTuple
 
 from fhirserver.access.rules import WORDS
+from fhirserver.tables import rows as rows_of
 
 
 class Wording(NamedTuple):
@@ -33,5 +32,4 @@ def of(key: str) -> Wording:
 
 @cache
 def _rows() -> dict[str, dict[str, str]]:
-    text = resources.files("fhirserver.access").joinpath("words.csv").read_text("utf-8")
-    return {row["key"]: row for row in csv.DictReader(text.splitlines())}
+    return {row["key"]: row for row in rows_of("fhirserver.access", "words.csv")}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from datetime import date
 from functools import cache
-from importlib import resources
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+from fhirserver.tables import rows as rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -70,5 +70,4 @@ def transitions() -> Mapping[tuple[str, str], Transition]:
 
 
 def _rows(name: str) -> list[dict[str, str]]:
-    text = resources.files("fhirserver.espace").joinpath(name).read_text("utf-8")
-    return list(csv.DictReader(text.splitlines()))
+    return rows_of("fhirserver.espace", name)

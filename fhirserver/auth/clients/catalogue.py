@@ -6,11 +6,9 @@ each change of it that is seen from outside goes through `Catalogue`, which brin
 
 from __future__ import annotations
 
-import csv
 import re
 from datetime import UTC, datetime
 from functools import cache
-from importlib import resources
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from jsonschema import Draft202012Validator
@@ -20,6 +18,7 @@ from fhirserver.access import Access
 from fhirserver.auth.clients.client import ALWAYS, STATUSES, Client, Clients, Decision
 from fhirserver.auth.clients.metadata import LINE
 from fhirserver.errors import BadRequest, Conflict, NotFound
+from fhirserver.tables import rows as rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,8 +50,7 @@ class Category(NamedTuple):
 @cache
 def categories() -> tuple[Category, ...]:
     """The categories of apps, in the order in which they are listed."""
-    text = resources.files(__package__).joinpath("categories.csv").read_text(encoding="utf-8")
-    return tuple(Category(row["code"], row["display"], row["en"]) for row in csv.DictReader(text.splitlines()))
+    return tuple(Category(row["code"], row["display"], row["en"]) for row in rows_of(__package__, "categories.csv"))
 
 
 ENTRY: Final[dict[str, Any]] = {

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from base64 import b64encode
 from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.documents.cda import values
+from fhirserver.tables import rows as rows_of
 
 if TYPE_CHECKING:
     from fhirserver.documents.cda.context import Context, Reference
@@ -184,8 +183,7 @@ def is_prescription(type: Resource | None) -> bool:
 
 @cache
 def _classes() -> dict[str, str]:
-    text = files("fhirserver.documents.cda").joinpath("classes.csv").read_text("utf-8")
-    return {row["type"]: row["class"] for row in csv.DictReader(text.splitlines())}
+    return {row["type"]: row["class"] for row in rows_of("fhirserver.documents.cda", "classes.csv")}
 
 
 def compose(root: Node, parts: Parts, sections: list[Resource], ctx: Context) -> Reference:

@@ -6,11 +6,11 @@ XML beside the account: what they look at still counts as unread.
 
 from __future__ import annotations
 
-import csv
 import re
 from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+from fhirserver.tables import rows as rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -295,5 +295,4 @@ def _tables() -> dict[str, frozenset[tuple[str, str]]]:
 
 
 def _codes() -> list[dict[str, str]]:
-    text = files("fhirserver.documents.cda").joinpath("codes.csv").read_text("utf-8")
-    return list(csv.DictReader(text.splitlines()))
+    return rows_of("fhirserver.documents.cda", "codes.csv")

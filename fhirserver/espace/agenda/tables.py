@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from datetime import datetime, timedelta
 from functools import cache
-from importlib import resources
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+from fhirserver.tables import rows as rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -105,5 +105,4 @@ def bound(text: str) -> Bound | None:
 
 
 def _rows(name: str) -> list[dict[str, str]]:
-    text = resources.files("fhirserver.espace.agenda").joinpath(name).read_text("utf-8")
-    return list(csv.DictReader(text.splitlines()))
+    return rows_of("fhirserver.espace.agenda", name)

@@ -13,10 +13,10 @@ sender     the requester sent it
 
 from __future__ import annotations
 
-import csv
 from functools import cache
-from importlib import resources
 from typing import TYPE_CHECKING, Final
+
+from fhirserver.tables import rows as rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -52,5 +52,4 @@ def _rules() -> Mapping[tuple[str, str], tuple[str, ...]]:
 
 
 def _rows(name: str) -> list[dict[str, str]]:
-    text = resources.files("fhirserver.espace.messages").joinpath(name).read_text("utf-8")
-    return list(csv.DictReader(text.splitlines()))
+    return rows_of("fhirserver.espace.messages", name)

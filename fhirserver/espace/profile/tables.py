@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from decimal import Decimal
 from functools import cache
-from importlib import resources
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+from fhirserver.tables import rows as rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -148,5 +148,4 @@ def _names(row: Mapping[str, str]) -> Names:
 
 
 def _rows(name: str) -> list[dict[str, str]]:
-    lines = resources.files("fhirserver.espace.profile").joinpath(name).read_text("utf-8").splitlines()
-    return list(csv.DictReader(lines))
+    return rows_of("fhirserver.espace.profile", name)

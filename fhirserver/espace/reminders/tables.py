@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
-from importlib import resources
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from fhirserver.espace.reminders.ages import Age, age
+from fhirserver.tables import rows as rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -115,8 +114,7 @@ def codes() -> tuple[tuple[str, str, str, bool], ...]:
 
 
 def rows(name: str) -> list[dict[str, str]]:
-    text = resources.files("fhirserver.espace.reminders").joinpath(name).read_text("utf-8")
-    return list(csv.DictReader(text.splitlines()))
+    return rows_of("fhirserver.espace.reminders", name)
 
 
 def _several(row: Mapping[str, str]) -> Iterator[Rule]:

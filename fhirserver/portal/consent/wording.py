@@ -5,14 +5,13 @@ Reading and writing are two lines; `patient/*.rs` is a line for each family of d
 
 from __future__ import annotations
 
-import csv
 from functools import cache
-from importlib import resources
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from fhirserver.access.scopes import Scope, parse
 from fhirserver.auth.server import scopes
 from fhirserver.portal.language import N_, _, words
+from fhirserver.tables import rows as rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -98,8 +97,7 @@ def categories() -> dict[str, str]:
 
 @cache
 def _rows(name: str) -> list[dict[str, str]]:
-    text = resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
-    return list(csv.DictReader(text.splitlines()))
+    return rows_of(__package__, name)
 
 
 def known(asked: Iterable[str], resource_types: Iterable[str]) -> tuple[str, ...]:

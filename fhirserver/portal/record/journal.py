@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import base64
-import csv
 from functools import cache
-from importlib import resources
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from flask import request
@@ -17,6 +15,7 @@ from fhirserver.portal.language import N_, _, words
 from fhirserver.portal.page import page
 from fhirserver.portal.record import period, wording
 from fhirserver.portal.record.space import PAGE, PERSONS, opened
+from fhirserver.tables import rows as rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -156,5 +155,4 @@ def _is(agent: Mapping[str, Any], code: str) -> bool:
 
 @cache
 def _verbs() -> dict[str, dict[str, str]]:
-    text = resources.files("fhirserver.portal.record").joinpath("events.csv").read_text("utf-8")
-    return {row["code"]: row for row in csv.DictReader(text.splitlines())}
+    return {row["code"]: row for row in rows_of("fhirserver.portal.record", "events.csv")}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from functools import lru_cache
-from importlib.resources import files
 from typing import Final, NamedTuple
+
+from fhirserver.tables import rows as rows_of
 
 URN_OID: Final = "urn:oid:"
 URN_UUID: Final = "urn:uuid:"
@@ -85,8 +85,7 @@ def is_oid(text: str) -> bool:
 
 @lru_cache(1)
 def _tables() -> tuple[dict[str, str], dict[str, str]]:
-    text = files(__package__).joinpath("systems.csv").read_text("utf-8")
-    forward = {row["oid"]: row["system"] for row in csv.DictReader(text.splitlines())}
+    forward = {row["oid"]: row["system"] for row in rows_of(__package__, "systems.csv")}
     backward: dict[str, str] = {}
     for number, uri in forward.items():
         backward.setdefault(uri, number)
