@@ -199,7 +199,12 @@ class Subscribers:
     def _make(self) -> None:
         with self._lock, translated():
             if not self._made:
-                self._rows.create_indexes([IndexModel([("live", ASCENDING), ("due", ASCENDING)], name="due")])
+                self._rows.create_indexes(
+                    [
+                        IndexModel([("live", ASCENDING), ("due", ASCENDING)], name="due"),
+                        IndexModel([("owner", ASCENDING), ("live", ASCENDING)], name="owner"),
+                    ]
+                )
                 by = [("sub", ASCENDING), ("number", ASCENDING), ("seq", ASCENDING)]
                 self._events.create_indexes(
                     [IndexModel(by, name="sub"), IndexModel([("kept", ASCENDING)], name="kept")]

@@ -48,6 +48,7 @@ class Tailer:
         self._watched: dict[str, list[_Watched]] = {}
         self._since = datetime.now(UTC)
         self._next_save = self._next_load = 0.0
+        self._busy = False
 
     def step(self) -> bool:
         """One look at the stream, which takes a second at most; False where this worker does not follow it.
@@ -73,13 +74,10 @@ class Tailer:
 
     def drain(self) -> int:
         """Takes what there is up to now; how often it looked. For tests, and whoever cannot wait."""
-        looks, quiet = 0, 0
-        while quiet < 1 and self.step():
-            looks += 1
-            quiet = 0 if self._busy else quiet + 1
+        looks, busy = 0, True
+        while busy and self.step():
+            looks, busy = looks + 1, self._busy
         return looks
-
-    _busy = False
 
     def _begin(self) -> bool:
         """Takes the stream up, if somebody is subscribed and no other worker has it."""
