@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import uuid
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +17,7 @@ from fhirserver.espace.messages.address import address_of
 from fhirserver.portal import browser
 from fhirserver.portal.language import _
 from fhirserver.portal.record import wording
+from fhirserver.portal.record.own import SENT
 from fhirserver.portal.record.space import PERSONS, Found, Refused, Space, opened
 from fhirserver.rest.edge import services
 from fhirserver.rest.pages import PARAMETER
@@ -32,8 +32,6 @@ COUNT: Final = "50"
 _MOST_UNREAD: Final = "200"
 _CATEGORY: Final = ("category", f"{MESSAGE['system']}|{MESSAGE['code']}")
 _FIRST: Final = ("part-of:missing", "true")
-_ONCE: Final = "urn:fhirserver:form"
-"""System of the identifier of what a form sent: sent again, it is the same."""
 
 
 class Box:
@@ -108,12 +106,12 @@ class Box:
         made = {
             "resourceType": message.TYPE,
             "status": "completed",
-            "identifier": [{"system": _ONCE, "value": once}],
+            "identifier": [{"system": SENT, "value": once}],
             "category": message.category(),
             "payload": [*payload, *more.pop("payload", ())],
             **more,
         }
-        answer = self.space.ask("POST", message.TYPE, made, If_None_Exist=f"identifier={_ONCE}|{once}")
+        answer = self.space.ask("POST", message.TYPE, made, If_None_Exist=f"identifier={SENT}|{once}")
         return jsontext.parse_object(answer.body or b"{}")
 
     def shown(self, found: Mapping[str, Any]) -> Resource:
@@ -164,11 +162,6 @@ def of_professional() -> Box:
         abort(404)
     g.page_context = {"own": True}
     return Box(Space(session.subject), "/messages", "messages/base.html")
-
-
-def once() -> str:
-    """What a form brings, so that it sends one message however often it is sent."""
-    return str(uuid.uuid4())
 
 
 def _references(found: Mapping[str, Any]) -> list[Resource]:

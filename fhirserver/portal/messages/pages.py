@@ -11,6 +11,7 @@ from fhirserver.espace.messages import message
 from fhirserver.portal.language import N_, _
 from fhirserver.portal.messages import box as boxes
 from fhirserver.portal.page import page
+from fhirserver.portal.record import own
 from fhirserver.portal.record.documents import sent_file
 from fhirserver.portal.record.space import PAGE
 
@@ -73,7 +74,7 @@ def shown(box: Box, id: str, status: int, errors: dict[str, str], typed: dict[st
         version=first["meta"]["versionId"],
         rows=[box.shown(each) for each in rows],
         found=found,
-        once=boxes.once(),
+        once=own.new_sending(),
         typed=typed,
         errors=errors,
         done=_(DONE.get(request.args.get("fait", ""), "")) if request.args.get("fait") in DONE else "",

@@ -13,7 +13,7 @@ from fhirserver.portal.language import _
 from fhirserver.portal.messages import box as boxes
 from fhirserver.portal.messages.pages import HERE, opened_box, shown
 from fhirserver.portal.page import page
-from fhirserver.portal.record import menu, wording
+from fhirserver.portal.record import menu, own, wording
 from fhirserver.portal.record.space import Refused, opened
 from fhirserver.rest.routes import ID
 
@@ -131,7 +131,7 @@ def _new(space: Space, status: int, errors: dict[str, str], typed: dict[str, str
         record=space,
         record_pages=menu.entries(space),
         appointments=_appointments(space),
-        once=boxes.once(),
+        once=own.new_sending(),
         errors=errors,
         typed=typed,
         here=HERE,
