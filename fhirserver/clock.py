@@ -48,6 +48,11 @@ def moment(text: Any) -> datetime | None:
     return found.astimezone(UTC) if found.tzinfo is not None and MINYEAR < found.year < MAXYEAR else None
 
 
+def to_instant(at: datetime) -> str:
+    """A moment in UTC as a FHIR instant, in milliseconds."""
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def utc_now() -> datetime:
     """Now, in UTC."""
     return datetime.now(UTC)

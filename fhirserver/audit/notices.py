@@ -20,6 +20,7 @@ from fhirserver.access import NOTICE, Access, keys, private, tables, zones
 from fhirserver.access.acl import HIDDEN_FROM_REPRESENTATIVES, MASKED
 from fhirserver.access.rules import FEEDING
 from fhirserver.audit import news
+from fhirserver.clock import to_instant
 from fhirserver.store import new_id as new_id
 
 if TYPE_CHECKING:
@@ -195,7 +196,7 @@ def _communication(patient: dict[str, Any], due: _Due, access: Access, text: str
         "category": [{"coding": [{"system": _CATEGORY, "code": "notification"}]}],
         "subject": subject,
         "recipient": [subject, *(_traitants(patient) if emergency else [])],
-        "sent": access.now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "sent": to_instant(access.now),
         "payload": [{"contentString": text}],
     }
     if emergency:

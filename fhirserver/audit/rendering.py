@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from fhirserver.audit import tables
 from fhirserver.audit.record import written
+from fhirserver.clock import to_instant
 
 if TYPE_CHECKING:
     from fhirserver.audit.sight import Sight
@@ -18,7 +19,7 @@ def rendered(record: Row, sight: Sight, base: str) -> Row:
     """The AuditEvent. It claims a profile of BALP where it keeps to it: an interaction that went well, with an address,
     and of one patient at most."""
     pattern = tables.PATTERNS.get(record["what"], tables.OTHER)
-    at = record["at"].isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    at = to_instant(record["at"])
     purpose = [{"coding": [{"system": tables.REASONS, "code": record["purpose"]}]}]
     made = {
         "resourceType": "AuditEvent",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from fhirserver.clock import to_instant
 from fhirserver.outcome import Issue, outcome
 from fhirserver.rest.answer import etag
 
@@ -60,7 +61,7 @@ def _version(base: str, stored: Stored) -> dict[str, Any]:
 
 def instant(stored: Stored) -> str:
     """`lastUpdated` as a FHIR instant with milliseconds."""
-    return stored.last_updated.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return to_instant(stored.last_updated)
 
 
 def _bundle(kind: str, entries: list[Any], total: int | None, links: dict[str, str]) -> dict[str, Any]:

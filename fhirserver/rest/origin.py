@@ -14,6 +14,7 @@ from fhirserver.access import Access, entered, keys
 from fhirserver.access.acl import security
 from fhirserver.access.writes import WORDS
 from fhirserver.audit.tables import CLIENT
+from fhirserver.clock import to_instant
 from fhirserver.errors import Forbidden
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def _there(tx: Transaction, id: str) -> Stored | None:
 
 
 def _made(who: Requester, stored: Stored, resource: Resource) -> Resource:
-    at = stored.last_updated.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    at = to_instant(stored.last_updated)
     return {
         "resourceType": TYPE,
         "target": [{"reference": f"{stored.type}/{stored.id}/_history/{stored.version}"}],

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 import zstandard
 
 from fhirserver import jsontext
+from fhirserver.clock import to_instant
 from fhirserver.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def stamped(resource: Mapping[str, Any], id_: str, version: int, moment: datetim
     meta = dict(resource.get("meta") or {})
     meta.pop("versionId", None)
     meta.pop("lastUpdated", None)
-    text = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    text = to_instant(moment)
     head = {
         "resourceType": resource["resourceType"],
         "id": id_,

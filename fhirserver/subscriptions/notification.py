@@ -9,6 +9,7 @@ import uuid
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fhirserver import jsontext
+from fhirserver.clock import to_instant
 from fhirserver.subscriptions.plan import BACKPORT
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def status(told: Told, events: Sequence[Occurrence] = (), *, base: str = "", foc
     for event in events:
         part: list[Resource] = [
             {"name": "event-number", "valueString": str(event.number)},
-            {"name": "timestamp", "valueInstant": instant(event.at)},
+            {"name": "timestamp", "valueInstant": to_instant(event.at)},
         ]
         if focus:
             reference = {"reference": f"{base}/{event.stored.type}/{event.stored.id}"}
@@ -89,13 +90,9 @@ def bundle(told: Told, events: Sequence[Occurrence], content: str, base: str, no
         "id": str(uuid.uuid4()),
         "meta": {"profile": [NOTIFICATION]},
         "type": "history",
-        "timestamp": instant(now),
+        "timestamp": to_instant(now),
         "entry": entries,
     }
-
-
-def instant(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _entry(stored: Stored, base: str) -> Resource:

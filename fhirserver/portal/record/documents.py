@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from flask import Response, abort, request
 
 from fhirserver.access.acl import HIDDEN_FROM_REPRESENTATIVES, MASKED
+from fhirserver.documents.authored import VISIBILITY
 from fhirserver.portal import browser
 from fhirserver.portal.language import N_, _
 from fhirserver.portal.page import page
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from fhirserver.portal.record.space import Resource, Space
 
 TYPE: Final = "DocumentReference"
-VISIBILITY: Final = (
-    "https://mos.esante.gouv.fr/NOS/TRE_A07-StatutVisibiliteDocument/FHIR/TRE-A07-StatutVisibiliteDocument"
-)
 MASK: Final = MASKED[0]
 COUNT: Final = "20"
 _ENDINGS: Final = {

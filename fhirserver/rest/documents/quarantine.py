@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from fhirserver import jsontext
 from fhirserver.access import Access, Requester, require
 from fhirserver.audit import Event
+from fhirserver.clock import to_instant
 from fhirserver.errors import BadRequest, Conflict, Forbidden, NotFound
 from fhirserver.outcome import Issue, outcome
 from fhirserver.rest.answer import Answer, of_value
@@ -192,7 +193,7 @@ def _told(row: Mapping[str, Any], *, to_operator: bool) -> list[dict[str, Any]]:
     parts: list[dict[str, Any]] = [
         {"name": "id", "valueString": row["_id"]},
         {"name": "status", "valueCode": row["status"]},
-        {"name": "deposited", "valueInstant": _instant(row["at"])},
+        {"name": "deposited", "valueInstant": to_instant(row["at"])},
         {"name": "reason", "valueString": row["reason"]},
         {"name": "uniqueId", "valueUri": row["unique_id"]},
         {"name": "size", "valueInteger": row["size"]},
@@ -207,7 +208,3 @@ def _told(row: Mapping[str, Any], *, to_operator: bool) -> list[dict[str, Any]]:
         parts.append({"name": "why", "valueString": row["why"]})
         parts += [{"name": "depositor", "valueString": each} for each in row["by"]]
     return parts
-
-
-def _instant(moment: Any) -> str:
-    return str(moment.isoformat(timespec="milliseconds")).replace("+00:00", "Z")

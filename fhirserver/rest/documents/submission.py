@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver import jsontext
 from fhirserver.access import keys
+from fhirserver.clock import to_instant
 from fhirserver.rest.documents.belonging import has_record
 from fhirserver.rest.documents.contents import SIMPLIFIED
 from fhirserver.rest.documents.provided import SUBMISSION_SET
@@ -52,7 +53,7 @@ def written(exchange: Exchange, tx: Transaction, document: Stored) -> list[Store
         "mode": "working",
         "code": {"coding": [{"system": LISTS, "code": SUBMISSION_SET}]},
         "subject": told["subject"],
-        "date": exchange.access.now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "date": to_instant(exchange.access.now),
         "entry": [{"item": {"reference": place}}],
     }
     if "description" in told:

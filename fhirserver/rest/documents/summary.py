@@ -15,6 +15,7 @@ import orjson
 from fhirserver import __version__, jsontext
 from fhirserver.access import entered
 from fhirserver.audit import Entity, Event
+from fhirserver.clock import to_instant
 from fhirserver.rest.answer import Answer, of_value
 from fhirserver.rest.operations.stored import instance
 from fhirserver.search import parse
@@ -72,7 +73,7 @@ def summary(exchange: Exchange, type: str, id: str) -> Answer:
     patient = instance(exchange, type, id)
     found = [(section, _matches(exchange, section, id)) for section in SECTIONS]
     stored = [patient, *(each for _, matches in found for each in matches)]
-    at = exchange.access.now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    at = to_instant(exchange.access.now)
     name = f"urn:uuid:{uuid.uuid4()}"
     composition = {
         "resourceType": "Composition",

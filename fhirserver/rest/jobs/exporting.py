@@ -17,6 +17,7 @@ from fhirserver import jsontext
 from fhirserver.access import Access
 from fhirserver.access.keys import local
 from fhirserver.access.rules import WHOLE
+from fhirserver.clock import to_instant
 from fhirserver.predicate import Cmp, Eq, Exists, In, Predicate, all_of, any_of
 from fhirserver.rest import subsets
 from fhirserver.rest.documents.retrieving import written
@@ -27,7 +28,6 @@ from fhirserver.search.query import Member
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from datetime import datetime
 
     from fhirserver.rest.services import Services
     from fhirserver.store import Lease, Stored, View
@@ -48,7 +48,7 @@ def carry_out(services: Services, lease: Lease) -> Mapping[str, Any]:
     """The result: `at`, the export's transaction time, and `files` (`id`, `type`, `count`) in order."""
     found = _Export(services, lease)
     found.run()
-    return {"at": _instant(lease.job.at), "files": found.files}
+    return {"at": to_instant(lease.job.at), "files": found.files}
 
 
 class _Export:
@@ -225,7 +225,3 @@ def _fitting(size: int, length: int) -> int:
     if length > PAGE_BYTES:
         return max(1, size // 2)
     return min(2 * size, MOST_PAGE) if length < PAGE_BYTES // 4 else size
-
-
-def _instant(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.access import Access, require
 from fhirserver.audit import Event, erasures, lasting, verify
+from fhirserver.clock import to_instant
 from fhirserver.errors import Conflict, FhirError, Forbidden
 from fhirserver.rest.answer import Answer, of_value
 from fhirserver.rest.jobs import asking
@@ -51,7 +52,7 @@ def audit_verify(exchange: Exchange) -> Answer:
     if running is not None:
         told.append({"name": "progress", "valueString": running.told})
     elif job is not None and job.state == "failed":
-        told.append({"name": "failed", "valueInstant": _instant(job.at)})
+        told.append({"name": "failed", "valueInstant": to_instant(job.at)})
     told += _told(_rows(services).find(_LAST, datetime.now(UTC)) or {})
     return of_value(200, {"resourceType": "Parameters", "parameter": told}, Event("operation", 200, query=_QUERY))
 
@@ -108,10 +109,10 @@ def _told(row: Mapping[str, Any]) -> list[dict[str, Any]]:
     longest first, `fault`s."""
     if not row:
         return []
-    told: list[dict[str, Any]] = [{"name": each, "valueInstant": _instant(row[each])} for each in ("began", "ended")]
+    told: list[dict[str, Any]] = [{"name": each, "valueInstant": to_instant(row[each])} for each in ("began", "ended")]
     told += [{"name": each, "valueInteger": row[each]} for each in ("records", "chains", "anchors", "faults")]
     if row["anchored"] is not None:
-        told.append({"name": "anchored", "valueInstant": _instant(row["anchored"])})
+        told.append({"name": "anchored", "valueInstant": to_instant(row["anchored"])})
     if row["named"] is not None:
         told.append({"name": "named", "valueInteger": row["named"]})
     for each in row["longest"]:
@@ -140,7 +141,3 @@ def _named(file: str) -> list[str] | None:
 
 def _rows(services: Services) -> Register:
     return services.store.register(REGISTER)
-
-
-def _instant(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from fhirserver import jsontext
 from fhirserver.access import author_references, private, require
+from fhirserver.clock import to_instant
 from fhirserver.errors import Conflict
 from fhirserver.espace.messages import message
 from fhirserver.rest import compartment, negotiate, writing
@@ -29,7 +30,7 @@ def received(exchange: Exchange, type: str, id: str) -> Answer:
     def change(tx: Transaction, stored: Stored, resource: Resource) -> Resource | None:
         facts = facts_of(exchange.access, first_of(tx, stored, resource), tx.policy(stored.pat))
         judged("receive", exchange, facts | ({"addressed"} if _is_addressed(exchange, tx, stored, resource) else set()))
-        now = exchange.access.now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        now = to_instant(exchange.access.now)
         return None if "received" in resource else {**resource, "received": now}
 
     return _changed(exchange, type, id, change)

@@ -16,6 +16,7 @@ from fhirserver.access import Access, author_references, keys, private
 from fhirserver.access.acl import HIDDEN_FROM_PATIENT, label_codes
 from fhirserver.access.rules import Case, hard
 from fhirserver.audit.news import LETTER
+from fhirserver.clock import to_instant
 from fhirserver.documents.media import media_of
 from fhirserver.errors import Conflict, Forbidden, Unprocessable
 from fhirserver.espace.messages import message, rules
@@ -138,7 +139,7 @@ def _first(exchange: Exchange, tx: Transaction, resource: Resource) -> Stored | 
 
 def _filled(exchange: Exchange, resource: Resource, first: Stored | None) -> Resource:
     """With what the server says: that it was sent, when, by whom; of an answer the subject and topic of its thread."""
-    now = exchange.access.now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    now = to_instant(exchange.access.now)
     made = {"sender": message.reference_of(exchange.access.requester), **resource, "status": "completed", "sent": now}
     for name in ("received", "statusReason"):
         made.pop(name, None)

@@ -9,6 +9,7 @@ import orjson
 
 from fhirserver import jsontext
 from fhirserver.audit import Entity, Event
+from fhirserver.clock import to_instant
 from fhirserver.errors import BadRequest, Unprocessable
 from fhirserver.predicate import Eq, Exists, negate
 from fhirserver.rest import references
@@ -68,7 +69,7 @@ def _made(exchange: Exchange, type: str, composition: Stored) -> Answer:
         "resourceType": "Bundle",
         "identifier": {"system": URIS, "value": f"urn:uuid:{uuid.uuid4()}"},
         "type": "document",
-        "timestamp": exchange.access.now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "timestamp": to_instant(exchange.access.now),
         "entry": [
             {"fullUrl": f"{exchange.services.base}/{each.type}/{each.id}", "resource": orjson.Fragment(each.body)}
             for each in parts

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from fhirserver.access import permits, require
 from fhirserver.audit import Entity, Event
 from fhirserver.auth.accounts.people import AGENT, read_matricule
+from fhirserver.clock import to_instant
 from fhirserver.errors import BadRequest, Forbidden
 from fhirserver.espace import machine
 from fhirserver.espace.space import Actor
@@ -104,7 +105,7 @@ def erase(exchange: Exchange, type: str, id: str) -> Answer:
     machine.allowed(services.spaces.row(id), "erase", role, exchange.access.now)
     done = services.erasure.erase(Actor(role, exchange.access, services.origin), id)
     told: list[dict[str, Any]] = [{"name": "number", "valueString": done.number}]
-    told.append({"name": "at", "valueInstant": _instant(done.at)})
+    told.append({"name": "at", "valueInstant": to_instant(done.at)})
     told += [{"name": name, "valueInteger": getattr(done, name)} for name in _COUNTS]
     return of_value(200, {"resourceType": "Parameters", "parameter": told})
 
@@ -115,12 +116,12 @@ def described(row: Mapping[str, Any] | None, now: datetime, role: str) -> dict[s
     told: list[dict[str, Any]] = [{"name": "state", "valueCode": machine.state(row, now)}]
     if row is not None:
         held = [each for each in row.get("states", ()) if each["since"] <= now]
-        told += [{"name": "since", "valueInstant": _instant(held[-1]["since"])}] if held else []
+        told += [{"name": "since", "valueInstant": to_instant(held[-1]["since"])}] if held else []
         for moment, event in machine.deadlines(row) if row.get("log") else ():
-            part = [{"name": "event", "valueCode": event}, {"name": "at", "valueInstant": _instant(moment)}]
+            part = [{"name": "event", "valueCode": event}, {"name": "at", "valueInstant": to_instant(moment)}]
             told.append({"name": "due", "part": part})
         if (until := machine.erased_by(row)) is not None:
-            told.append({"name": "erased-by", "valueInstant": _instant(until)})
+            told.append({"name": "erased-by", "valueInstant": to_instant(until)})
         told += [{"name": "event", "part": _step(each)} for each in row.get("log", ())]
     told += [{"name": "possible", "valueCode": each} for each in machine.possible(row, role, now)]
     return {"resourceType": "Parameters", "parameter": told}
@@ -128,7 +129,7 @@ def described(row: Mapping[str, Any] | None, now: datetime, role: str) -> dict[s
 
 def _step(step: Mapping[str, Any]) -> list[dict[str, Any]]:
     codes = [{"name": name, "valueCode": step[name]} for name in ("event", "from", "to", "by")]
-    at = {"name": "at", "valueInstant": _instant(step["at"])}
+    at = {"name": "at", "valueInstant": to_instant(step["at"])}
     return [*codes, at, {"name": "article", "valueString": step["article"]}]
 
 
@@ -162,7 +163,3 @@ def _lets(exchange: Exchange, patient: str, event: str) -> bool:
 
 def _related(exchange: Exchange) -> str:
     return exchange.access.requester.id.rpartition("/")[2]
-
-
-def _instant(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

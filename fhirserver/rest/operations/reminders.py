@@ -12,6 +12,7 @@ from fhirserver.access import require
 from fhirserver.access.acl import MASKED
 from fhirserver.access.entered import ANSWER
 from fhirserver.audit import Entity, Event
+from fhirserver.documents.authored import VISIBILITY
 from fhirserver.errors import BadRequest, Unprocessable
 from fhirserver.espace.reminders import engine, reading
 from fhirserver.espace.reminders.ages import today
@@ -37,9 +38,6 @@ ANSWERED: Final = (
 )
 AGAIN: Final = "again"
 """Takes an answer back."""
-_VISIBILITY: Final = (
-    "https://mos.esante.gouv.fr/NOS/TRE_A07-StatutVisibiliteDocument/FHIR/TRE-A07-StatutVisibiliteDocument"
-)
 _DATES: Final = ("opens", "due", "late", "ends", "last")
 
 
@@ -121,7 +119,7 @@ def _basic(exchange: Exchange, patient: str, key: str, said: str, day: date) -> 
     author = {"patient": f"Patient/{patient}", "representative": who.id}.get(who.kind)
     return {
         "resourceType": reading.BASIC,
-        "meta": {"security": [{"system": _VISIBILITY, "code": MASKED[0]}]},
+        "meta": {"security": [{"system": VISIBILITY, "code": MASKED[0]}]},
         "identifier": [{"system": reading.SYSTEM, "value": key}],
         "code": {"coding": [{"system": ANSWER, "code": said}]},
         "subject": {"reference": f"Patient/{patient}"},
