@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from fhirserver.espace.tables import delays, transitions
+from fhirserver.access import SPACES
+from fhirserver.espace.tables import NONE, delays, transitions
 from fhirserver.rest.operations.espace import EVENTS
 from tests.docs import pages
 from tests.serving import serve
@@ -28,11 +29,18 @@ def test_the_page_has_the_table_of_transitions() -> None:
     assert told.keys() == {each.event for each in transitions().values()}
     operations = {event: f"`$espace-{name}`" for name, (event, _) in EVENTS.items()} | {"erase": "`$espace-erase`"}
     for each in transitions().values():
-        operation, _, origin, _, who, article = told[each.event]
+        operation, _, origin, to, who, article = told[each.event]
         assert operation == operations.get(each.event, "–")
-        assert (each.origin if each.origin != "none" else "–") in origin or origin.startswith("all")
+        assert {one.origin for one in transitions().values() if one.event == each.event} == _origins(origin, each.to)
+        assert each.to in to or to.endswith("…")
         assert set(who.split(", ")) == each.who
         assert article == each.article
+
+
+def _origins(cell: str, to: str) -> set[str]:
+    """The states that a cell names; `to`: where `all` does not lead from."""
+    named = {*re.findall(r"`([a-z]+)`", cell), *([NONE] if "–" in cell else [])}
+    return {*SPACES, NONE} - named - {to} if cell.startswith("all") else named
 
 
 def test_the_page_has_the_delays() -> None:
