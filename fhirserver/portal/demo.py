@@ -60,7 +60,7 @@ def roles() -> list[Role]:
     nobody in production."""
     if services().settings.environment == "production":
         return []
-    family = list(_family())
+    family = sorted(_family(), key=lambda each: each.requester.kind != "patient")
     return [*family, *_physicians(), *(_staff() if family else ())]
 
 
@@ -75,7 +75,7 @@ def numbers() -> list[tuple[str, str]]:
 
 def _family() -> Iterator[Role]:
     people = services().accounts.people
-    for patient in _tagged("Patient"):
+    for patient in sorted(_tagged("Patient"), key=lambda each: str(each.get("birthDate")), reverse=True):
         id_, name = patient["id"], name_of(patient)
         common: dict[str, Any] = {"patient": id_, "purpose": PURPOSE, "scopes": DEFAULT_SCOPES["patient"]}
         if not people.is_minor(patient):

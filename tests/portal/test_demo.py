@@ -44,6 +44,13 @@ def test_the_demo_is_entered_by_two_clicks(demo: Application, said: str, kind: s
     assert (found.subject.kind, found.amr) == (kind, ("demo",))
 
 
+def test_the_roles_stand_in_one_order_whatever_ids_they_have(demo: Application) -> None:
+    said = [each.partition("<")[0] for each in Browser(demo).get("/").html.split("Entrer comme ")[1:]]
+    assert [each.partition(" ")[0] for each in said] == [
+        "Claire", "Marc", "Jeanne", "Claire", "Marc", "Docteur", "opérateur", "agent",
+    ]  # fmt: skip
+
+
 def test_the_physician_is_shown_the_numbers_of_the_family(demo: Application) -> None:
     browser, page = _entered(demo, "Docteur Dominique SOIGNANT, médecin")
     assert "284027505600134 – Claire EXEMPLE" in page.text
