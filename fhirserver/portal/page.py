@@ -19,7 +19,7 @@ from fhirserver.rest import edge, inner
 from fhirserver.rest.edge import services
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from flask import Blueprint
 
@@ -55,6 +55,11 @@ _TEXTS: Final = {
 _FAULT: Final = N_("Une erreur est survenue de notre côté. Elle a été enregistrée ; réessayez plus tard.")
 _ERROR: Final = N_("Erreur")
 _log = logging.getLogger(__name__)
+
+
+def done(texts: Mapping[str, str]) -> str:
+    """What was just done, as the address that a form led to says it (`fait`), in words; empty for nothing."""
+    return _(texts[told]) if (told := request.args.get("fait", "")) in texts else ""
 
 
 def page(template: str, status: int = 200, *, form_action: Iterable[str] = (), **context: Any) -> Response:

@@ -14,6 +14,7 @@ from fhirserver.portal.page import page
 from fhirserver.portal.record import choices, wording
 from fhirserver.portal.record.space import PAGE, PERSONS, Refused, access_of, changed, opened
 from fhirserver.rest.routes import ID
+from fhirserver.search.escape import escape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -60,7 +61,7 @@ def search(patient: str) -> Response:
         return page("agenda/search.html", typed="", found=None, errors={}, here="agenda")
     if len(typed) < _SHORTEST or not typed.isprintable():
         return page("agenda/search.html", 422, typed=typed, found=None, errors={"q": _(_TYPED)}, here="agenda")
-    text = typed.replace("\\", "\\\\").replace(",", "\\,").replace("$", "\\$").replace("|", "\\|")
+    text = escape(typed)
     found: dict[str, Keeper] = {}
     for way in _WAYS:
         asked = ((way, text), ("active:not", "false"), ("_include", "Schedule:actor"), ("_count", "20"))

@@ -18,7 +18,7 @@ from fhirserver.portal import browser, dates
 from fhirserver.portal.agenda import booking, telling
 from fhirserver.portal.agenda.telling import COMING, TYPE
 from fhirserver.portal.language import N_, _
-from fhirserver.portal.page import page
+from fhirserver.portal.page import done, page
 from fhirserver.portal.record import choices
 from fhirserver.portal.record.space import JSON_PATCH, PAGE, Refused, Space, access_of
 from fhirserver.rest.agenda.booking import ROLES
@@ -201,7 +201,7 @@ def _page(space: Space, status: int = 200, errors: dict[str, str] | None = None,
         weekdays=telling.weekdays(),
         lengths=LENGTHS,
         zones=[(each, dates.place_of(each) or _(_HERE)) for each in zones.names()],
-        done=_(_DONE[given]) if (given := request.args.get("fait", "")) in _DONE else "",
+        done=done(_DONE),
     )
 
 

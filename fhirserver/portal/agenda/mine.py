@@ -12,6 +12,7 @@ from fhirserver.portal import browser
 from fhirserver.portal.agenda import telling
 from fhirserver.portal.agenda.telling import COMING, TYPE
 from fhirserver.portal.language import N_, _
+from fhirserver.portal.page import done as done_
 from fhirserver.portal.page import page
 from fhirserver.portal.record import reminders
 from fhirserver.portal.record.space import PAGE, PERSONS, Refused, access_of, changed, opened
@@ -61,7 +62,7 @@ def coming(patient: str) -> Response:
         "agenda/mine.html",
         rows=[row(space, each) for each in found.resources],
         found=found,
-        done=_(_DONE[given]) if (given := request.args.get("fait", "")) in _DONE else "",
+        done=done_(_DONE),
         reminders=reminders.upcoming(space),
         feed=Feeds(services().store).of(space.subject, access_of(space).now),
         here="agenda",

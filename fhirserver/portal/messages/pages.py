@@ -8,9 +8,9 @@ from flask import abort, request
 
 from fhirserver.access import keys
 from fhirserver.espace.messages import message
-from fhirserver.portal.language import N_, _
+from fhirserver.portal.language import N_
 from fhirserver.portal.messages import box as boxes
-from fhirserver.portal.page import page
+from fhirserver.portal.page import done, page
 from fhirserver.portal.record import own
 from fhirserver.portal.record.documents import sent_file
 from fhirserver.portal.record.space import PAGE
@@ -77,7 +77,7 @@ def shown(box: Box, id: str, status: int, errors: dict[str, str], typed: dict[st
         once=own.new_sending(),
         typed=typed,
         errors=errors,
-        done=_(DONE.get(request.args.get("fait", ""), "")) if request.args.get("fait") in DONE else "",
+        done=done(DONE),
         here=HERE,
     )
 

@@ -10,7 +10,7 @@ from flask import Response, abort, request
 from fhirserver.espace.profile import measuring, tables, typed
 from fhirserver.portal import browser, dates
 from fhirserver.portal.language import N_, _
-from fhirserver.portal.page import page
+from fhirserver.portal.page import done, page
 from fhirserver.portal.record import own, period, plot, wording
 from fhirserver.portal.record.biology import COUNT, TYPE, course_told
 from fhirserver.portal.record.entries import Shown
@@ -65,7 +65,7 @@ def measures(patient: str) -> Response:
         rows=[row(space, each) for each in found],
         bmi=_bmi(space, found),
         known=[(each.name, own.name(each.names)) for each in measuring.entered()],
-        done=_done(),
+        done=done(_DONE),
         here="measures",
     )
 
@@ -92,7 +92,7 @@ def history(patient: str, name: str) -> Response:
         typed=asked.typed,
         errors=asked.errors,
         is_entered=measure.name not in measuring.COMPUTED,
-        done=_done(),
+        done=done(_DONE),
         here="measures",
     )
 
@@ -240,10 +240,6 @@ def _bmi(space: Space, found: Iterable[Resource]) -> str:
         return plot.number(measuring.bmi(weight, height))
     except (InvalidOperation, ArithmeticError):
         return ""
-
-
-def _done() -> str:
-    return _(_DONE[told]) if (told := request.args.get("fait", "")) in _DONE else ""
 
 
 def _back(space: Space, measure: Measure, what: str) -> Response:

@@ -12,7 +12,7 @@ from fhirserver.access import entered
 from fhirserver.espace.profile.typed import LONGEST
 from fhirserver.portal import dates, language
 from fhirserver.portal.language import N_, _
-from fhirserver.portal.record.space import Refused, access_of
+from fhirserver.portal.record.space import Refused, access_of, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -112,7 +112,4 @@ def day(text: str) -> str:
 
 
 def _shown() -> str:
-    version = request.form.get("version", "")
-    if not version.isdecimal() or not version.isascii():
-        abort(400)
-    return f'W/"{version}"'
+    return shown(request.form.get("version", ""))

@@ -5,11 +5,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from flask import request
-
 from fhirserver.espace.profile import entries, tables
 from fhirserver.portal.language import N_, _
-from fhirserver.portal.page import page
+from fhirserver.portal.page import done, page
 from fhirserver.portal.record import own, wording
 from fhirserver.portal.record.space import opened
 
@@ -90,13 +88,12 @@ def profile(patient: str) -> Response:
     ]
     if prescribed := found.get(_PRESCRIPTIONS):
         parts.insert(2, _part("", _("Prescriptions en cours"), prescribed))
-    done = _(_DONE[told]) if (told := request.args.get("fait", "")) in _DONE else ""
     return page(
         "record/profile.html",
         parts=parts,
         born=_born(space.patient),
         gender=space.patient.get("gender"),
-        done=done,
+        done=done(_DONE),
         here="profile",
     )
 

@@ -12,7 +12,7 @@ from flask import request
 from fhirserver.espace.reminders import engine, tables
 from fhirserver.portal import browser
 from fhirserver.portal.language import ENGLISH, N_, _, current
-from fhirserver.portal.page import page
+from fhirserver.portal.page import done, page
 from fhirserver.portal.record import wording
 from fhirserver.portal.record.space import PERSONS, Refused, opened
 
@@ -152,7 +152,6 @@ def _page(space: Space, status: int = 200, errors: dict[str, str] | None = None)
     asked = _asked(space)
     ahead = [values for name, values in asked if name == "reminder" and values["state"] == engine.AHEAD]
     said = [values for name, values in asked if name == "answer"]
-    done = _DONE.get(request.args.get("fait", ""), "")
     return page(
         "record/reminders.html",
         status,
@@ -163,7 +162,7 @@ def _page(space: Space, status: int = 200, errors: dict[str, str] | None = None)
         ],
         choices=[(each, _(words)) for each, words in _SAID.items()],
         silent=any(values.get("silent") for name, values in asked if name == "silent"),
-        done=_(done) if done else "",
+        done=done(_DONE),
         errors=errors or {},
         here="reminders",
     )

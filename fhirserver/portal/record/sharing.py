@@ -9,7 +9,7 @@ from flask import abort, request
 from fhirserver.access.keys import RPPS
 from fhirserver.portal import browser
 from fhirserver.portal.language import N_, _
-from fhirserver.portal.page import page
+from fhirserver.portal.page import done, page
 from fhirserver.portal.record import choices, documents, seers, wording
 from fhirserver.portal.record.space import PERSONS, Refused, access_of, changed, opened
 
@@ -124,7 +124,7 @@ def _page(
         "record/sharing.html",
         status,
         errors=errors or {},
-        done=_(_DONE.get(request.args.get("fait", ""), "")),
+        done=done(_DONE),
         seers=seers.seers(space, resource),
         document=documents.summary(document) if document else None,
         blocks=[each for each in found if each.kind == "block"],

@@ -193,10 +193,13 @@ def opened(patient: str, *kinds: str) -> Space:
 
 def changed(space: Space, resource: Mapping[str, Any], patch: Iterable[Mapping[str, Any]], version: str) -> None:
     """Patches the version that was shown, unless there is another by now. Raises Refused."""
-    if not version.isdecimal():
-        abort(400)
     place = f"{resource['resourceType']}/{resource['id']}"
-    space.ask("PATCH", place, list(patch), Content_Type=JSON_PATCH, If_Match=f'W/"{version}"')
+    space.ask("PATCH", place, list(patch), Content_Type=JSON_PATCH, If_Match=shown(version))
+
+
+def shown(version: str) -> str:
+    """The If-Match for the version that a form was shown with; the page of 400 for what is none."""
+    return f'W/"{version}"' if version.isascii() and version.isdecimal() else abort(400)
 
 
 def access_of(space: Space) -> Access:

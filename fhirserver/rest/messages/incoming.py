@@ -27,6 +27,7 @@ from fhirserver.rest.compartment import numbers_of
 from fhirserver.rest.exchange import Exchange
 from fhirserver.rest.messages import directory
 from fhirserver.search import parse
+from fhirserver.search.escape import escape
 from fhirserver.validation import ins
 
 if TYPE_CHECKING:
@@ -146,5 +147,4 @@ def _thread(services: Services, who: Requester, patient: str, letter: Parsed) ->
 
 def _identified(id: str) -> str:
     """The value of a search for a Message-ID (search.html#escaping)."""
-    escaped = "".join("\\" + each if each in "\\,|$" else each for each in id)
-    return f"{message.MESSAGE_ID}|{escaped}"
+    return f"{message.MESSAGE_ID}|{escape(id)}"
