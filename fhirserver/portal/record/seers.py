@@ -44,10 +44,10 @@ def seers(space: Space, resource: str) -> list[Seer]:
     found = space.read(f"Patient/{space.id}/$who-can-see", ("resource", resource))
     rows = [each["part"] for each in found["parameter"] if each["name"] == "seer"]
     told = [_seer(parts) for parts in rows if _value(parts, "kind") not in _UNTOLD]
-    return _united(told)
+    return united(told)
 
 
-def _united(told: Iterable[Seer]) -> list[Seer]:
+def united(told: Iterable[Seer]) -> list[Seer]:
     """One row for each who is named, whatever he acts as; another one where that adds something."""
     whole: dict[tuple[str, tuple[str, ...]], Seer] = {}
     found: list[tuple[Seer, tuple[str, tuple[str, ...]]]] = []
