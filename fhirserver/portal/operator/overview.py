@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from fhirserver.portal import browser
+from fhirserver.portal import browser, parameters
 from fhirserver.portal.language import N_, _
 from fhirserver.portal.operator import staff
 from fhirserver.portal.page import page
@@ -34,5 +34,5 @@ def overview() -> Response:
     if not staff.is_operator(session):
         return browser.redirect(f"{staff.PATH}/espaces")
     told = staff.api(session).read("$service-overview")["parameter"]
-    counts = [(_(text), path, int(staff.value(told, name) or 0)) for name, (text, path) in _COUNTS.items()]
+    counts = [(_(text), path, int(parameters.value(told, name) or 0)) for name, (text, path) in _COUNTS.items()]
     return page("operator/overview.html", counts=counts, here="overview")

@@ -12,7 +12,7 @@ from flask import abort, request
 
 from fhirserver import jsontext
 from fhirserver.espace.tables import transitions
-from fhirserver.portal import browser
+from fhirserver.portal import browser, parameters
 from fhirserver.portal.language import N_, _
 from fhirserver.portal.operator import staff
 from fhirserver.portal.page import page
@@ -119,7 +119,7 @@ def act(id: str, event: str) -> Response:
     told = _asked(session, id)
     if event not in ACTS:
         abort(404)
-    if event not in staff.values(told, "possible"):
+    if event not in parameters.values(told, "possible"):
         return _page(session, id, told, 409, _(_MEANWHILE)) if request.method == "POST" else abort(404)
     if request.method == "GET":
         return _confirmation(id, event, told)
@@ -156,10 +156,10 @@ def _found(api: Space, typed: str) -> list[str]:
             return [typed]
     body = {"resourceType": "Parameters", "parameter": [{"name": _FIELD, "valueString": typed}]}
     answer = api.ask("POST", "Patient/$espace-find", body)
-    return [str(each) for each in staff.values(_parameters(answer.body or b"{}"), "patient")]
+    return [str(each) for each in parameters.values(_parameters(answer.body or b"{}"), "patient")]
 
 
-def _asked(session: Session, id: str) -> staff.Parameters:
+def _asked(session: Session, id: str) -> parameters.Parameters:
     """What the API says of a space; the page of 404 for one that is not there."""
     if not ID.fullmatch(id):
         abort(404)
@@ -167,13 +167,13 @@ def _asked(session: Session, id: str) -> staff.Parameters:
     return _parameters(answer.body or b"{}")
 
 
-def _parameters(body: bytes) -> staff.Parameters:
-    found: staff.Parameters = jsontext.parse_object(body).get("parameter", [])
+def _parameters(body: bytes) -> parameters.Parameters:
+    found: parameters.Parameters = jsontext.parse_object(body).get("parameter", [])
     return found
 
 
-def _page(session: Session, id: str, told: staff.Parameters, status: int = 200, error: str = "") -> Response:
-    state, offered = str(staff.value(told, "state")), staff.values(told, "possible")
+def _page(session: Session, id: str, told: parameters.Parameters, status: int = 200, error: str = "") -> Response:
+    state, offered = str(parameters.value(told, "state")), parameters.values(told, "possible")
     done = request.args.get("fait", "")
     return page(
         "operator/space.html",
@@ -182,10 +182,10 @@ def _page(session: Session, id: str, told: staff.Parameters, status: int = 200, 
         done=_(HAPPENED[done]) if done in ACTS else "",
         id=id,
         state=_(STATES[state]) if state in STATES else state,
-        since=when(staff.value(told, "since"), time=True),
-        due=[(when(each["at"], time=True), _(HAPPENED[each["event"]])) for each in staff.values(told, "due")],
-        erased_by=when(staff.value(told, "erased-by")),
-        events=[_step(each) for each in reversed(staff.values(told, "event"))],
+        since=when(parameters.value(told, "since"), time=True),
+        due=[(when(each["at"], time=True), _(HAPPENED[each["event"]])) for each in parameters.values(told, "due")],
+        erased_by=when(parameters.value(told, "erased-by")),
+        events=[_step(each) for each in reversed(parameters.values(told, "event"))],
         acts=[(event, _(text)) for event, text in ACTS.items() if event in offered],
         here="spaces",
     )
@@ -201,9 +201,9 @@ def _step(step: dict[str, Any]) -> dict[str, str]:
 
 
 def _confirmation(
-    id: str, event: str, told: staff.Parameters, status: int = 200, errors: dict[str, str] | None = None
+    id: str, event: str, told: parameters.Parameters, status: int = 200, errors: dict[str, str] | None = None
 ) -> Response:
-    state = str(staff.value(told, "state"))
+    state = str(parameters.value(told, "state"))
     found = transitions()[event, state]
     return page(
         "operator/confirm.html",
@@ -221,17 +221,17 @@ def _confirmation(
     )
 
 
-def _version(told: staff.Parameters) -> str:
+def _version(told: parameters.Parameters) -> str:
     """By which it is seen whether the space is still as it was shown: its state, and how much happened."""
-    return f"{staff.value(told, 'state')}-{len(staff.values(told, 'event'))}"
+    return f"{parameters.value(told, 'state')}-{len(parameters.values(told, 'event'))}"
 
 
 def _certificate(body: bytes) -> Response:
     """What was erased, to be printed: it names nobody, and is not shown again."""
     told = _parameters(body)
-    counts = {name: staff.value(told, name) for name in ("resources", "accounts", "traces", "waiting", "beside")}
-    at = when(staff.value(told, "at"), time=True)
-    return page("operator/certificate.html", number=staff.value(told, "number"), at=at, here="spaces", **counts)
+    counts = {name: parameters.value(told, name) for name in ("resources", "accounts", "traces", "waiting", "beside")}
+    at = when(parameters.value(told, "at"), time=True)
+    return page("operator/certificate.html", number=parameters.value(told, "number"), at=at, here="spaces", **counts)
 
 
 def _form(status: int, typed: str, errors: dict[str, str] | None = None, several: list[str] | None = None) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from flask import abort, g
 
@@ -12,11 +12,8 @@ from fhirserver.portal.record.space import Space
 from fhirserver.rest.operations.espace import is_agent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
     from fhirserver.auth.sessions import Session
 
-Parameters = list[dict[str, Any]]
 PATH: Final = "/operateur"
 ACR: Final = "eidas2"
 """Two factors."""
@@ -51,19 +48,3 @@ def is_operator(session: Session | None) -> bool:
 def api(session: Session) -> Space:
     """The API, as the one of the session may use it."""
     return Space(session.subject)
-
-
-def value(parameters: Iterable[Mapping[str, Any]], name: str) -> Any:
-    """The value of the first parameter of a name; None where there is none."""
-    return next((_value(each) for each in parameters if each["name"] == name), None)
-
-
-def values(parameters: Iterable[Mapping[str, Any]], name: str) -> list[Any]:
-    """The values of all parameters of a name; of one with parts, these by name."""
-    return [_value(each) for each in parameters if each["name"] == name]
-
-
-def _value(parameter: Mapping[str, Any]) -> Any:
-    if "part" in parameter:
-        return {each["name"]: _value(each) for each in parameter["part"]}
-    return next((value for name, value in parameter.items() if name.startswith("value")), None)

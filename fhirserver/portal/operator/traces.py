@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from flask import request
 
-from fhirserver.portal import browser
+from fhirserver.portal import browser, parameters
 from fhirserver.portal.language import N_, _
 from fhirserver.portal.operator import staff
 from fhirserver.portal.page import page
@@ -64,18 +64,18 @@ def said(text: str) -> str:
 
 def _page(session: Session, status: int, error: str) -> Response:
     told = staff.api(session).read("$audit-verify")["parameter"]
-    running = bool(staff.value(told, "running"))
+    running = bool(parameters.value(told, "running"))
     response = page(
         "operator/traces.html",
         status,
         errors={"": error} if error else {},
         running=running,
-        failed=when(staff.value(told, "failed"), time=True),
-        ended=when(staff.value(told, "ended"), time=True),
-        anchored=when(staff.value(told, "anchored"), time=True),
-        counts={name: staff.value(told, name) for name in _COUNTS},
-        chains=[(each["name"], each["records"]) for each in staff.values(told, "chain")],
-        faults=[(each["chain"], each["record"], said(each["text"])) for each in staff.values(told, "fault")],
+        failed=when(parameters.value(told, "failed"), time=True),
+        ended=when(parameters.value(told, "ended"), time=True),
+        anchored=when(parameters.value(told, "anchored"), time=True),
+        counts={name: parameters.value(told, name) for name in _COUNTS},
+        chains=[(each["name"], each["records"]) for each in parameters.values(told, "chain")],
+        faults=[(each["chain"], each["record"], said(each["text"])) for each in parameters.values(told, "fault")],
         here="traces",
     )
     if running:

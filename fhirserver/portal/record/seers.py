@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fhirserver.portal.federation.wording import profession
 from fhirserver.portal.language import N_, _
+from fhirserver.portal.parameters import value, values
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -43,7 +44,7 @@ def seers(space: Space, resource: str) -> list[Seer]:
     """Who sees a resource of the record, those who are named first."""
     found = space.read(f"Patient/{space.id}/$who-can-see", ("resource", resource))
     rows = [each["part"] for each in found["parameter"] if each["name"] == "seer"]
-    told = [_seer(parts) for parts in rows if _value(parts, "kind") not in _UNTOLD]
+    told = [_seer(parts) for parts in rows if value(parts, "kind") not in _UNTOLD]
     return united(told)
 
 
@@ -65,16 +66,16 @@ def united(told: Iterable[Seer]) -> list[Seer]:
 
 
 def _seer(parts: list[dict[str, Any]]) -> Seer:
-    kind = str(_value(parts, "kind"))
-    who = _value(parts, "who")
-    organization = _value(parts, "organization")
-    professions = dict.fromkeys(_coding(each) for each in _values(parts, "profession"))
+    kind = str(value(parts, "kind"))
+    who = value(parts, "who")
+    organization = value(parts, "organization")
+    professions = dict.fromkeys(_coding(each) for each in values(parts, "profession"))
     details = [*professions]
     if isinstance(organization, dict):
         name = _reference(organization)
         details.append(_("pour %(name)s", name=name) if name else _("pour un établissement"))
-    purposes = [_(_PURPOSES.get(str(each), str(each))) for each in _values(parts, "purpose")]
-    excluded = _values(parts, "except")
+    purposes = [_(_PURPOSES.get(str(each), str(each))) for each in values(parts, "purpose")]
+    excluded = values(parts, "except")
     excepted = dict.fromkeys(filter(None, (_reference(each) for each in excluded if "code" not in each)))
     besides = dict.fromkeys(_acting(each) for each in excluded if "code" in each)
     named = _reference(who) if isinstance(who, dict) and kind not in ("holder", "representative") else ""
@@ -99,12 +100,3 @@ def _reference(value: Mapping[str, Any]) -> str:
     number = str((value.get("identifier") or {}).get("value", ""))
     name = str(value.get("display", ""))
     return f"{name} ({number})" if name and number else name or number or str(value.get("reference", ""))
-
-
-def _values(parts: list[dict[str, Any]], name: str) -> list[Any]:
-    found = [each for each in parts if each["name"] == name]
-    return [next(value for key, value in each.items() if key.startswith("value")) for each in found]
-
-
-def _value(parts: list[dict[str, Any]], name: str) -> Any:
-    return next(iter(_values(parts, name)), None)

@@ -18,7 +18,7 @@ from fhirserver.rest.jobs import asking
 from fhirserver.rest.parameters import received_as
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from fhirserver.audit import Fault
     from fhirserver.rest.exchange import Exchange
@@ -87,7 +87,7 @@ class _Seen:
         self._lease = lease
         self.anew(())
 
-    def anew(self, landmarks: Any) -> None:
+    def anew(self, landmarks: Iterable[Mapping[str, Any]]) -> None:
         self.records, self.chains = 0, dict[str, int]()
         told = (each.get("at") for each in landmarks if each.get("what") == "anchor")
         found = [each for each in told if isinstance(each, datetime)]

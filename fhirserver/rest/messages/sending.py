@@ -23,7 +23,7 @@ from fhirserver.espace.messages import message, rules
 from fhirserver.predicate import FALSE
 from fhirserver.rest import compartment
 from fhirserver.rest.documents.contents import Content, decoded
-from fhirserver.store import new_id as new_id
+from fhirserver.store import new_id
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -64,7 +64,7 @@ def sending(exchange: Exchange, tx: Transaction, resource: Resource) -> Sending 
     if not message.is_sent(resource):
         return None
     if exchange.access.requester.kind != "operator":
-        first = _first(exchange, tx, resource)
+        first = _first(tx, resource)
         resource = _addressed(exchange, tx, _filled(exchange, resource, first), first)
         _require_content(exchange, tx, resource)
     return _detached(resource)
@@ -122,7 +122,7 @@ def facts_of(access: Access, first: Stored, policy: Policy | None) -> set[str]:
     return found | ({"wanted"} if wanted(access, policy) else set())
 
 
-def _first(exchange: Exchange, tx: Transaction, resource: Resource) -> Stored | None:
+def _first(tx: Transaction, resource: Resource) -> Stored | None:
     """The first message of the thread that an answer is for; None of one that opens a thread. Raises Unprocessable, the
     same for one that is hidden, absent, or no first message."""
     if not resource.get("partOf"):
