@@ -83,7 +83,7 @@ def acl(
 
 
 def _depositors(resource: Mapping[str, Any], requester: Requester) -> list[str]:
-    return [subscriber.key(requester)] if resource["resourceType"] == subscriber.TYPE else sorted(requester.own)
+    return [subscriber.key(requester)] if resource.get("resourceType") == subscriber.TYPE else sorted(requester.own)
 
 
 def security(resource: Mapping[str, Any]) -> list[Any]:
