@@ -39,13 +39,13 @@ def test_who_sends_cda_documents_is_led_through_it(served: Served, example: str)
 def test_the_demo_family_is_there_and_its_physician_finds_it(served: Served) -> None:
     physician = served.token("--practitioner", "10000000018", "--profession", "G15_10")
     answer = served.call("GET", "Patient?family=exemple", physician)
-    assert answer.json["total"] == 3
+    assert answer.json["total"] == 4
     lea = next(
         entry["resource"]["id"] for entry in answer.json["entry"] if entry["resource"]["birthDate"] == "2015-06-21"
     )
     results = served.call("GET", f"Observation?patient={lea}&code=http://loinc.org|718-7", physician)
     assert results.json["total"] == 2
-    assert b'"value":13.2' in results.body
+    assert b'"value":13.3' in results.body
 
 
 def test_another_physician_finds_nothing(served: Served) -> None:

@@ -42,7 +42,7 @@ def test_an_app_sees_what_it_was_let_see_until_it_is_taken_back(
         visit.press("Autoriser ce que j’ai coché")
 
         assert visit.page.url == f"{house.app.home}/"
-        assert re.search("H[ée]moglobin.* 12.8 g/dL", visit.text())
+        assert re.search(r"H[ée]moglobin\S* 1\d\.\d g/dL", visit.text())
         assert "Vos documents ne sont pas partagés." in visit.text()
         assert "Votre nom n’est pas partagé." in visit.text()
         _the_app_cannot_read_documents(house)

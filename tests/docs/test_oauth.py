@@ -18,7 +18,7 @@ def test_the_commands_of_the_page_about_the_authorisation_server_hold(tmp_path: 
             "Consulter : résultats et mesures",
             f"state=s1&iss={issuer}",
             '"scope":"launch/patient patient/Observation.rs offline_access"',
-            '"total":4',
+            '"total":2',
             '"total":0',
             "200",
             "invalid_grant",

@@ -153,7 +153,10 @@ def test_every_way_to_content_goes_through_a_view() -> None:
     of_traces = {"traces", "landmarks", "heads", "old_traces", "forget_traces", "new_traces"}
     of_whole_records = {"spaces", "erasing", "family", "knows", "everybody", "absorbed", "merged_since", "merged_into"}
     of_who_is_told = {"changes", "subscribers"}
-    the_servers_own = of_traces | of_whole_records | of_who_is_told | {"reindex", "ids", "insight", "forget", "large"}
+    of_formats = {"migrate"}
+    the_servers_own = (
+        of_traces | of_whole_records | of_who_is_told | of_formats | {"reindex", "ids", "insight", "forget", "large"}
+    )
     assert public == guarded | told_by_what_was_seen | without_content | in_no_record_yet | the_servers_own
 
 
