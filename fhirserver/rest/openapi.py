@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import threading
+from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from fhirserver.rest.services import Services
 
 ASSETS: Final = "/docs/assets"
+_DOCUMENT: Final = "api-docs.openapi_json"
 _PLACEHOLDER: Final = re.compile(r"<(\w+)>")
 _REFUSALS: Final = {
     "400": "The request is wrong: the OperationOutcome names what to change",
@@ -92,8 +95,20 @@ def register(app: Flask, services: Services) -> None:
     )
     app.register_blueprint(_assets())
     api = Api(app)
+    answered, lock = app.view_functions[_DOCUMENT], threading.Lock()
+    describe = cache(lambda: _describe(app, api, services.definitions.resource_types))
+
+    def document() -> Response:
+        with lock:
+            describe()
+        return app.make_response(app.ensure_sync(answered)())
+
+    app.view_functions[_DOCUMENT] = document
+
+
+def _describe(app: Flask, api: Api, types: tuple[str, ...]) -> None:
+    """Every route, put into the document when it is first asked for: it takes as long as all else of a start."""
     api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"})
-    types = services.definitions.resource_types
     for name, allowed in (("Resource", types), ("Bundle", ("Bundle",)), ("Parameters", ("Parameters",))):
         api.spec.components.schema(name, _resource_schema(allowed))
     for route in ROUTES:
