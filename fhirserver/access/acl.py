@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.access import keys, private, subscriber
+from fhirserver.spec import systems
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -25,13 +26,13 @@ if TYPE_CHECKING:
 RANKS: Final = {"U": 0, "L": 1, "M": 2, "N": 3, "R": 4, "V": 5}
 NORMAL, RESTRICTED, VERY = RANKS["N"], RANKS["R"], RANKS["V"]
 CONFIDENTIALITY: Final = (
-    "http://terminology.hl7.org/CodeSystem/v3-Confidentiality",
+    systems.CONFIDENTIALITY,
     "http://hl7.org/fhir/v3/Confidentiality",
     "urn:oid:2.16.840.1.113883.5.25",
     "2.16.840.1.113883.5.25",
     "https://mos.esante.gouv.fr/NOS/TRE_A08-HL7Confidentiality/FHIR/TRE-A08-HL7Confidentiality",
 )
-PURPOSE_SYSTEMS: Final = ("http://terminology.hl7.org/CodeSystem/v3-ActReason", "urn:oid:2.16.840.1.113883.5.8")
+PURPOSE_SYSTEMS: Final = (systems.ACT_REASON, "urn:oid:2.16.840.1.113883.5.8")
 MASKED: Final = ("MASQUE_PS", "MASQUE_PSOCIAL", "MASQUE_PT")
 HIDDEN_FROM_PATIENT: Final = "INVISIBLE_PATIENT"
 HIDDEN_FROM_REPRESENTATIVES: Final = "INVISIBLE_REPRESENTANTS_LEGAUX"

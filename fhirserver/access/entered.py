@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from fhirserver.spec.systems import OBSERVATION_VALUE
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 Resource = dict[str, Any]
 
-SYSTEM: Final = "http://terminology.hl7.org/CodeSystem/v3-ObservationValue"
 CODES: Final[Mapping[str, str]] = {"patient": "PATAST", "representative": "PACQAST"}
 """By the kind of requester who enters something."""
 _DISPLAYS: Final = {"PATAST": "patient asserted", "PACQAST": "patient acquaintance asserted"}
@@ -60,7 +61,7 @@ def marked(resource: Resource, codes: Iterable[str]) -> Resource:
         return resource
     meta = dict(resource.get("meta") or {})
     kept = [each for each in meta.get("tag") or () if not (isinstance(each, dict) and _is_mark(each))]
-    tags = [*kept, *({"system": SYSTEM, "code": code, "display": _DISPLAYS[code]} for code in wanted)]
+    tags = [*kept, *({"system": OBSERVATION_VALUE, "code": code, "display": _DISPLAYS[code]} for code in wanted)]
     meta.pop("tag", None)
     return {**resource, "meta": meta | ({"tag": tags} if tags else {})}
 
@@ -88,4 +89,4 @@ def tags(resource: Mapping[str, Any] | None) -> list[dict[str, Any]]:
 
 
 def _is_mark(tag: Mapping[str, Any]) -> bool:
-    return tag.get("system") == SYSTEM and tag.get("code") in _DISPLAYS
+    return tag.get("system") == OBSERVATION_VALUE and tag.get("code") in _DISPLAYS

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fhirserver.access import moments, tables
 from fhirserver.access.moments import Span
+from fhirserver.spec.systems import ROLE_CODE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +26,7 @@ _SYSTEMS: Final = {
     "R217": f"{_NOS}TRE_R217-ProtectionJuridique/FHIR/TRE-R217-ProtectionJuridique",
     "R260": f"{_NOS}TRE_R260-HL7RoleClass/FHIR/TRE-R260-HL7RoleClass",
     "FR": "https://hl7.fr/ig/fhir/core/CodeSystem/fr-core-cs-contact-relationship",
-    "V3": "http://terminology.hl7.org/CodeSystem/v3-RoleCode",
+    "V3": ROLE_CODE,
     "OWN": OWN,
 }
 _UNNAMED: Final = "unnamed"

@@ -21,6 +21,7 @@ from fhirserver.access.acl import HIDDEN_FROM_REPRESENTATIVES, MASKED
 from fhirserver.access.rules import FEEDING
 from fhirserver.audit import news
 from fhirserver.clock import to_instant
+from fhirserver.spec.systems import ACT_REASON
 from fhirserver.store import new_id as new_id
 
 if TYPE_CHECKING:
@@ -40,7 +41,6 @@ _VISIBILITY: Final = (
     "https://mos.esante.gouv.fr/NOS/TRE_A07-StatutVisibiliteDocument/FHIR/TRE-A07-StatutVisibiliteDocument"
 )
 _CATEGORY: Final = "http://terminology.hl7.org/CodeSystem/communication-category"
-_REASON: Final = "http://terminology.hl7.org/CodeSystem/v3-ActReason"
 _TEXTS: Final = {
     "first": "Le {when}, {who} a consulté votre dossier pour la première fois.",
     "emergency": "Le {when}, {who} a consulté votre dossier en urgence, sans autorisation préalable. Motif : {reason}",
@@ -201,7 +201,7 @@ def _communication(patient: dict[str, Any], due: _Due, access: Access, text: str
     }
     if emergency:
         made["priority"] = "urgent"
-        made["reasonCode"] = [{"coding": [{"system": _REASON, "code": access.requester.purpose}]}]
+        made["reasonCode"] = [{"coding": [{"system": ACT_REASON, "code": access.requester.purpose}]}]
     return made
 
 

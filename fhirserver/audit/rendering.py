@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from fhirserver.audit import tables
 from fhirserver.audit.record import written
 from fhirserver.clock import to_instant
+from fhirserver.spec.systems import ACT_REASON, ROLE_CLASS
 
 if TYPE_CHECKING:
     from fhirserver.audit.sight import Sight
@@ -20,7 +21,7 @@ def rendered(record: Row, sight: Sight, base: str) -> Row:
     and of one patient at most."""
     pattern = tables.PATTERNS.get(record["what"], tables.OTHER)
     at = to_instant(record["at"])
-    purpose = [{"coding": [{"system": tables.REASONS, "code": record["purpose"]}]}]
+    purpose = [{"coding": [{"system": ACT_REASON, "code": record["purpose"]}]}]
     made = {
         "resourceType": "AuditEvent",
         "id": record["_id"],
@@ -72,7 +73,7 @@ def _agents(record: Row, pattern: tables.Pattern, base: str) -> list[Row]:
     found += [client, server]
     if "organization" in who:
         organization = {"type": "Organization", "identifier": {"system": tables.FINESS, "value": who["organization"]}}
-        found.append({"type": _concept((tables.ROLE_CLASS, "PROV")), "who": organization, "requestor": False})
+        found.append({"type": _concept((ROLE_CLASS, "PROV")), "who": organization, "requestor": False})
     if "delegate" in who:
         found.append(_delegate(who["delegate"]))
     return found
@@ -80,7 +81,7 @@ def _agents(record: Row, pattern: tables.Pattern, base: str) -> list[Row]:
 
 def _user(record: Row, pattern: tables.Pattern) -> Row:
     who = record["who"]
-    reason: Row = {"coding": [{"system": tables.REASONS, "code": record["purpose"]}]}
+    reason: Row = {"coding": [{"system": ACT_REASON, "code": record["purpose"]}]}
     if "reason" in record:
         reason["text"] = record["reason"]
     made: Row = {"type": _concept(pattern.user)}
@@ -99,7 +100,7 @@ def _user(record: Row, pattern: tables.Pattern) -> Row:
 
 def _delegate(who: Row) -> Row:
     """Who acted in the professional's place."""
-    made: Row = {"type": _concept((tables.ROLE_CLASS, "AGNT"))}
+    made: Row = {"type": _concept((ROLE_CLASS, "AGNT"))}
     if "rpps" in who:
         made["who"] = {"type": "Practitioner", "identifier": {"system": tables.RPPS, "value": who["rpps"]}}
     made["altId"] = who["id"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from fhirserver.spec.systems import PARTICIPATION, PROVENANCE_PARTICIPANT
+
 RPPS: Final = "https://rpps.esante.gouv.fr"
 FINESS: Final = "https://finess.esante.gouv.fr"
 CLIENT: Final = "urn:fhirserver:client"
@@ -14,10 +16,6 @@ AUTHENTICATION: Final = "urn:fhirserver:interaction"
 """What happens to accounts, sessions and grants: `login`, `token`, `grant`, ... as whoever traces it names it."""
 OUTCOMES: Final = "http://terminology.hl7.org/CodeSystem/audit-event-outcome"
 DCM: Final = "http://dicom.nema.org/resources/ontology/DCM"
-PARTICIPATION: Final = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
-ROLE_CLASS: Final = "http://terminology.hl7.org/CodeSystem/v3-RoleClass"
-PROVENANCE: Final = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
-REASONS: Final = "http://terminology.hl7.org/CodeSystem/v3-ActReason"
 SOURCES: Final = "http://terminology.hl7.org/CodeSystem/security-source-type"
 ENTITY_TYPES: Final = "http://terminology.hl7.org/CodeSystem/audit-entity-type"
 OBJECT_ROLES: Final = "http://terminology.hl7.org/CodeSystem/object-role"
@@ -53,7 +51,7 @@ PATTERNS: Final = {
     "vread": _READ,
     "update": Pattern("U", "Update", _SOURCE, _DESTINATION, _AUTHOR),
     "patch": Pattern("U", "Update", _SOURCE, _DESTINATION, _AUTHOR),
-    "delete": Pattern("D", "Delete", (DCM, "110150"), (PROVENANCE, "custodian"), _AUTHOR),
+    "delete": Pattern("D", "Delete", (DCM, "110150"), (PROVENANCE_PARTICIPANT, "custodian"), _AUTHOR),
     "search-type": _QUERY,
     "search-system": _QUERY,
     "history-instance": _HISTORY,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver import jsontext
 from fhirserver.cli import demo_agenda, demo_guardianship, demo_imaging, demo_messages, demo_profile, demo_reminders
+from fhirserver.spec.systems import LOINC, OBSERVATION_CATEGORY, ROLE_CODE, UCUM
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -153,14 +154,12 @@ def _observation(
     return {
         "resourceType": "Observation",
         "status": "final",
-        "category": [
-            {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": category}]}
-        ],
-        "code": {"text": said, "coding": [{"system": "http://loinc.org", "code": code, "display": display}]},
+        "category": [{"coding": [{"system": OBSERVATION_CATEGORY, "code": category}]}],
+        "code": {"text": said, "coding": [{"system": LOINC, "code": code, "display": display}]},
         "subject": subject,
         "effectiveDateTime": day,
         "performer": [{"reference": f"urn:uuid:{_uuid('physician')}"}],
-        "valueQuantity": {"value": Decimal(value), "unit": unit, "system": "http://unitsofmeasure.org", "code": unit},
+        "valueQuantity": {"value": Decimal(value), "unit": unit, "system": UCUM, "code": unit},
     }
 
 
@@ -203,9 +202,7 @@ def _letter(subject: dict[str, str]) -> dict[str, Any]:
         "resourceType": "DocumentReference",
         "masterIdentifier": {"use": "usual", "system": "urn:ietf:rfc:3986", "value": f"urn:uuid:{uuid.uuid4()}"},
         "status": "current",
-        "type": {
-            "coding": [{"system": "http://loinc.org", "code": "11488-4", "display": "CR ou fiche de consultation"}]
-        },
+        "type": {"coding": [{"system": LOINC, "code": "11488-4", "display": "CR ou fiche de consultation"}]},
         "subject": subject,
         "date": "2025-11-18T10:15:00+01:00",
         "author": [
@@ -235,7 +232,7 @@ def _parent(subject: dict[str, str]) -> dict[str, Any]:
         "active": True,
         "patient": subject,
         "relationship": [
-            {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-RoleCode", "code": "MTH"}]},
+            {"coding": [{"system": ROLE_CODE, "code": "MTH"}]},
         ],
         "name": [{"use": "official", "family": "EXEMPLE", "given": ["Claire", "Marie"]}],
     }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from fhirserver.spec.systems import CONDITION_CLINICAL
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -12,7 +14,6 @@ _TUTOR: Final = {
     "system": "https://mos.esante.gouv.fr/NOS/TRE_R217-ProtectionJuridique/FHIR/TRE-R217-ProtectionJuridique",
     "code": "TUTEUR",
 }
-_CLINICAL: Final = "http://terminology.hl7.org/CodeSystem/condition-clinical"
 _CATEGORY: Final = "http://terminology.hl7.org/CodeSystem/condition-category"
 _TAKEN: Final = (("Ramipril 5 mg", "un comprimé le matin"), ("Paracétamol 500 mg", "si douleur, trois fois par jour"))
 
@@ -24,7 +25,7 @@ def of(name: str, subject: dict[str, str]) -> Iterator[dict[str, Any]]:
     yield _tutor(subject)
     yield {
         "resourceType": "Condition",
-        "clinicalStatus": {"coding": [{"system": _CLINICAL, "code": "active"}]},
+        "clinicalStatus": {"coding": [{"system": CONDITION_CLINICAL, "code": "active"}]},
         "category": [{"coding": [{"system": _CATEGORY, "code": "problem-list-item"}]}],
         "code": {"text": "Hypertension artérielle"},
         "subject": subject,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from fhirserver.spec.systems import LOINC
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -119,7 +121,7 @@ def _report(study: Study, url: str, names: dict[str, str]) -> dict[str, Any]:
         "masterIdentifier": {"use": "usual", "system": "urn:ietf:rfc:3986", "value": f"urn:oid:{study.uid}.99"},
         "status": "current",
         "type": {
-            "coding": [{"system": "http://loinc.org", "code": "18748-4", "display": "CR d'imagerie médicale"}],
+            "coding": [{"system": LOINC, "code": "18748-4", "display": "CR d'imagerie médicale"}],
         },
         "category": [
             {

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from fhirserver.access import entered
 from fhirserver.espace.profile import bloodgroup, entries, measuring, tables
 from fhirserver.espace.profile.entries import Whose
+from fhirserver.spec.systems import LOINC, OBSERVATION_CATEGORY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,8 +61,8 @@ def _group(day: str, subject: dict[str, str]) -> dict[str, Any]:
     return {
         "resourceType": "Observation",
         "status": "final",
-        "category": [{"coding": [{"system": measuring.CATEGORIES, "code": "laboratory"}]}],
-        "code": {"coding": [{"system": tables.LOINC, "code": bloodgroup.BOTH}], "text": "Groupe sanguin ABO et RhD"},
+        "category": [{"coding": [{"system": OBSERVATION_CATEGORY, "code": "laboratory"}]}],
+        "code": {"coding": [{"system": LOINC, "code": bloodgroup.BOTH}], "text": "Groupe sanguin ABO et RhD"},
         "subject": subject,
         "effectiveDateTime": day,
         "performer": [{"display": "Laboratoire de démonstration"}],

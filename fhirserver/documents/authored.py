@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.documents.cda.publication import CLASSES, category
 from fhirserver.documents.cda.rules import displays
+from fhirserver.spec.systems import LOINC
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -37,7 +38,7 @@ def document(
 ) -> Resource:
     """A DocumentReference. `unique`: its uniqueId, a URI; `type_`: a code of `types()`; `title`: a line."""
     coding = {
-        "system": "http://loinc.org" if _LOINC.fullmatch(type_) else _TYPES,
+        "system": LOINC if _LOINC.fullmatch(type_) else _TYPES,
         "code": type_,
         "display": types()[type_],
     }

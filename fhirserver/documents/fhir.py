@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from fhirserver.documents.cda import publication
 from fhirserver.errors import Unprocessable
+from fhirserver.spec.systems import CONFIDENTIALITY
 
 Resource = dict[str, Any]
 
@@ -149,7 +150,7 @@ def _labels(document: Document) -> list[Resource]:
     """The labels of the Composition and of the Bundle."""
     composition = document.composition.resource
     code = composition.get("confidentiality", "N")
-    codings = [{"system": publication.CONFIDENTIALITY, "code": code}]
+    codings = [{"system": CONFIDENTIALITY, "code": code}]
     for each in (document.bundle, composition):
         codings += [label for label in each.get("meta", {}).get("security", ()) if label not in codings]
     return [{"coding": [each]} for each in codings]

@@ -10,8 +10,7 @@ from typing import Any, Final
 
 from fhirserver.fhirpath import ucum
 from fhirserver.fhirpath.numbers import CONTEXT, places, round_to
-
-UCUM: Final = "http://unitsofmeasure.org"
+from fhirserver.spec.systems import UCUM
 
 _WORDS: Final = ("year", "month", "week", "day", "hour", "minute", "second", "millisecond")
 CALENDAR: Final = {word: word for word in _WORDS} | {word + "s": word for word in _WORDS}

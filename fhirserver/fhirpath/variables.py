@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any, Final
 from fhirserver.fhirpath.code import STRING, Code, constant
 from fhirserver.fhirpath.errors import FhirPathError
 from fhirserver.fhirpath.values import UNTYPED, Typed, typed
+from fhirserver.spec.systems import LOINC, SNOMED, UCUM
 
 if TYPE_CHECKING:
     from fhirserver.fhirpath.environment import Frame
     from fhirserver.fhirpath.values import Items
 
 _FIXED: Final = {
-    "ucum": "http://unitsofmeasure.org",
-    "sct": "http://snomed.info/sct",
-    "loinc": "http://loinc.org",
+    "ucum": UCUM,
+    "sct": SNOMED,
+    "loinc": LOINC,
 }
 _PREFIXES: Final = {
     "vs-": "http://hl7.org/fhir/ValueSet/",

@@ -16,6 +16,7 @@ from fhirserver.access.writes import WORDS
 from fhirserver.audit.tables import CLIENT
 from fhirserver.clock import to_instant
 from fhirserver.errors import Forbidden
+from fhirserver.spec.systems import DATA_OPERATION, PROVENANCE_PARTICIPANT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,8 +29,6 @@ Resource = dict[str, Any]
 
 TYPE: Final = "Provenance"
 _NAMESPACE: Final = uuid.UUID("c0a3f3f4-1d8e-5b0b-8f0e-6a7f5f6f2c55")
-_ROLES: Final = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
-_ACTIVITIES: Final = "http://terminology.hl7.org/CodeSystem/v3-DataOperation"
 _REASON: Final = "origin of an entry"
 
 
@@ -93,7 +92,7 @@ def _made(who: Requester, stored: Stored, resource: Resource) -> Resource:
         "resourceType": TYPE,
         "target": [{"reference": f"{stored.type}/{stored.id}/_history/{stored.version}"}],
         "recorded": at,
-        "activity": {"coding": [{"system": _ACTIVITIES, "code": "CREATE" if stored.version == 1 else "UPDATE"}]},
+        "activity": {"coding": [{"system": DATA_OPERATION, "code": "CREATE" if stored.version == 1 else "UPDATE"}]},
         "agent": [_agent("author", _person(who)), *_tools(who, resource)],
     }
 
@@ -116,7 +115,7 @@ def _tools(who: Requester, resource: Resource) -> list[Resource]:
 
 
 def _agent(role: str, who: Resource) -> Resource:
-    return {"type": {"coding": [{"system": _ROLES, "code": role}]}, "who": who}
+    return {"type": {"coding": [{"system": PROVENANCE_PARTICIPANT, "code": role}]}, "who": who}
 
 
 def _meta(resource: Resource) -> Resource:

@@ -12,6 +12,7 @@ from fhirserver import jsontext
 from fhirserver.errors import BadRequest
 from fhirserver.search import results
 from fhirserver.search.parameters import catalogue
+from fhirserver.spec.systems import OBSERVATION_VALUE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from fhirserver.store import Stored
 
 PARAMETERS: Final = frozenset({"_summary", "_elements"})
-TAG: Final = {"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "code": "SUBSETTED"}
+TAG: Final = {"system": OBSERVATION_VALUE, "code": "SUBSETTED"}
 _ALWAYS: Final = ("resourceType", "id", "meta")
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 from fhirserver.errors import BadRequest, UnknownParameter
 from fhirserver.predicate import Cmp, Eq, Predicate, all_of, any_of
 from fhirserver.search import dates, escape, extract, numbers, ranges, terms, text, units
+from fhirserver.spec.systems import UCUM
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -266,7 +267,7 @@ def _quantity(name: str, prefix: str, value: str, asker: Asker, suffix: str) -> 
     if len(parts) == 1:
         return _rows(found, suffix)
     _, system, code = parts
-    known = units.unit(code) if system == units.UCUM else None
+    known = units.unit(code) if system == UCUM else None
     if known is None:
         return [(*row, Eq(f"u{suffix}", f"{system}|{code}")) for row in _rows(found, suffix)]
     scaled = tuple(tuple((side, op, units.canonical(limit, known)) for side, op, limit in each) for each in found)

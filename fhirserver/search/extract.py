@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fhirserver.search import dates, numbers, terms, text, units
+from fhirserver.spec.systems import UCUM
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -228,7 +229,7 @@ def _measured(limits: numbers.Span, unit: Any) -> dict[str, Any]:
     names = [f"{system}|{code}"] if system and code else []
     names += [f"|{name}" for name in dict.fromkeys((code, human)) if name]
     stored: dict[str, Any] = {"lo": limits.lo, "hi": limits.hi, "u": names}
-    known = units.unit(code) if code and system == units.UCUM else None
+    known = units.unit(code) if code and system == UCUM else None
     if known is not None:
         stored["clo"], stored["chi"] = units.canonical(limits.lo, known), units.canonical(limits.hi, known)
         stored["c"] = known.base

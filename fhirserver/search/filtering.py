@@ -12,6 +12,7 @@ from fhirserver.search.filters import And, Filter, Not, Or, Step, Test
 from fhirserver.search.index import SORT
 from fhirserver.search.parameters import catalogue
 from fhirserver.search.query import Either, Query, Without
+from fhirserver.spec.systems import LOINC, RXNORM, SNOMED, UCUM
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,10 +23,10 @@ if TYPE_CHECKING:
     from fhirserver.spec import Definitions
 
 SYSTEMS: Final = {
-    "loinc": "http://loinc.org",
-    "snomed": "http://snomed.info/sct",
-    "rxnorm": "http://www.nlm.nih.gov/research/umls/rxnorm",
-    "ucum": "http://unitsofmeasure.org",
+    "loinc": LOINC,
+    "snomed": SNOMED,
+    "rxnorm": RXNORM,
+    "ucum": UCUM,
 }
 """Short names of systems that filters may use."""
 

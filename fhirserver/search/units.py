@@ -9,8 +9,6 @@ from typing import Final, NamedTuple
 from fhirserver.fhirpath import ucum
 from fhirserver.search.numbers import CONTEXT
 
-UCUM: Final = "http://unitsofmeasure.org"
-
 
 class Unit(NamedTuple):
     """`(value + offset) * factor` is in the base units that `base` names."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from fhirserver.spec.systems import UCUM
 from fhirserver.terminology import ucum
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ _COUNTRY: Final = re.compile(r"[A-Z]{2}|[A-Z]{3}|[0-9]{3}")
 _SUBDIVISION: Final = re.compile(r"[A-Z]{2}-[A-Z0-9]{1,3}")
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 
-UCUM: Final = "http://unitsofmeasure.org"
 
 GRAMMARS: Final = {
     grammar.url: grammar

@@ -5,13 +5,12 @@ https://hl7.org/fhir/R4/snomedct.html#implicit, https://hl7.org/fhir/R4/loinc.ht
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
+
+from fhirserver.spec.systems import LOINC, SNOMED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-SNOMED: Final = "http://snomed.info/sct"
-LOINC: Final = "http://loinc.org"
 
 
 def implicit(canonical: str, known: Callable[[str], object | None]) -> dict[str, Any] | None:

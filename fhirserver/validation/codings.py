@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from fhirserver.spec.systems import UCUM
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
 
     Check = Callable[[dict[str, Any], At, Context], None]
 
-UCUM: Final = "http://unitsofmeasure.org"
 KNOWN: Final = 2048
 """Code systems remembered, those that are not here among them."""
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from fhirserver.spec.systems import CONDITION_CLINICAL
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from fhirserver.validation.context import Context
 
     Predicate = Callable[[Any, Context], bool]
-
-UCUM: Final = "http://unitsofmeasure.org"
 
 
 def _has(value: dict[str, Any], element: str) -> bool:
@@ -141,7 +141,6 @@ def _status_coded(value: dict[str, Any], element: str, system: str, codes: tuple
     return False
 
 
-_CONDITION: Final = "http://terminology.hl7.org/CodeSystem/condition-clinical"
 _VERIFIED: Final = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
 
 
@@ -149,7 +148,7 @@ def _abated(value: dict[str, Any], ctx: Context) -> bool:
     """con-4"""
     if not any(key.startswith(("abatement", "_abatement")) for key in value):
         return True
-    return _status_coded(value, "clinicalStatus", _CONDITION, ("resolved", "remission", "inactive"))
+    return _status_coded(value, "clinicalStatus", CONDITION_CLINICAL, ("resolved", "remission", "inactive"))
 
 
 def _not_in_error(value: dict[str, Any], ctx: Context) -> bool:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from fhirserver.access import entered
 from fhirserver.espace.profile import tables
+from fhirserver.spec.systems import OBSERVATION_VALUE
 from tests.docs import pages
 from tests.serving import serve
 
@@ -27,7 +28,7 @@ def test_the_table_of_measures_is_that_of_the_server() -> None:
 
 def test_the_page_tells_of_the_marks() -> None:
     page = pages.text(PAGE)
-    assert entered.SYSTEM in page
+    assert OBSERVATION_VALUE in page
     assert all(f"`{code}`" in page for code in entered.CODES.values())
 
 

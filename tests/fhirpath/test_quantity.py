@@ -6,6 +6,7 @@ import pytest
 
 from fhirserver.fhirpath import quantity, ucum
 from fhirserver.fhirpath.quantity import Quantity
+from fhirserver.spec.systems import UCUM
 from tests.fhirpath.answers import plain
 
 
@@ -60,8 +61,8 @@ def test_unknown_units_equal_themselves_only() -> None:
 def test_a_fhir_quantity_is_one() -> None:
     node = {
         "resourceType": "Observation",
-        "valueQuantity": {"value": Decimal("7.2"), "unit": "g par dL", "system": quantity.UCUM, "code": "g/dL"},
-        "referenceRange": [{"low": {"value": 1}, "high": {"value": 3, "code": "a", "system": quantity.UCUM}}],
+        "valueQuantity": {"value": Decimal("7.2"), "unit": "g par dL", "system": UCUM, "code": "g/dL"},
+        "referenceRange": [{"low": {"value": 1}, "high": {"value": 3, "code": "a", "system": UCUM}}],
     }
     assert plain("value = 72 'g/L'", node, "Observation") == [True]
     assert plain("value > 7 'g/dL' and value < 73 'g/L'", node, "Observation") == [True]

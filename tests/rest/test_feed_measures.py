@@ -12,6 +12,7 @@ import pytest
 
 from fhirserver.access import Requester
 from fhirserver.espace.profile import feeding, measuring, tables
+from fhirserver.spec.systems import UCUM
 from tests.records import patient, reference
 
 if TYPE_CHECKING:
@@ -105,8 +106,8 @@ BAD: dict[str, Any] = {
     "no zone": {"effectiveDateTime": "2026-01-02T08:00:00"},
     "no moment": {"effectiveDateTime": "yesterday"},
     "the future": {"effectiveDateTime": "2126-01-02T08:00:00Z"},
-    "no person": {"valueQuantity": {"value": 7200, "unit": "kg", "system": measuring.UCUM, "code": "kg"}},
-    "another unit": {"valueQuantity": {"value": 72, "unit": "oz", "system": measuring.UCUM, "code": "[oz_av]"}},
+    "no person": {"valueQuantity": {"value": 7200, "unit": "kg", "system": UCUM, "code": "kg"}},
+    "another unit": {"valueQuantity": {"value": 72, "unit": "oz", "system": UCUM, "code": "[oz_av]"}},
     "preliminary": {"status": "preliminary"},
     "no category": {"category": []},
     "another type": {"resourceType": "Condition"},

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fhirserver.access import Requester
-from fhirserver.access.entered import ORIGIN, SYSTEM
+from fhirserver.access.entered import ORIGIN
+from fhirserver.spec.systems import OBSERVATION_VALUE
 from tests.records import care_team, observation, patient, post, practitioner, reference
 
 if TYPE_CHECKING:
     from tests.application import Application, Caller
 
-MARK = {"system": SYSTEM, "code": "PATAST", "display": "patient asserted"}
+MARK = {"system": OBSERVATION_VALUE, "code": "PATAST", "display": "patient asserted"}
 SECRET = "INVISIBLE_REPRESENTANTS_LEGAUX"
 RPPS = "10000000071"
 RPPS_SYSTEM = "https://rpps.esante.gouv.fr"
@@ -55,7 +56,7 @@ def test_an_entry_of_the_person_is_marked_and_has_a_provenance(mine: Caller, rec
     assert found["target"] == [{"reference": f"Observation/{answer.id}/_history/1"}]
     assert [each["who"]["reference"] for each in found["agent"]] == [f"Patient/{record}"]
     assert found["recorded"] == answer.json["meta"]["lastUpdated"]
-    assert answer.id in mine.get(f"Observation?patient={record}&_tag={SYSTEM}|PATAST").ids
+    assert answer.id in mine.get(f"Observation?patient={record}&_tag={OBSERVATION_VALUE}|PATAST").ids
     assert found["id"] in mine.get(f"Patient/{record}/$everything?_count=500").ids
 
 
@@ -155,7 +156,7 @@ def test_nobody_else_marks_anything(application: Application, record: str, mine:
     assert mine.call("PATCH", f"Observation/{plain.id}", masked, PATCH).status == 200
     assert tags(mine.get(f"Observation/{plain.id}").json) == []
     assert mine.get(f"Provenance?target=Observation/{plain.id}").total == 0
-    other = {"system": SYSTEM, "code": "PACQAST"}
+    other = {"system": OBSERVATION_VALUE, "code": "PACQAST"}
     assert mine.post("Observation", observation(record) | {"meta": {"tag": [other]}}).status == 403
 
 

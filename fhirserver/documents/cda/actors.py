@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.documents.cda import values
 from fhirserver.documents.cda.context import MANY
+from fhirserver.spec.systems import ROLE_CLASS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,7 +33,6 @@ _ORGANIZATIONS: Final = (
 _DEVICES: Final = ("assignedAuthoringDevice", "playingDevice")
 _RELATIVES: Final = frozenset({"PAT", "PRS", "NOK", "ECON", "GUARD", "CAREGIVER", "POLHOLD", "CIT", "QUAL"})
 """classCodes of roles that are held towards the patient, not as a professional (v3-RoleClass)."""
-CLASSES: Final = "http://terminology.hl7.org/CodeSystem/v3-RoleClass"
 
 Resource = dict[str, Any]
 
@@ -136,7 +136,7 @@ def _role(node: Node, practitioner: Reference, organization_: Reference | None, 
     kind = node.attributes.get("classCode")
     if kind and kind not in ("ASSIGNED", "PROV", "AGNT"):
         node.get("classCode")
-        resource.setdefault("code", []).append({"coding": [{"system": CLASSES, "code": kind}]})
+        resource.setdefault("code", []).append({"coding": [{"system": ROLE_CLASS, "code": kind}]})
     if addresses := all_of(node, "addr", values.address):
         held = ctx.resource(practitioner)
         held["address"] = [
@@ -174,7 +174,7 @@ def _relative(node: Node, person: Node | None, ids: list[Resource], ctx: Context
     relations = []
     kind = node.get("classCode")
     if kind:
-        relations.append({"coding": [{"system": CLASSES, "code": kind}]})
+        relations.append({"coding": [{"system": ROLE_CLASS, "code": kind}]})
     if code := values.concept(node.one("code")):
         relations.append(code)
     if relations:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from fhirserver.documents.cda import values
-from fhirserver.documents.cda.participations import PARTICIPATIONS, type_of
+from fhirserver.documents.cda.participations import type_of
+from fhirserver.spec.systems import DATA_OPERATION, PARTICIPATION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from fhirserver.documents.cda.node import Node
     from fhirserver.documents.cda.participations import Participation
 
-OPERATIONS: Final = "http://terminology.hl7.org/CodeSystem/v3-DataOperation"
 
 Resource = dict[str, Any]
 
@@ -67,7 +67,7 @@ def _provenance(targets: list[Reference], parts: Parts) -> Resource:
         "resourceType": "Provenance",
         "target": targets,
         **({"recorded": values.as_instant(created)} if created else {"_recorded": values.absent_element(None)}),
-        "activity": {"coding": [{"system": OPERATIONS, "code": "CREATE"}]},
+        "activity": {"coding": [{"system": DATA_OPERATION, "code": "CREATE"}]},
     }
 
 
@@ -78,4 +78,4 @@ def _agent(each: Participation) -> Resource:
 
 
 def _coded(code: str) -> Resource:
-    return {"coding": [{"system": PARTICIPATIONS, "code": code}]}
+    return {"coding": [{"system": PARTICIPATION, "code": code}]}

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.documents.cda import actors, values
+from fhirserver.spec.systems import PARTICIPATION
 
 if TYPE_CHECKING:
     from fhirserver.documents.cda.context import Context, Reference
     from fhirserver.documents.cda.node import Node
 
-PARTICIPATIONS: Final = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
 
 RECIPIENT: Final = "IRCP"
 """A recipient of information; the header may say which kind of one (PRCP, TRC)."""
@@ -55,5 +55,5 @@ def participation(node: Node, type: str, ctx: Context) -> Participation | None:
 
 def type_of(each: Participation) -> list[Resource]:
     """As what somebody took part, and in which function."""
-    types: list[Resource] = [{"coding": [{"system": PARTICIPATIONS, "code": each.type}]}]
+    types: list[Resource] = [{"coding": [{"system": PARTICIPATION, "code": each.type}]}]
     return [*types, each.function] if each.function else types

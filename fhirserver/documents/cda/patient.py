@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from fhirserver.documents.cda import actors, values
 from fhirserver.documents.cda.conversion import PatientTraits
 from fhirserver.documents.cda.values.people import BIRTH_NAMES, INSEE
+from fhirserver.spec.systems import ROLE_CLASS
 
 if TYPE_CHECKING:
     from fhirserver.documents.cda.context import Context
@@ -105,7 +106,7 @@ def _fate(resource: Resource, patient: Node) -> None:
 
 def _guardian(node: Node) -> Resource:
     node.templates  # noqa: B018 read
-    relation: list[Resource] = [{"coding": [{"system": actors.CLASSES, "code": "GUARD"}]}]
+    relation: list[Resource] = [{"coding": [{"system": ROLE_CLASS, "code": "GUARD"}]}]
     if code := values.concept(node.one("code")):
         relation.append(code)
     node.get("classCode")

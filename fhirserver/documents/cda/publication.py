@@ -8,6 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.documents.cda import values
+from fhirserver.spec.systems import CONFIDENTIALITY
 from fhirserver.tables import rows as rows_of
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ _NOS: Final = "https://mos.esante.gouv.fr/NOS/"
 CLASSES: Final = f"{_NOS}TRE_A03-ClasseDocument/FHIR/TRE-A03-ClasseDocument"
 URNS: Final = f"{_NOS}TRE_A10-NomenclatureURN/FHIR/TRE-A10-NomenclatureURN"
 IHE_FORMATS: Final = f"{_NOS}TRE_A11-IheFormatCode/FHIR/TRE-A11-IheFormatCode"
-CONFIDENTIALITY: Final = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
 RANKS: Final = frozenset("ULMNRV")
 VERSION: Final = "http://hl7.org/fhir/StructureDefinition/composition-clinicaldocument-versionNumber"
 CLASS_NAMES: Final = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.documents.cda import actors, narrative, values
+from fhirserver.spec.systems import LIST_EMPTY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 
     Entries = Callable[[Node, Context], list[Reference]]
 
-EMPTY: Final = "http://terminology.hl7.org/CodeSystem/list-empty-reason"
 _REASONS: Final = {
     "NA": "notstarted",
     "MSK": "withheld",
@@ -92,6 +92,7 @@ def closing(found: Section, node: Node, references: list[Reference], inner: list
         if flavor or "text" not in found:
             if not found:
                 return None
-            found["emptyReason"] = {"coding": [{"system": EMPTY, "code": _REASONS.get(flavor or "", "unavailable")}]}
+            reason = _REASONS.get(flavor or "", "unavailable")
+            found["emptyReason"] = {"coding": [{"system": LIST_EMPTY, "code": reason}]}
             found.setdefault("text", {"status": "empty", "div": f'<div xmlns="{narrative.XHTML}"><p>-</p></div>'})
     return found

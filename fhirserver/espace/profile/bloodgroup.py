@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fhirserver.access import entered
+from fhirserver.spec.systems import LOINC
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -19,7 +20,6 @@ RHD: Final = "10331-7"
 BOTH: Final = "882-1"
 CODES: Final = (ABO, RHD, BOTH)
 """LOINC: ABO group, Rh(D) type, ABO and Rh group."""
-_LOINC: Final = "http://loinc.org"
 _GROUPS: Final = {
     "112144000": "A", "112149005": "B", "165743006": "AB", "58460004": "O",
     "LA19710-5": "A", "LA19709-7": "B", "LA28449-9": "AB", "LA19708-9": "O",
@@ -93,7 +93,7 @@ def _read(resource: Mapping[str, Any]) -> tuple[str, str]:
     sign = next((_SIGNS[each] for each in codes if each in _SIGNS), "")
     text = " ".join(str(concept.get("text") or resource.get("valueString") or "").split())
     asked = {str(each.get("code")) for each in (resource.get("code") or {}).get("coding") or ()
-             if each.get("system") == _LOINC}  # fmt: skip
+             if each.get("system") == LOINC}  # fmt: skip
     if not group and asked & {ABO, BOTH} and (found := _GROUP.fullmatch(text)) is not None:
         group, sign = found[1].upper().replace("0", "O"), sign or _sign(found[2])
     if not sign and RHD in asked and (alone := _RHESUS.fullmatch(text)) is not None:

@@ -10,18 +10,18 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fhirserver.espace.profile import tables, typed
-from fhirserver.espace.profile.measuring import CATEGORIES, UCUM
-from fhirserver.espace.profile.tables import LOINC, Choice, Section
 from fhirserver.espace.profile.typed import Read
+from fhirserver.spec.systems import LOINC, OBSERVATION_CATEGORY, TERMINOLOGY, UCUM
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import date
 
+    from fhirserver.espace.profile.tables import Choice, Section
+
 Resource = dict[str, Any]
 Values = dict[str, str]
 
-_TERMS: Final = "http://terminology.hl7.org/CodeSystem/"
 _BOUNDS: Final = {"age": (0, 120), "activite": (0, 7)}
 """Of fields that hold whole numbers."""
 _EITHER: Final = {"allergies": ("substance", "texte"), "vaccinations": ("vaccin", "texte"),
@@ -147,7 +147,7 @@ def _unnamed(options: str, concept: Any) -> tuple[str, str]:
 
 
 def _coded(system: str, code: str) -> Resource:
-    return {"coding": [{"system": _TERMS + system, "code": code}]}
+    return {"coding": [{"system": TERMINOLOGY + system, "code": code}]}
 
 
 def _period(found: Mapping[str, str]) -> Resource:
@@ -307,7 +307,7 @@ def _habit(habit: tables.Habit, text: str, whose: Whose) -> Resource:
     made: Resource = {
         "resourceType": "Observation",
         "status": "final",
-        "category": [{"coding": [{"system": CATEGORIES, "code": "social-history"}]}],
+        "category": [{"coding": [{"system": OBSERVATION_CATEGORY, "code": "social-history"}]}],
         "code": {"coding": [coding], "text": habit.names.fr},
         "subject": {"reference": whose.patient},
         "effectiveDateTime": whose.today.isoformat(),

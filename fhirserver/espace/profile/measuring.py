@@ -5,16 +5,15 @@ from __future__ import annotations
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Final
 
-from fhirserver.espace.profile.tables import LOINC, Measure, by_code, measures, parts
+from fhirserver.espace.profile.tables import Measure, by_code, measures, parts
 from fhirserver.espace.profile.typed import Read, number
+from fhirserver.spec.systems import LOINC, OBSERVATION_CATEGORY, UCUM
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 Resource = dict[str, Any]
 
-UCUM: Final = "http://unitsofmeasure.org"
-CATEGORIES: Final = "http://terminology.hl7.org/CodeSystem/observation-category"
 COMPUTED: Final = frozenset({"imc"})
 """What is not entered by hand."""
 _OF_DAYS: Final = frozenset({"pas"})
@@ -42,7 +41,7 @@ def observation(measure: Measure, found: Mapping[str, str], at: str, patient: st
         "resourceType": "Observation",
         "meta": {"profile": [measure.profile]},
         "status": "final",
-        "category": [{"coding": [{"system": CATEGORIES, "code": "vital-signs", "display": "vital-signs"}]}],
+        "category": [{"coding": [{"system": OBSERVATION_CATEGORY, "code": "vital-signs", "display": "vital-signs"}]}],
         "code": _code(measure),
         "subject": {"reference": patient},
         "effectiveDateTime": at,

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MESURES: Final = "https://interop.esante.gouv.fr/ig/fhir/mesures/StructureDefinition/"
-LOINC: Final = "http://loinc.org"
 
 
 class Names(NamedTuple):

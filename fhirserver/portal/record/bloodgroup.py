@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from fhirserver.espace.profile import bloodgroup
-from fhirserver.espace.profile.tables import LOINC
 from fhirserver.portal.page import page
 from fhirserver.portal.record import wording
 from fhirserver.portal.record.biology import TYPE
 from fhirserver.portal.record.space import opened
+from fhirserver.spec.systems import LOINC
 
 if TYPE_CHECKING:
     from flask import Blueprint, Response

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from fhirserver.access.keys import FINESS, RPPS
 from fhirserver.portal.language import N_
 from fhirserver.portal.record import wording
+from fhirserver.spec.systems import LOINC
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -100,7 +101,7 @@ def _consent(space: Space, date: str, provision: Resource) -> Resource:
         "resourceType": TYPE,
         "status": "active",
         "scope": {"coding": [{"system": f"{_TERMINOLOGY}/consentscope", "code": "patient-privacy"}]},
-        "category": [{"coding": [{"system": "http://loinc.org", "code": "59284-0"}]}],
+        "category": [{"coding": [{"system": LOINC, "code": "59284-0"}]}],
         "patient": {"reference": f"Patient/{space.id}"},
         "dateTime": date,
         "performer": [{"reference": performer}],

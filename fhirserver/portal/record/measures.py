@@ -15,6 +15,7 @@ from fhirserver.portal.record import own, period, plot, wording
 from fhirserver.portal.record.biology import COUNT, TYPE, course_told
 from fhirserver.portal.record.entries import Shown
 from fhirserver.portal.record.space import PAGE, PERSONS, Refused, access_of, opened
+from fhirserver.spec.systems import LOINC
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -183,7 +184,7 @@ def _own(space: Space, measure: Measure, id: str) -> Resource:
 
 
 def _criteria(measure: Measure) -> Iterable[tuple[str, str]]:
-    codes = ",".join(f"{tables.LOINC}|{each}" for each in (*measure.codes, *_ALSO.get(measure.name, ())))
+    codes = ",".join(f"{LOINC}|{each}" for each in (*measure.codes, *_ALSO.get(measure.name, ())))
     return (_RIGHT, ("code", codes), ("_sort", "-date"), ("_count", COUNT))
 
 

@@ -19,6 +19,7 @@ from fhirserver.clock import to_instant
 from fhirserver.rest.answer import Answer, of_value
 from fhirserver.rest.operations.stored import instance
 from fhirserver.search import parse
+from fhirserver.spec.systems import LIST_EMPTY, LOINC
 
 if TYPE_CHECKING:
     from fhirserver.rest.exchange import Exchange
@@ -26,10 +27,7 @@ if TYPE_CHECKING:
 
 MOST: Final = 200
 """Resources of a type in a section: the latest."""
-LOINC: Final = "http://loinc.org"
-EMPTY: Final = {
-    "coding": [{"system": "http://terminology.hl7.org/CodeSystem/list-empty-reason", "code": "unavailable"}]
-}
+EMPTY: Final = {"coding": [{"system": LIST_EMPTY, "code": "unavailable"}]}
 ENTERED: Final = "Entered by the person:"
 """Stands in the narrative of a section before what is marked so (`access.entered`), which comes last."""
 _XHTML: Final = "http://www.w3.org/1999/xhtml"

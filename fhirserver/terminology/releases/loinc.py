@@ -10,7 +10,7 @@ import itertools
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from fhirserver.terminology.implicit import LOINC
+from fhirserver.spec.systems import LOINC
 from fhirserver.terminology.releases.release import BadRelease
 from fhirserver.terminology.releases.writer import Head
 

@@ -11,7 +11,7 @@ import itertools
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from fhirserver.terminology.implicit import SNOMED
+from fhirserver.spec.systems import SNOMED
 from fhirserver.terminology.releases.release import BadRelease
 from fhirserver.terminology.releases.writer import Head
 

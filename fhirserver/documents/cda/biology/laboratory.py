@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fhirserver.documents.cda import actors, values
 from fhirserver.documents.cda.context import MANY
+from fhirserver.spec.systems import PARTICIPATION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from fhirserver.documents.cda.node import Node
 
 FUNCTION: Final = "http://hl7.org/fhir/StructureDefinition/event-performerFunction"
-PARTICIPATIONS: Final = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
 VALIDATED: Final = "AUTHEN"
 """The function of who validated a result."""
 
@@ -140,7 +140,7 @@ def performer(level: Level) -> list[Resource]:
 
 
 def _function(code: str) -> Resource:
-    concept = {"coding": [{"system": PARTICIPATIONS, "code": code}]}
+    concept = {"coding": [{"system": PARTICIPATION, "code": code}]}
     return {"url": FUNCTION, "valueCodeableConcept": concept}
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.documents.cda import values
+from fhirserver.spec.systems import INTERPRETATION
 
 if TYPE_CHECKING:
     from fhirserver.documents.cda.node import Node
 
-INTERPRETATIONS: Final = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
 AGE: Final = frozenset({"a", "mo", "wk", "d", "h"})
 
 
@@ -29,7 +29,7 @@ def interpretation(node: Node) -> dict[str, Any] | None:
     """An interpretationCode; its code system goes without saying."""
     found = values.concept(node)
     for coding in found.get("coding", ()) if found else ():
-        coding.setdefault("system", INTERPRETATIONS)
+        coding.setdefault("system", INTERPRETATION)
     return found
 
 

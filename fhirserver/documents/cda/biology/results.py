@@ -10,14 +10,13 @@ from fhirserver.documents.cda.biology.laboratory import Laboratory, Level, labor
 from fhirserver.documents.cda.biology.media import media
 from fhirserver.documents.cda.biology.ranges import interpretation, reference_ranges
 from fhirserver.documents.cda.biology.specimens import MICROORGANISM, is_germ, isolate, specimen, stated, taken
+from fhirserver.spec.systems import OBSERVATION_CATEGORY
 
 if TYPE_CHECKING:
     from fhirserver.documents.cda.context import Context, Reference
     from fhirserver.documents.cda.node import Node
 
-CATEGORY: Final = {
-    "coding": [{"system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": "laboratory"}]
-}
+CATEGORY: Final = {"coding": [{"system": OBSERVATION_CATEGORY, "code": "laboratory"}]}
 ISOLATE: Final = {"text": "Isolat microbiologique"}
 """The code of an isolate that has none."""
 ISOLATES: Final = ("1.3.6.1.4.1.19376.1.3.1.5", "1.2.250.1.213.1.1.3.79")

@@ -9,14 +9,12 @@ from fhirserver.documents.cda.biology.media import media
 from fhirserver.documents.cda.biology.ranges import interpretation, reference_ranges
 from fhirserver.documents.cda.biology.results import STATUSES, observed, wording
 from fhirserver.documents.cda.clinical import links
+from fhirserver.spec.systems import DATA_ABSENT, INTERPRETATION, OBSERVATION_CATEGORY
 
 if TYPE_CHECKING:
     from fhirserver.documents.cda.context import Context, Handler, Reference
     from fhirserver.documents.cda.node import Node
 
-ABSENT: Final = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
-INTERPRETATIONS: Final = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
-CATEGORIES: Final = "http://terminology.hl7.org/CodeSystem/observation-category"
 GOALS: Final = {
     "active": "active", "completed": "completed", "aborted": "cancelled", "cancelled": "cancelled", "new": "proposed",
     "held": "on-hold", "suspended": "on-hold", "nullified": "entered-in-error",
@@ -113,7 +111,7 @@ def organizer(node: Node, ctx: Context) -> list[Reference]:
     members = found.of("COMP")
     _filled(resource, node, found, ctx)
     if not members:
-        resource.setdefault("dataAbsentReason", {"coding": [{"system": ABSENT, "code": "unknown"}]})
+        resource.setdefault("dataAbsentReason", {"coding": [{"system": DATA_ABSENT, "code": "unknown"}]})
     listed = {each["reference"] for each in resource.get("hasMember", ())}
     return [reference, *(each for kind, each in found.others if kind != "COMP" or each["reference"] not in listed)]
 
@@ -121,7 +119,7 @@ def organizer(node: Node, ctx: Context) -> list[Reference]:
 def _begun(node: Node, ctx: Context, category: str | None) -> tuple[Resource, Reference]:
     resource: Resource = {"resourceType": "Observation", "status": links.status(node, STATUSES, "final")}
     if category:
-        resource["category"] = [{"coding": [{"system": CATEGORIES, "code": category}]}]
+        resource["category"] = [{"coding": [{"system": OBSERVATION_CATEGORY, "code": category}]}]
     resource["code"] = values.required(node.one("code"))
     resource["subject"] = ctx.patient
     if ctx.scope.encounter:
@@ -151,7 +149,7 @@ def _qualified(resource: Resource, node: Node) -> None:
 def _negated(resource: Resource) -> None:
     """An observation that something is not so (negationInd)."""
     if any(name.startswith("value") for name in resource):
-        resource.setdefault("interpretation", []).append({"coding": [{"system": INTERPRETATIONS, "code": "NEG"}]})
+        resource.setdefault("interpretation", []).append({"coding": [{"system": INTERPRETATION, "code": "NEG"}]})
     else:
         resource.pop("dataAbsentReason", None)
         resource["valueBoolean"] = False

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.documents.cda import values
 from fhirserver.documents.cda.clinical import links
+from fhirserver.spec.systems import CONDITION_CLINICAL, TERMINOLOGY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -13,12 +14,10 @@ if TYPE_CHECKING:
     from fhirserver.documents.cda.context import Context, Reference
     from fhirserver.documents.cda.node import Node
 
-_THO: Final = "http://terminology.hl7.org/CodeSystem/"
-CLINICAL: Final = f"{_THO}condition-clinical"
-VERIFICATION: Final = f"{_THO}condition-ver-status"
-CATEGORIES: Final = f"{_THO}condition-category"
-ALLERGY_CLINICAL: Final = f"{_THO}allergyintolerance-clinical"
-ALLERGY_VERIFICATION: Final = f"{_THO}allergyintolerance-verification"
+VERIFICATION: Final = f"{TERMINOLOGY}condition-ver-status"
+CATEGORIES: Final = f"{TERMINOLOGY}condition-category"
+ALLERGY_CLINICAL: Final = f"{TERMINOLOGY}allergyintolerance-clinical"
+ALLERGY_VERIFICATION: Final = f"{TERMINOLOGY}allergyintolerance-verification"
 
 CONCERN: Final = {"active": "active", "suspended": "inactive", "aborted": "inactive", "completed": "inactive"}
 """statusCode of a concern to the clinical status of what it is about (IHE PCC 6.3.4.12.4)."""
@@ -80,7 +79,7 @@ def concern(node: Node, ctx: Context) -> list[Reference]:
             "entered-in-error",
         )
         if said and not refuted and "clinicalStatus" not in resource:
-            system = CLINICAL if kind == "Condition" else ALLERGY_CLINICAL
+            system = CONDITION_CLINICAL if kind == "Condition" else ALLERGY_CLINICAL
             resource["clinicalStatus"] = {"coding": [{"system": system, "code": said}]}
         _bounded(resource, kind, period)
         if found.notes:
@@ -115,7 +114,7 @@ def _bounded(resource: Resource, kind: str, period: Resource | None) -> None:
     if "end" in period and kind == "Condition" and "abatementDateTime" not in resource:
         resource["abatementDateTime"] = period["end"]
         if links.coded(resource.get("clinicalStatus", {})) in (None, "active"):
-            resource["clinicalStatus"] = {"coding": [{"system": CLINICAL, "code": "inactive"}]}
+            resource["clinicalStatus"] = {"coding": [{"system": CONDITION_CLINICAL, "code": "inactive"}]}
 
 
 def problem(node: Node, ctx: Context) -> list[Reference]:
@@ -163,7 +162,7 @@ def _judged(resource: Resource, node: Node, found: links.Related, ctx: Context) 
     if "abatementDateTime" in resource and status in (None, "active", "recurrence", "relapse"):
         status = "resolved" if status is None else "inactive"
     if status and verified != "entered-in-error":
-        resource["clinicalStatus"] = {"coding": [{"system": CLINICAL, "code": status}], **_texted(concept)}
+        resource["clinicalStatus"] = {"coding": [{"system": CONDITION_CLINICAL, "code": status}], **_texted(concept)}
     if severity := found.concept("severity"):
         resource["severity"] = severity
 

@@ -9,6 +9,7 @@ from fhirserver.documents.cda.biology.comments import comment, is_comment
 from fhirserver.documents.cda.biology.results import wording
 from fhirserver.documents.cda.clinical import links
 from fhirserver.documents.cda.clinical.products import medication
+from fhirserver.spec.systems import LOINC, PARTICIPATION
 
 if TYPE_CHECKING:
     from fhirserver.documents.cda.context import Context, Reference
@@ -96,9 +97,7 @@ def _devices(resource: Resource, node: Node, ctx: Context) -> None:
         if who is not None and who != ctx.patient and ctx.resource(who)["resourceType"] == "Device":
             resource.setdefault("usedReference", []).append(who)
         elif who is not None and who != ctx.patient:
-            function = {
-                "coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ParticipationType", "code": kind}]
-            }
+            function = {"coding": [{"system": PARTICIPATION, "code": kind}]}
             resource.setdefault("performer", []).append({"function": function, "actor": who})
 
 
@@ -174,7 +173,7 @@ def _remark(node: Node, ctx: Context) -> list[Reference]:
         "code": {
             "coding": [
                 {
-                    "system": "http://loinc.org",
+                    "system": LOINC,
                     "code": "48767-8",
                     "display": "Annotation comment [Interpretation] Narrative",
                 }

@@ -8,6 +8,7 @@ from fhirserver.documents.cda import values
 from fhirserver.documents.cda.biology.comments import timed
 from fhirserver.documents.cda.clinical import links
 from fhirserver.documents.cda.clinical.products import product
+from fhirserver.spec.systems import LOINC
 
 if TYPE_CHECKING:
     from fhirserver.documents.cda.context import Context, Reference
@@ -137,7 +138,7 @@ def _recommendation(node: Node, ctx: Context) -> list[Reference]:
         "forecastStatus": {"coding": [{"system": FORECAST, "code": "due"}]},
     }
     criteria = [
-        {"code": {"coding": [{"system": "http://loinc.org", "code": code}]}, "value": period[end]}
+        {"code": {"coding": [{"system": LOINC, "code": code}]}, "value": period[end]}
         for end, code in (("start", "30981-5"), ("end", "59777-3"))
         if end in period
     ]

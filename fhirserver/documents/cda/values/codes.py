@@ -9,13 +9,13 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.documents.cda.values import systems
+from fhirserver.spec.systems import DATA_ABSENT
 
 if TYPE_CHECKING:
     from fhirserver.documents.cda.node import Node
 
 ABSENT: Final = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 NULL_FLAVOR: Final = "http://hl7.org/fhir/StructureDefinition/iso21090-nullFlavor"
-REASONS: Final = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
 NULL_FLAVORS: Final = "http://terminology.hl7.org/CodeSystem/v3-NullFlavor"
 
 FLAVORS: Final = {
@@ -187,7 +187,7 @@ def absence(node: Node | None) -> Concept | None:
     if flavor not in FLAVORS:
         return None
     reason = absent(node)
-    return {"coding": [{"system": REASONS, "code": reason}, {"system": NULL_FLAVORS, "code": flavor}]}
+    return {"coding": [{"system": DATA_ABSENT, "code": reason}, {"system": NULL_FLAVORS, "code": flavor}]}
 
 
 def said(node: Node | None) -> str | None:

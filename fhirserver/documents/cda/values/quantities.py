@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver import jsontext
 from fhirserver.documents.cda.values import systems
+from fhirserver.spec.systems import UCUM
 from fhirserver.terminology.ucum import is_unit
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     from fhirserver.documents.cda.node import Node
 
-UCUM: Final = "http://unitsofmeasure.org"
 CURRENCIES: Final = "urn:iso:std:iso:4217"
 TRANSLATION: Final = "http://hl7.org/fhir/StructureDefinition/iso21090-PQ-translation"
 """Extension of a Quantity: the same amount in another unit."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from fhirserver.documents.cda.values.quantities import number
+from fhirserver.spec.systems import UCUM
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -250,7 +251,7 @@ def duration(node: Node | None) -> dict[str, Any] | None:
         return None
     node.get("value")
     node.get("unit")
-    return {"value": value, "unit": unit, "system": "http://unitsofmeasure.org", "code": unit}
+    return {"value": value, "unit": unit, "system": UCUM, "code": unit}
 
 
 def write(text: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fhirserver import jsontext
-from fhirserver.documents.cda.biology.laboratory import FUNCTION, PARTICIPATIONS, VALIDATED
+from fhirserver.documents.cda.biology.laboratory import FUNCTION, VALIDATED
 from fhirserver.documents.cda.biology.results import CATEGORY
 from fhirserver.documents.cda.biology.specimens import MICROORGANISM
 from fhirserver.documents.cda.convert import convert
@@ -17,6 +17,7 @@ from fhirserver.documents.cda.writing.people import Actors
 from fhirserver.documents.cda.writing.results import LOINC, Outer, Results, name
 from fhirserver.documents.cda.writing.xml import el, templates, written
 from fhirserver.errors import Unprocessable
+from fhirserver.spec.systems import PARTICIPATION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -254,7 +255,7 @@ def _coded(concept: Resource) -> Resource:
 
 
 def _validating() -> Resource:
-    concept = {"coding": [{"system": PARTICIPATIONS, "code": VALIDATED}]}
+    concept = {"coding": [{"system": PARTICIPATION, "code": VALIDATED}]}
     return {"url": FUNCTION, "valueCodeableConcept": concept}
 
 
