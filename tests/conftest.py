@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 _absent: dict[tuple[str, str], int] = {}
 _metrics = tempfile.mkdtemp(prefix="fhirserver-test-metrics-")
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = _metrics  # read when prometheus_client is imported
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # without it each served process would compile 600 modules anew
+sys.dont_write_bytecode = False
 
 
 def _program(name: str) -> str | None:
