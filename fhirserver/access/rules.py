@@ -63,8 +63,9 @@ ORIGIN: Final = "was.id"
 """Where a resource that came with a record merged into this one says which record that was."""
 UNDERIVED: Final = frozenset({DOCUMENT, "Patient", "Consent", "CareTeam", "AuditEvent", *tables.shared()})
 """Types of which nothing is derived from documents: they carry the rules, or are nobody's."""
-_SEVERAL: Final = frozenset({"Group"})
-"""Types that list many patients: none of them reads the whole for being listed."""
+_SEVERAL: Final = frozenset({"Appointment", "AppointmentResponse", "Group"})
+"""Types of which one that names several patients tells each of the others: none of them reads it, nor who stored it as
+a person."""
 
 
 @dataclass(frozen=True)
@@ -284,7 +285,7 @@ def deposited(access: Access, resource_type: str) -> Predicate:
     if not mine:
         return FALSE
     if who.is_person:
-        return In("acl.by", mine)
+        return all_of((In("acl.by", mine), *_alone(resource_type)))
     return private.among(resource_type, mine, any_of((In("acl.by", mine), In("acl.author", mine))))
 
 
@@ -354,9 +355,13 @@ def compartment(patient: str, resource_type: str) -> Predicate:
     """What is in the patient's compartment, his for being the one or one of those it is about."""
     if resource_type == "Patient":
         return Eq("pat", patient)
-    if resource_type in _SEVERAL:
-        return all_of((Eq("pat", patient), negate(Exists("patx"))))
+    if alone := _alone(resource_type):
+        return all_of((Eq("pat", patient), *alone))
     return any_of((Eq("pat", patient), Eq("patx", patient)))
+
+
+def _alone(resource_type: str) -> tuple[Predicate, ...]:
+    return (negate(Exists("patx")),) if resource_type in _SEVERAL else ()
 
 
 def announced(access: Access) -> Predicate:

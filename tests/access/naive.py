@@ -165,11 +165,19 @@ def holder_sees(who: Person, deposit: Deposit, record: Record, now: datetime) ->
     marks = labels(deposit.resource)
     if "INVISIBLE_PATIENT" in marks and deposit.at > a_month_before(now) and not who.keys & deposit.by:
         return False
+    if tells_of_others(deposit.resource):
+        return False
     if who.kind == "patient":
         return True
     if not represents(who, record, now):
         return False
     return "INVISIBLE_REPRESENTANTS_LEGAUX" not in marks
+
+
+def tells_of_others(resource: dict[str, Any]) -> bool:
+    """Whether an appointment names several patients, of whom none is to read of the others."""
+    named = [each["actor"].get("reference", "") for each in resource.get("participant", [])]
+    return resource["resourceType"] == "Appointment" and sum(each.startswith("Patient/") for each in named) > 1
 
 
 def represents(who: Person, record: Record, now: datetime) -> bool:

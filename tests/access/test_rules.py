@@ -158,10 +158,18 @@ def test_the_holder_sees_his_record_and_what_he_is_one_of_several_in() -> None:
     other = Requester("patient", "q", patient="q", scopes=("patient/*.cruds",))
     assert sees(HOLDER, envelope("Observation", "V", "MASQUE_PS"), policy())
     assert not sees(other, envelope(), policy())
-    assert sees(other, envelope("Appointment", patx=["q"]), policy(), "Appointment")
-    assert not sees(other, envelope("Group", patx=["q"]), policy(), "Group")
+    assert sees(other, envelope("Coverage", patx=["q"]), policy(), "Coverage")
     assert not sees(other, envelope("Patient", patx=["q"]), policy(), "Patient")
     assert not sees(Requester("patient", "x", scopes=("patient/*.rs",)), envelope(), None)
+
+
+@pytest.mark.parametrize("kind", ["Appointment", "AppointmentResponse", "Group"])
+def test_of_what_lists_several_patients_none_reads_of_the_others_not_even_who_stored_it(kind: str) -> None:
+    other = Requester("patient", "q", patient="q", scopes=("patient/*.cruds",))
+    for by in ((), ("patient|p", "patient|q")):
+        row = envelope(kind, patx=["q"], by=by)
+        assert [sees(each, row, policy(), kind) for each in (HOLDER, other)] == [False, False]
+    assert sees(HOLDER, envelope(kind), policy(), kind)
 
 
 def test_what_awaits_its_announcement_is_hidden_from_the_holder_for_a_month_at_most() -> None:

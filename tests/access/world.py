@@ -189,6 +189,7 @@ def between(draw: st.Draw, kind: str, author: dict[str, Any]) -> dict[str, Any]:
     persons = [each for each in ACTORS if not each.startswith("Patient/")]
     others = [{"reference": each} for each in draw(st.lists(st.sampled_from(persons), max_size=2))]
     if kind == "Appointment":
+        others += [{"reference": "Patient/q"}] if _some(draw, 3) else []
         return {"participant": [{"actor": each} for each in ({"reference": "Patient/p"}, author, *others)]}
     return {"sender": author, "recipient": [{"reference": "Patient/p"}, *others]}
 

@@ -10,16 +10,13 @@ from fhirserver.clock import moment
 from fhirserver.espace.agenda.rules import ASKED, TAKING, Refusal, actors, status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 Resource = dict[str, Any]
 
 FREE: Final = "free"
 TAKEN: Final = frozenset({"busy", "busy-tentative"})
 _SLOT: Final = re.compile(r"Slot/([A-Za-z0-9\-.]{1,64})")
-_PERSONS: Final = frozenset({"Patient", "RelatedPerson"})
-_INS: Final = "1.2.250.1.213.1.4."
-"""How the systems of the national identity begin, after `urn:oid:`."""
 
 
 def named(appointment: Mapping[str, Any] | None) -> list[str]:
@@ -74,12 +71,6 @@ def familiar(appointment: Mapping[str, Any], schedule: Mapping[str, Any] | None,
             raise Refusal("stranger")
 
 
-def nameless(resource: Mapping[str, Any]) -> None:
-    """Raises Refusal for a Slot or Schedule that names a person."""
-    if any(_is_of_person(each) for each in _walk(resource)):
-        raise Refusal("slot-person")
-
-
 def timed(resource: Mapping[str, Any]) -> None:
     """Raises Refusal for a Slot that does not end after it starts."""
     if resource["resourceType"] != "Slot":
@@ -100,23 +91,3 @@ def _schedule(slot: Mapping[str, Any]) -> str:
 
 def _literal(reference: Any) -> str:
     return str(reference.get("reference") or "") if isinstance(reference, dict) else ""
-
-
-def _is_of_person(node: Mapping[str, Any]) -> bool:
-    parts = str(node.get("reference") or "").split("/")
-    if any(each.partition("?")[0] in _PERSONS for each in parts):
-        return True
-    if node.get("type") in _PERSONS or node.get("resourceType") in _PERSONS:
-        return True
-    return _INS in str(node.get("system") or "")
-
-
-def _walk(value: Any) -> Iterator[Mapping[str, Any]]:
-    todo: list[Any] = [value]
-    while todo:
-        each = todo.pop()
-        if isinstance(each, dict):
-            yield each
-            todo.extend(each.values())
-        elif isinstance(each, list):
-            todo.extend(each)

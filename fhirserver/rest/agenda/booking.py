@@ -11,7 +11,7 @@ from fhirserver.access.entered import tags
 from fhirserver.access.keys import kind
 from fhirserver.access.private import PARTICIPANT
 from fhirserver.audit import news
-from fhirserver.espace.agenda import rules, slots
+from fhirserver.espace.agenda import persons, rules, slots
 from fhirserver.espace.agenda.rules import Refusal
 from fhirserver.espace.agenda.tables import news as texts
 from fhirserver.search import parse
@@ -50,11 +50,14 @@ class Change(NamedTuple):
 def settled(exchange: Exchange, tx: Transaction, change: Change) -> Resource | None:
     """The Appointment as it is to be stored; its slots are taken, and those that it leaves given back.
 
-    Raises Refusal. What an operator stores is as he sends it, and takes no slots; those that it leaves are given back.
+    Raises Refusal. What an operator stores, of one patient, is as he sends it, and takes no slots; those that it leaves
+    are given back.
     """
     requester = exchange.access.requester
     who = ROLES.get(requester.kind)
     pre, post = change.pre, change.post
+    if post is not None:
+        persons.alone(post)
     if who is not None:
         own = pre is None or _is_own(requester, set(change.acl.get("by", ())))
         rule = rules.judge(pre, post, who, exchange.access.now, own=own)

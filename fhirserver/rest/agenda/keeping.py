@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver import jsontext
 from fhirserver.access import Access, keys
-from fhirserver.espace.agenda import slots
+from fhirserver.espace.agenda import persons, slots
 from fhirserver.espace.agenda.rules import Refusal
 from fhirserver.rest.agenda.booking import taken_by
 
@@ -33,7 +33,7 @@ def judge(exchange: Exchange, tx: Transaction, pre: Resource | None, post: Resou
     own, state = exchange.access.requester.own, post if post is not None else pre or {}
     loading = exchange.access.requester.kind == "operator"
     if post is not None and (not loading or state["resourceType"] == "Slot"):
-        slots.nameless(post)
+        persons.nameless(post)
     if loading:
         return
     if post is not None:
