@@ -6,7 +6,7 @@ import os
 import uuid
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from flask import Flask
 
@@ -16,11 +16,19 @@ from fhirserver.auth import DEVELOPMENT_ISSUER, KeyRing, TokenVerifier
 from fhirserver.auth.grants import Grants
 from fhirserver.clock import parse_clock
 from fhirserver.rest import accounts, catalogue, cors, edge, guard, health, openapi
+from fhirserver.rest.agenda.step import Agenda
+from fhirserver.rest.defining import SearchParameters
+from fhirserver.rest.documents.step import Documents
 from fhirserver.rest.guides import Guides
 from fhirserver.rest.inforce import InForce
+from fhirserver.rest.messages.step import Messages
+from fhirserver.rest.naming import KnownActors, OwnNumbers, Targets
 from fhirserver.rest.oauth import introspect, launch, register, revoke, token, userinfo, wellknown
+from fhirserver.rest.origin import Origin
 from fhirserver.rest.pages import PageSeal
 from fhirserver.rest.services import Services, issuer_of
+from fhirserver.rest.subscriptions.step import Subscriptions
+from fhirserver.rest.tracing.step import Traces
 from fhirserver.serving.supervisor import INSTANCE, base_of
 from fhirserver.settings import SettingsError
 from fhirserver.spec import Definitions
@@ -29,6 +37,20 @@ from fhirserver.validation import ins
 
 if TYPE_CHECKING:
     from fhirserver.settings import Settings
+
+STEPS: Final = (
+    Traces,
+    Origin,
+    Documents,
+    Messages,
+    Agenda,
+    Subscriptions,
+    KnownActors,
+    OwnNumbers,
+    Targets,
+    SearchParameters,
+)
+"""What the rooms do around each write, in this order (`rest.steps`)."""
 
 
 def create_services(settings: Settings) -> Services:
@@ -78,6 +100,7 @@ def create_services(settings: Settings) -> Services:
         chains=Chains(),
         seal=PageSeal(keys.root.derive("page-links")),
         clock=parse_clock(settings.clock),
+        steps=STEPS,
         derive=cache(keys.root.derive),
     )
     _ = services.authorization_server, services.pacs  # reading the files of settings: what is wrong shows at the start

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fhirserver.errors import BadRequest
-from fhirserver.rest import writing
+from fhirserver.rest import conforming, writing
 from fhirserver.rest.batch import batch
 from fhirserver.rest.transaction import transaction
 
@@ -18,7 +18,7 @@ def process(exchange: Exchange) -> Answer:
     """Carries out the Bundle as its type says. Raises BadRequest for a Bundle of another type."""
     exchange.refuse_parameters()
     writing.refuse_headers(exchange, "If-None-Exist", "If-Match", "If-None-Match", "If-Unmodified-Since")
-    bundle = writing.received(exchange.body(), "Bundle")
+    bundle = conforming.received(exchange.body(), "Bundle")
     kind = bundle.get("type")
     if kind == "transaction":
         return transaction(exchange, bundle)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fhirserver.rest import conditional, writing
+from fhirserver.rest import conditional, conforming, writing
 from fhirserver.rest.documents import cda, deposit, replacing, sameness, submission, uploading
 from fhirserver.rest.documents.changes import DOCUMENT
 
@@ -25,11 +25,11 @@ def create(exchange: Exchange, type: str) -> Answer:
         return uploading.uploaded(exchange)
     exchange.refuse_parameters()
     writing.refuse_headers(exchange, "If-Match", "If-None-Match", "If-Unmodified-Since")
-    resource = writing.received(exchange.body(), type)
-    writing.refuse_conditional_references(exchange, resource)
+    resource = conforming.received(exchange.body(), type)
+    conforming.refuse_conditional_references(exchange, resource)
     criteria = exchange.request.headers.get("If-None-Exist")
     condition = None if criteria is None else conditional.of_text(exchange, type, criteria)
-    findings = writing.validated(exchange, resource)
+    findings = conforming.validated(exchange, resource)
     id, status = writing.new_id(), 201
 
     def work(tx: Transaction) -> list[Stored]:

@@ -13,13 +13,14 @@ from fhirserver import fhirpath, jsontext
 from fhirserver.errors import Unprocessable
 from fhirserver.rest.inforce import essence, parameters
 from fhirserver.rest.jobs.reindex import KIND
+from fhirserver.rest.steps import Step
 from fhirserver.search.parameters import catalogue
 from fhirserver.spec.parameters import ANCESTORS, union
 from fhirserver.store import Added
 from fhirserver.store.jobs import document
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from fhirserver.rest.exchange import Exchange
     from fhirserver.rest.inforce import InForce
@@ -32,11 +33,18 @@ _ANY: Final = ("Basic", "Patient")
 """Types by which a parameter of all types is tried."""
 
 
-def changed(exchange: Exchange, tx: Transaction, stored: Iterable[Stored]) -> None:
-    """Registers the SearchParameters among what was written. Raises Unprocessable for one that cannot be used."""
-    for each in stored:
-        if each.type == TYPE:
-            _register(exchange, tx, each)
+class SearchParameters(Step):
+    @staticmethod
+    def closing(exchange: Exchange, tx: Transaction, done: Sequence[Stored]) -> None:
+        """Raises Unprocessable for one that cannot be used."""
+        for each in done:
+            if each.type == TYPE:
+                _register(exchange, tx, each)
+
+    @staticmethod
+    def committed(exchange: Exchange, done: Sequence[Stored]) -> None:
+        if any(each.type == TYPE for each in done):
+            exchange.services.in_force.refreshed()
 
 
 def fault(in_force: InForce, published: Definitions, added: Added, others: Iterable[Added]) -> str | None:

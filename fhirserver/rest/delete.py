@@ -9,6 +9,7 @@ from fhirserver.outcome import Issue, outcome
 from fhirserver.rest import conditional, negotiate, writing
 from fhirserver.rest.answer import Answer, etag
 from fhirserver.rest.documents.changes import require_deletable
+from fhirserver.rest.tracing.step import require_changeable
 
 if TYPE_CHECKING:
     from fhirserver.rest.exchange import Exchange
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 def delete(exchange: Exchange, type: str, id: str) -> Answer:
     """Leaves a tombstone; 204 also for what is absent, hidden or deleted already, of which nothing changes."""
     require_deletable(type)
+    require_changeable(type)
     exchange.refuse_parameters()
     writing.refuse_headers(exchange, "If-None-Exist", "If-None-Match", "If-Unmodified-Since")
     expected = negotiate.if_match(exchange.request.headers.get("If-Match"))
@@ -30,7 +32,7 @@ def delete(exchange: Exchange, type: str, id: str) -> Answer:
 def delete_where(exchange: Exchange, type: str) -> Answer:
     """Deletes what matches the criteria: 204 also for nothing; several only where the settings say so (else 412)."""
     require_deletable(type)
-    writing.require_changeable(type)
+    require_changeable(type)
     condition = conditional.of_params(exchange, type, exchange.params)
     writing.refuse_headers(exchange, "If-None-Exist", "If-None-Match", "If-Unmodified-Since")
     expected = negotiate.if_match(exchange.request.headers.get("If-Match"))

@@ -16,10 +16,11 @@ from urllib.parse import parse_qsl
 
 from fhirserver.documents.fhir import is_document
 from fhirserver.errors import BadRequest, FhirError, NotFound
-from fhirserver.rest import conditional, negotiate, references, writing
+from fhirserver.rest import conditional, conforming, negotiate, references, writing
 from fhirserver.rest.answer import http_date
 from fhirserver.rest.documents.changes import require_deletable
 from fhirserver.rest.patch import of_binary
+from fhirserver.rest.tracing.step import require_changeable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -159,6 +160,7 @@ def _head(exchange: Exchange, place: int, entry: dict[str, Any]) -> Entry:
     with at(place):
         if method == "DELETE":
             require_deletable(head.type)
+            require_changeable(head.type)
         return head._replace(condition=_condition(exchange, head, found[3]))
 
 
@@ -225,7 +227,7 @@ def refuse_unknown(exchange: Exchange, bundle: dict[str, Any]) -> None:
         shell["entry"] = [
             {name: value for name, value in entry.items() if name != "resource"} for entry in bundle["entry"]
         ]
-    writing.validated(exchange, shell)
+    conforming.validated(exchange, shell)
 
 
 def _with_resource(
@@ -242,10 +244,10 @@ def _with_resource(
         _link(exchange, head.place, content, links, sought)
         return head._replace(resource=content)
     fixed = head.method == "PUT" and head.condition is None
-    resource = writing.received(content, head.type, head.id if fixed else None)
+    resource = conforming.received(content, head.type, head.id if fixed else None)
     _link(exchange, head.place, resource, links, sought)
     there = (lambda: exchange.view.read(head.type, head.id)) if fixed else bool
-    return head._replace(resource=resource, findings=tuple(writing.validated_update(exchange, resource, there)))
+    return head._replace(resource=resource, findings=tuple(conforming.validated_update(exchange, resource, there)))
 
 
 def _refuse_links(patch: dict[str, Any], known: Mapping[str, str]) -> None:

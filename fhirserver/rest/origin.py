@@ -16,6 +16,7 @@ from fhirserver.access.writes import WORDS
 from fhirserver.audit.tables import CLIENT
 from fhirserver.clock import to_instant
 from fhirserver.errors import Forbidden
+from fhirserver.rest.steps import Step
 from fhirserver.spec.systems import DATA_OPERATION, PROVENANCE_PARTICIPANT
 
 if TYPE_CHECKING:
@@ -35,6 +36,22 @@ _REASON: Final = "origin of an entry"
 def id_of(type: str, id: str) -> str:
     """The id of the Provenance of an entry."""
     return str(uuid.uuid5(_NAMESPACE, f"{type}/{id}"))
+
+
+class Origin(Step):
+    """Of what was derived from a document, the document says where it comes from."""
+
+    def receive(self) -> None:
+        write = self.write
+        if write.post is not None and not write.derived:
+            write.post = marked(write.exchange, write.post, write.pre, write.acl)
+
+    def follow(self, stored: Stored) -> None:
+        write = self.write
+        if write.post is not None:
+            written(write.exchange, write.tx, stored, write.post, write.pre)
+        elif write.pre is not None:
+            removed(write.tx, write.pre)
 
 
 def marked(

@@ -14,9 +14,10 @@ from werkzeug.http import parse_options_header
 
 from fhirserver import jsontext
 from fhirserver.errors import BadRequest, Gone, NotFound, PreconditionFailed, UnsupportedMediaType
-from fhirserver.rest import conditional, negotiate, patching, writing
+from fhirserver.rest import conditional, conforming, negotiate, patching, writing
 from fhirserver.rest.documents.changes import DOCUMENT, require_metadata
 from fhirserver.rest.read import unknown
+from fhirserver.rest.tracing.step import require_changeable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,7 +77,7 @@ def patched(
     `current` and `superseded`, and no bytes that lie elsewhere. Of its metadata only R4 is asked.
     Raises NotFound, the same for hidden and absent, Gone, PreconditionFailed, and all that the change and an update do.
     """
-    writing.require_changeable(type)
+    require_changeable(type)
     before = tx.view.read(type, id)
     if before is None:
         raise unknown(type, id)
@@ -85,10 +86,10 @@ def patched(
     if expected is not None and before.version != expected:
         raise PreconditionFailed(f"{type}/{id} is no longer at version {expected}: read it again.")
     pre = jsontext.parse_object(before.body)
-    after = writing.received(change(pre), type, id)
+    after = conforming.received(change(pre), type, id)
     require_metadata(pre, after, also=also)
-    writing.refuse_conditional_references(exchange, after)
-    findings = writing.validated(exchange, after, profiles_bind=type != DOCUMENT)
+    conforming.refuse_conditional_references(exchange, after)
+    findings = conforming.validated(exchange, after, profiles_bind=type != DOCUMENT)
     return writing.update(exchange, tx, after, id, before.version), findings
 
 

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from fhirserver.rest.guides import Guides
     from fhirserver.rest.inforce import InForce
     from fhirserver.rest.pages import PageSeal
+    from fhirserver.rest.steps import Step
     from fhirserver.settings import Settings
     from fhirserver.spec import Definitions
     from fhirserver.store import Store
@@ -67,6 +68,8 @@ class Services:
     chains: Chains
     seal: PageSeal
     clock: Clock
+    steps: Sequence[type[Step]]
+    """What the rooms do around each write, in order."""
     derive: Callable[[str], bytes]
     """A secret of the server's own for a purpose (`SigningKey.derive`)."""
 

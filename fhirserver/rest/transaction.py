@@ -46,7 +46,7 @@ def transaction(exchange: Exchange, bundle: dict[str, Any]) -> Answer:
 
     Raises Unavailable or TooLarge, with nothing stored, when it takes more than one Bundle may (`Bounds`).
     """
-    provided.conforming(exchange, bundle)
+    provided.require_conforming(exchange, bundle)
     known = checked(exchange, bundle)
     provided.tied(exchange, bundle, known.entries)
     done: dict[int, Done] = {}

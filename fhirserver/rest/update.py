@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fhirserver.rest import conditional, negotiate, writing
+from fhirserver.rest import conditional, conforming, negotiate, writing
 
 if TYPE_CHECKING:
     from fhirserver.rest.answer import Answer
@@ -19,9 +19,9 @@ def update(exchange: Exchange, type: str, id: str) -> Answer:
     """
     exchange.refuse_parameters()
     expected = _expected(exchange)
-    resource = writing.received(exchange.body(), type, id)
-    writing.refuse_conditional_references(exchange, resource)
-    findings = writing.validated_update(exchange, resource, lambda: exchange.view.read(type, id))
+    resource = conforming.received(exchange.body(), type, id)
+    conforming.refuse_conditional_references(exchange, resource)
+    findings = conforming.validated_update(exchange, resource, lambda: exchange.view.read(type, id))
     stored = writing.commit(exchange, "update", 200, lambda tx: [writing.update(exchange, tx, resource, id, expected)])[
         0
     ]
@@ -32,9 +32,9 @@ def update_where(exchange: Exchange, type: str) -> Answer:
     """Stores the next version of the one resource that matches the criteria; creates it when there is none."""
     condition = conditional.of_params(exchange, type, exchange.params)
     expected = _expected(exchange)
-    resource = writing.received(exchange.body(), type)
-    writing.refuse_conditional_references(exchange, resource)
-    findings = writing.validated_update(exchange, resource, lambda: exchange.view.search(condition.query).matches)
+    resource = conforming.received(exchange.body(), type)
+    conforming.refuse_conditional_references(exchange, resource)
+    findings = conforming.validated_update(exchange, resource, lambda: exchange.view.search(condition.query).matches)
     id = writing.new_id()
 
     def work(tx: Transaction) -> list[Stored]:

@@ -1,5 +1,1 @@
-"""The agenda behind every write: appointments by their rules, with the slots that they take; slots and schedules."""
-
-from fhirserver.rest.agenda.settling import carried, settled
-
-__all__ = ["carried", "settled"]
+"""The agenda behind every write (`step`): appointments by their rules, and the slots that they take; schedules."""

@@ -16,7 +16,7 @@ from fhirserver.access import author_references
 from fhirserver.documents.cda import PATIENT, Conversion, convert, is_cda
 from fhirserver.errors import BadRequest, Forbidden, Unprocessable, UnsupportedMediaType
 from fhirserver.outcome import Issue
-from fhirserver.rest import writing
+from fhirserver.rest import conforming, writing
 from fhirserver.rest.compartment import FEEDERS
 from fhirserver.rest.documents import cda_actors, cda_unique, identity, quarantine
 
@@ -104,7 +104,7 @@ def planned(exchange: Exchange, data: bytes, mode: str) -> Plan:
             Issue("information", "informational", f"Left: {left.why}{templates}", (left.xpath,), rule="left")
         )
     for entry in conversion.entries:
-        writing.validated(exchange, entry.resource)
+        conforming.validated(exchange, entry.resource)
     shared = [each for each in conversion.entries if cda_actors.is_shared(each)]
     order = sorted(
         (each for each in conversion.entries if not cda_actors.is_shared(each)),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver import jsontext
 from fhirserver.errors import Unprocessable
-from fhirserver.rest import writing
+from fhirserver.rest import conforming
 from fhirserver.rest.documents import contents, deposit, sameness
 from fhirserver.rest.documents.belonging import BINARY, attachments, local
 from fhirserver.rest.documents.changes import DOCUMENT
@@ -31,13 +31,13 @@ PROVIDE: Final = (
 )
 
 
-def conforming(exchange: Exchange, bundle: dict[str, Any]) -> None:
+def require_conforming(exchange: Exchange, bundle: dict[str, Any]) -> None:
     """A Bundle that claims to provide documents is held to that profile as a whole, as it was sent.
 
     Raises Unprocessable with all that is wrong with it.
     """
     if _claims(bundle):
-        writing.validated(exchange, bundle)
+        conforming.validated(exchange, bundle)
 
 
 def tied(exchange: Exchange, bundle: Mapping[str, Any], entries: Sequence[Entry]) -> None:

@@ -15,7 +15,7 @@ from werkzeug.http import parse_options_header
 
 from fhirserver.access import require
 from fhirserver.errors import BadRequest, TooLarge, TooSlow, Unavailable
-from fhirserver.rest import negotiate, writing
+from fhirserver.rest import conforming, negotiate, writing
 from fhirserver.rest.documents.belonging import BINARY
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def uploaded(exchange: Exchange) -> Answer:
     exchange.refuse_parameters()
     writing.refuse_headers(exchange, "If-Match", "If-None-Match", "If-None-Exist", "If-Unmodified-Since")
     resource = _resource(exchange)
-    writing.validated(exchange, resource)
+    conforming.validated(exchange, resource)
     if (exchange.request.content_length or 0) <= exchange.services.settings.max_body_bytes:
         return _taken(exchange, resource)
     if not _places.acquire(blocking=False):

@@ -9,7 +9,7 @@ from fhirserver.access import author_references, private, require
 from fhirserver.clock import to_instant
 from fhirserver.errors import Conflict
 from fhirserver.espace.messages import message
-from fhirserver.rest import compartment, negotiate, writing
+from fhirserver.rest import compartment, judging, negotiate, writing
 from fhirserver.rest.answer import Answer, version_headers
 from fhirserver.rest.messages.sending import facts_of, judged
 from fhirserver.rest.parameters import received_as
@@ -92,7 +92,7 @@ def _changed(
             stored, resource = read_message(tx, type, found.id)
         if expected is not None and stored.version != expected:
             raise Conflict(f"{type}/{stored.id} is no longer at version {expected}: read it again.")
-        writing.require_reach(exchange, type, "u", stored.acl, (resource, stored.pat))
+        judging.require_reach(exchange, type, "u", stored.acl, (resource, stored.pat))
         changed = change(tx, stored, resource)
         if changed is None:
             return [stored]

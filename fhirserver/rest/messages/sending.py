@@ -51,10 +51,6 @@ class Sending(NamedTuple):
     resource: Resource
     binaries: dict[str, Resource]
 
-    @property
-    def tagged(self) -> Resource:
-        return message.tagged(self.resource)
-
 
 def sending(exchange: Exchange, tx: Transaction, resource: Resource) -> Sending | None:
     """What is to be stored of a new message; None for everything else.

@@ -14,7 +14,7 @@ from fhirserver.access import Access, require
 from fhirserver.errors import BadRequest, Conflict, FhirError, Gone, TooLarge, Unprocessable
 from fhirserver.espace.profile.feeding import Fault, Measured, agree, measured
 from fhirserver.outcome import outcome
-from fhirserver.rest import writing
+from fhirserver.rest import conforming, writing
 from fhirserver.rest.answer import Answer, of_value, version_headers
 from fhirserver.rest.batch import Bounds, of_answer
 from fhirserver.rest.entries import listed
@@ -96,7 +96,7 @@ def _checked(exchange: Exchange, place: int, entry: dict[str, Any], patient: str
     found = measured(resource, patient, exchange.access.now)
     if isinstance(found, Fault):
         raise Unprocessable(found.text, expression=found.expression)
-    issues = writing.findings(exchange, resource, (found.measure.profile,))
+    issues = conforming.findings(exchange, resource, (found.measure.profile,))
     if any(each.is_error for each in issues):
         raise Unprocessable("The measure does not conform.", issues=[each for each in issues if each.is_error])
     return Sent(place, resource, found)

@@ -8,7 +8,7 @@ from fhirserver import jsontext
 from fhirserver.audit import Entity, Event
 from fhirserver.errors import BadRequest
 from fhirserver.outcome import Issue, outcome
-from fhirserver.rest import writing
+from fhirserver.rest import conforming
 from fhirserver.rest.answer import of_value
 from fhirserver.rest.operations.stored import instance
 from fhirserver.rest.parameters import received
@@ -47,7 +47,7 @@ def validate(exchange: Exchange, type: str, id: str | None = None) -> Answer:
 def _named(resource: dict[str, Any], type: str, id: str | None) -> list[Issue]:
     """Whether the resource is the one that the URL names."""
     try:
-        writing.received(resource, type, id)
+        conforming.received(resource, type, id)
     except BadRequest as error:
         return list(error.issues)
     return []
@@ -55,11 +55,11 @@ def _named(resource: dict[str, Any], type: str, id: str | None) -> list[Issue]:
 
 def _findings(exchange: Exchange, resource: dict[str, Any], profile: str | None) -> list[Issue]:
     if profile is None:
-        return writing.findings(exchange, resource)
+        return conforming.findings(exchange, resource)
     if exchange.services.guides.current.definitions.structure(profile) is None:
         unknown = Issue("error", "not-found", f"The profile {profile} is not known here.")
-        return [unknown, *writing.findings(exchange, resource)]
-    return writing.findings(exchange, resource, (profile,))
+        return [unknown, *conforming.findings(exchange, resource)]
+    return conforming.findings(exchange, resource, (profile,))
 
 
 def _entity(stored: Stored) -> Entity:

@@ -37,8 +37,6 @@ def received(exchange: Exchange, resource: Resource) -> Resource:
     Raises Unprocessable for what is not carried out here, BadRequest for criteria that are no search, Forbidden where
     the token's scopes do not let search what is wanted.
     """
-    if resource["resourceType"] != subscriber.TYPE:
-        return resource
     kept = {name: value for name, value in resource.items() if name != "error"}
     if resource["status"] == OFF:
         return kept
@@ -55,8 +53,6 @@ def received(exchange: Exchange, resource: Resource) -> Resource:
 def recorded(exchange: Exchange, tx: Transaction, stored: Stored, resource: Resource) -> None:
     """Keeps beside a Subscription that was stored what it asks for, and as whom it is judged. Raises Unprocessable for
     one too many."""
-    if stored.type != subscriber.TYPE:
-        return
     rows, who = tx.subscribers, exchange.access.requester
     known = rows.find(stored.id)
     facts: dict[str, Any] = {"version": stored.version, "live": resource["status"] != OFF, "due": NEVER}
@@ -78,12 +74,6 @@ def recorded(exchange: Exchange, tx: Transaction, stored: Stored, resource: Reso
     if known is None or not known["live"] or known["plan"]["wanted"] != facts.get("plan", {}).get("wanted"):
         facts["since"] = instant(exchange.access.now)
     rows.keep(stored.id, **facts)
-
-
-def removed(tx: Transaction, type: str, id: str) -> None:
-    """Nobody is told anything any more for a Subscription that is deleted."""
-    if type == subscriber.TYPE:
-        tx.subscribers.remove(id)
 
 
 def compile_(services: Services, wanted: Wanted) -> Query:
