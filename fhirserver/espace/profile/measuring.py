@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.espace.profile.tables import Measure, by_code, measures, parts
 from fhirserver.espace.profile.typed import Read, number
+from fhirserver.espace.reminders import ages
 from fhirserver.spec.systems import LOINC, OBSERVATION_CATEGORY, UCUM
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import date
 
 Resource = dict[str, Any]
 
 COMPUTED: Final = frozenset({"imc"})
 """What is not entered by hand."""
+_OF_BMI: Final = frozenset({"poids", "taille"})
+_ADULT: Final = ages.age("18y")
 _OF_DAYS: Final = frozenset({"pas"})
 """What is counted over a day: the time of the day says nothing."""
 
@@ -90,6 +94,24 @@ def implausible(resource: Mapping[str, Any]) -> list[str]:
         if not measure.low <= value <= measure.high:
             found.append(name)
     return found
+
+
+def adult_bmi(observations: Iterable[Mapping[str, Any]], birth: str | None, today: date, zone: str) -> Decimal | None:
+    """The body mass index of the latest weight and height of somebody who is surely of age, both taken since then.
+
+    `birth`: FHIR date, whose last possible day counts; `zone`: where the person lives. None for a child, whose index is
+    read on a curve by age; without both values in their units and within the limits; of days not surely known.
+    """
+    born = ages.days(birth, zone)
+    if born is None:
+        return None
+    adult = _ADULT.on(born.last)
+    found: dict[str, Decimal] = {}
+    for each in observations:
+        taken = ages.days(each.get("effectiveDateTime"), zone)
+        if taken is not None and adult <= taken.first and taken.last <= today and not implausible(each):
+            found |= {name: Decimal(text.replace(",", ".")) for name, text in typed(each).items() if name in _OF_BMI}
+    return bmi(found["poids"], found["taille"]) if found.keys() == _OF_BMI else None
 
 
 def bmi(weight: Decimal, height: Decimal) -> Decimal:

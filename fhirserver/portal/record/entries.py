@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from flask import Response, abort, request
 
 from fhirserver.espace.profile import entries, tables
-from fhirserver.portal import browser
-from fhirserver.portal.page import page
+from fhirserver.portal.record import form as form_
 from fhirserver.portal.record import own
-from fhirserver.portal.record.space import PERSONS, Refused, opened
+from fhirserver.portal.record.form import Form
+from fhirserver.portal.record.space import PERSONS, opened
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,16 +19,6 @@ if TYPE_CHECKING:
 
     from fhirserver.espace.profile.tables import Field, Section
     from fhirserver.portal.record.space import Resource, Space
-
-
-class Shown(NamedTuple):
-    """A field of a form; `options`: name and label of each choice."""
-
-    name: str
-    kind: str
-    label: str
-    required: bool
-    options: list[tuple[str, str]]
 
 
 def routes(pages: Blueprint) -> None:
@@ -41,52 +31,34 @@ def routes(pages: Blueprint) -> None:
 def add(patient: str, section: str) -> Response:
     """The form of a new entry, and what was sent by it."""
     space, known = opened(patient, *PERSONS), _section(section)
+    form = _form(space, known)
     if request.method == "GET":
-        return _page(space, known, 200, {}, {})
-    values = _typed(known)
-    built = entries.built(known, values, _whose(space))
-    errors = {name: own.wrong(key) for name, key in built.errors.items()}
-    status = 422
-    if not errors:
-        try:
-            own.store(space, built.resources)
-        except Refused as refused:
-            status, errors[""] = own.refusal(refused)
-    return _page(space, known, status, values, errors) if errors else _done(space, known, "ajoute")
+        return form_.shown(form, {})
+    built = entries.built(known, form.typed(), _whose(space))
+    return form_.carried_out(form, form.typed(), _wrong(built), lambda: own.store(space, built.resources), "ajoute")
 
 
 def change(patient: str, section: str, id: str) -> Response:
     """The form of an entry of one's own, and what was sent by it."""
     space, known = opened(patient, *PERSONS), _section(section)
     found = _own(space, known, id)
-    fields = [each for each in known.fields if known.name != "habitudes" or each.name in _habit(found)]
+    form = _form(space, known, found)
     if request.method == "GET":
-        dates = {each.name for each in fields if each.kind == "date"}
-        shown = entries.shown(known, found).items()
-        values = {name: own.day(text) if name in dates else text for name, text in shown}
-        return _page(space, known, 200, values, {}, found, fields)
-    values = _typed(known._replace(fields=tuple(fields)))
-    built = entries.built(known, values, _whose(space))
-    errors = {name: own.wrong(key) for name, key in built.errors.items()}
-    status = 422
-    if not errors:
-        try:
-            own.replace(space, entries.changed(found, built.resources[0]))
-        except Refused as refused:
-            status, errors[""] = own.refusal(refused)
-    return _page(space, known, status, values, errors, found, fields) if errors else _done(space, known, "change")
+        return form_.shown(form, _values(known, found))
+    built = entries.built(known, form.typed(), _whose(space))
+
+    def store() -> None:
+        own.replace(space, entries.changed(found, built.resources[0]))
+
+    return form_.carried_out(form, form.typed(), _wrong(built), store, "change")
 
 
 def delete(patient: str, section: str, id: str) -> Response:
     """Takes away an entry that was made by mistake."""
     space, known = opened(patient, *PERSONS), _section(section)
     found = _own(space, known, id)
-    try:
-        own.remove(space, found)
-    except Refused as refused:
-        status, told = own.refusal(refused)
-        return _page(space, known, status, entries.shown(known, found), {"": told}, found)
-    return _done(space, known, "supprime")
+    form = _form(space, known, found)
+    return form_.carried_out(form, _values(known, found), {}, lambda: own.remove(space, found), "supprime")
 
 
 def _section(name: str) -> Section:
@@ -99,44 +71,34 @@ def _own(space: Space, section: Section, id: str) -> Resource:
     return found if entries.section_of(found) == section and own.is_mine(space, found) else abort(404)
 
 
-def _habit(found: Resource) -> tuple[str, ...]:
-    habit = entries.habit_of(found)
-    return (habit.name,) if habit else ()
-
-
 def _whose(space: Space) -> entries.Whose:
     return entries.Whose(f"Patient/{space.id}", own.person(space), own.today(space))
 
 
-def _typed(section: Section) -> dict[str, str]:
-    return {each.name: request.form.get(each.name, "").strip() for each in section.fields}
+def _values(section: Section, found: Resource) -> dict[str, str]:
+    """What an entry says, as it is typed."""
+    dates = {each.name for each in section.fields if each.kind == "date"}
+    return {name: own.day(text) if name in dates else text for name, text in entries.shown(section, found).items()}
 
 
-def _done(space: Space, section: Section, what: str) -> Response:
-    return browser.redirect(f"{space.url}/profil?fait={what}#{section.name}")
+def _wrong(built: entries.Built) -> Mapping[str, str]:
+    return {name: own.wrong(key) for name, key in built.errors.items()}
 
 
-def _page(
-    space: Space,
-    section: Section,
-    status: int,
-    values: Mapping[str, str],
-    errors: Mapping[str, str],
-    found: Resource | None = None,
-    fields: list[Field] | None = None,
-) -> Response:
-    shown = section.fields if fields is None else fields
-    return page(
-        "record/profile-form.html",
-        status,
-        section=section.name,
-        title=own.name(section.names),
-        fields=[Shown(each.name, each.kind, own.name(each.names), each.required, _options(each)) for each in shown],
-        typed=values,
-        errors=errors,
-        entry=found,
-        sending=request.form.get("envoi") or own.new_sending(),
-        here="profile",
+def _form(space: Space, section: Section, found: Resource | None = None) -> Form:
+    """The form of a section; of a habit that is changed, its own field alone."""
+    habit = entries.habit_of(found) if found and section.name == "habitudes" else None
+    fields = [each for each in section.fields if habit is None or each.name == habit.name]
+    back = f"{space.url}/profil"
+    return Form(
+        own.name(section.names),
+        f"{back}/{section.name}",
+        back,
+        [form_.Field(each.name, each.kind, own.name(each.names), each.required, _options(each)) for each in fields],
+        "profile",
+        found,
+        anchor=f"#{section.name}",
+        ends=True,
     )
 
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from flask import Response, abort, request
 
 from fhirserver.espace.profile import measuring, tables, typed
-from fhirserver.portal import browser, dates
+from fhirserver.portal import dates
 from fhirserver.portal.language import N_, _
 from fhirserver.portal.page import done, page
+from fhirserver.portal.record import form as form_
 from fhirserver.portal.record import own, period, plot, wording
 from fhirserver.portal.record.biology import COUNT, TYPE, course_told
-from fhirserver.portal.record.entries import Shown
-from fhirserver.portal.record.space import PAGE, PERSONS, Refused, access_of, opened
+from fhirserver.portal.record.form import Field, Form
+from fhirserver.portal.record.space import PAGE, PERSONS, access_of, opened
 from fhirserver.spec.systems import LOINC
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 _RIGHT: Final = ("status:not", "entered-in-error,cancelled")
 _ALSO: Final = {"poids": ("3141-9",), "saturation": (), "glycemie": ("2339-0", "2345-7")}
 """LOINC codes under which others send the same."""
-_ADULT: Final = 18
+_SAID: Final = ("effectiveDateTime", "valueQuantity", "component")
+"""What the form says of a measure."""
 _DONE: Final = {"ajoute": N_("C’est enregistré."), "change": N_("C’est modifié."), "supprime": N_("C’est supprimé.")}
 
 
@@ -61,10 +62,11 @@ def measures(patient: str) -> Response:
     """The latest of each measure, and the body mass index of the latest weight and height of an adult."""
     space = opened(patient)
     found = latest(space)
+    bmi = measuring.adult_bmi(found, space.patient.get("birthDate"), own.today(space), dates.zone().key)
     return page(
         "record/measures.html",
         rows=[row(space, each) for each in found],
-        bmi=_bmi(space, found),
+        bmi=plot.number(bmi) if bmi is not None else "",
         known=[(each.name, own.name(each.names)) for each in measuring.entered()],
         done=done(_DONE),
         here="measures",
@@ -113,43 +115,37 @@ def course(patient: str, name: str) -> Response:
 def add(patient: str, name: str) -> Response:
     """The form of a new measure, and what was sent by it."""
     space, measure = opened(patient, *PERSONS), _entered(name)
+    form = _form(space, measure)
     if request.method == "GET":
-        return _page(space, measure, 200, {"date": own.today(space).strftime("%d/%m/%Y")}, {})
-    made, errors, status = _built(space, measure)
-    if not errors:
-        try:
-            own.store(space, [made])
-        except Refused as refused:
-            status, errors[""] = own.refusal(refused)
-    return _page(space, measure, status, _typed(measure), errors) if errors else _back(space, measure, "ajoute")
+        return form_.shown(form, {"date": own.today(space).strftime("%d/%m/%Y")})
+    read, values = _read(space, measure), form.typed()
+    return form_.carried_out(
+        form, values, form_.wrong(read), lambda: own.store(space, [_built(space, measure, read)]), "ajoute"
+    )
 
 
 def change(patient: str, name: str, id: str) -> Response:
     """The form of a measure of one's own, and what was sent by it."""
     space, measure = opened(patient, *PERSONS), _entered(name)
     found = _own(space, measure, id)
+    form = _form(space, measure, found)
     if request.method == "GET":
-        return _page(space, measure, 200, _shown(found), {}, found)
-    made, errors, status = _built(space, measure)
-    if not errors:
-        said = {each: made[each] for each in ("effectiveDateTime", "valueQuantity", "component") if each in made}
-        try:
-            own.replace(space, found | said)
-        except Refused as refused:
-            status, errors[""] = own.refusal(refused)
-    return _page(space, measure, status, _typed(measure), errors, found) if errors else _back(space, measure, "change")
+        return form_.shown(form, _values(found))
+    read = _read(space, measure)
+
+    def store() -> None:
+        made = _built(space, measure, read)
+        own.replace(space, found | {each: made[each] for each in _SAID if each in made})
+
+    return form_.carried_out(form, form.typed(), form_.wrong(read), store, "change")
 
 
 def delete(patient: str, name: str, id: str) -> Response:
     """Takes away a measure of one's own."""
     space, measure = opened(patient, *PERSONS), _entered(name)
     found = _own(space, measure, id)
-    try:
-        own.remove(space, found)
-    except Refused as refused:
-        status, told = own.refusal(refused)
-        return _page(space, measure, status, _shown(found), {"": told}, found)
-    return _back(space, measure, "supprime")
+    form = _form(space, measure, found)
+    return form_.carried_out(form, _values(found), {}, lambda: own.remove(space, found), "supprime")
 
 
 def row(space: Space, resource: Mapping[str, Any]) -> Row:
@@ -200,26 +196,21 @@ def _of(part: Measure, found: Iterable[Resource]) -> list[Resource]:
     ]
 
 
-def _built(space: Space, measure: Measure) -> tuple[Resource, dict[str, str], int]:
-    """The Observation of what was typed, or what is wrong with it."""
-    form, now = request.form, access_of(space).now
-    read = measuring.values(measure, form)
-    read["date"] = typed.moment(form.get("date", ""), form.get("heure", ""), now, dates.zone())
-    errors = {name: own.wrong(each.error) for name, each in read.items() if each.error}
-    if errors:
-        return {}, errors, 422
+def _read(space: Space, measure: Measure) -> dict[str, typed.Read]:
+    """What was typed, by field."""
+    sent = request.form
+    when = typed.moment(sent.get("date", ""), sent.get("heure", ""), access_of(space).now, dates.zone())
+    return {**measuring.values(measure, sent), "date": when}
+
+
+def _built(space: Space, measure: Measure, read: Mapping[str, typed.Read]) -> Resource:
+    """The Observation of what was read."""
     found = {name: each.text for name, each in read.items()}
-    at = found.pop("date")
-    return measuring.observation(measure, found, at, f"Patient/{space.id}", own.person(space)), {}, 200
+    return measuring.observation(measure, found, found["date"], f"Patient/{space.id}", own.person(space))
 
 
-def _typed(measure: Measure) -> dict[str, str]:
-    names = [each.name for each in tables.parts(measure.name) or (measure,)]
-    return {each: request.form.get(each, "").strip() for each in (*names, "date", "heure")}
-
-
-def _shown(found: Resource) -> dict[str, str]:
-    """The values of the form by which a measure is changed, in the time zone of the page."""
+def _values(found: Resource) -> dict[str, str]:
+    """What a measure says, as it is typed, in the time zone of the page."""
     at = str(found.get("effectiveDateTime") or "")
     read = plot.moment(at) if "T" in at else None
     local = read.astimezone(dates.zone()) if read is not None else None
@@ -227,49 +218,13 @@ def _shown(found: Resource) -> dict[str, str]:
     return measuring.typed(found) | when
 
 
-def _bmi(space: Space, found: Iterable[Resource]) -> str:
-    said: dict[str, str] = {}
-    for each in found:
-        said |= measuring.typed(each)
-    born = str(space.patient.get("birthDate") or "")
-    if not {"poids", "taille"} <= said.keys() or not born[:4].isdecimal():
-        return ""
-    if own.today(space).year - int(born[:4]) <= _ADULT:
-        return ""
-    try:
-        weight, height = (Decimal(said[each].replace(",", ".")) for each in ("poids", "taille"))
-        return plot.number(measuring.bmi(weight, height))
-    except (InvalidOperation, ArithmeticError):
-        return ""
-
-
-def _back(space: Space, measure: Measure, what: str) -> Response:
-    return browser.redirect(f"{space.url}/mesures/{measure.name}?fait={what}")
-
-
-def _page(
-    space: Space,
-    measure: Measure,
-    status: int,
-    values: Mapping[str, str],
-    errors: Mapping[str, str],
-    found: Resource | None = None,
-) -> Response:
+def _form(space: Space, measure: Measure, found: Resource | None = None) -> Form:
     parts = tables.parts(measure.name) or (measure,)
-    fields = [Shown(each.name, "number", _with_unit(each), True, []) for each in parts]
-    return page(
-        "record/measure-form.html",
-        status,
-        measure=measure.name,
-        title=own.name(measure.names),
-        fields=fields,
-        has_time=measuring.has_time(measure),
-        typed=values,
-        errors=errors,
-        entry=found,
-        sending=request.form.get("envoi") or own.new_sending(),
-        here="measures",
-    )
+    fields = [Field(each.name, "number", _with_unit(each)) for each in parts] + [Field("date", "day", _("Date"))]
+    if measuring.has_time(measure):
+        fields.append(Field("heure", "time", _("Heure"), required=False))
+    url = f"{space.url}/mesures/{measure.name}"
+    return Form(own.name(measure.names), url, url, fields, "measures", found)
 
 
 def _with_unit(measure: Measure) -> str:

@@ -123,3 +123,52 @@ def test_what_nobody_can_have_is_told_of() -> None:
 
 def test_the_body_mass_index() -> None:
     assert measuring.bmi(Decimal("72.5"), Decimal(172)) == Decimal("24.5")
+
+
+def _body(weighed: str, measured: str) -> list[Resource]:
+    weight, height = made("poids", {"poids": "72.5"}), made("taille", {"taille": "172"})
+    return [weight | {"effectiveDateTime": weighed}, height | {"effectiveDateTime": measured}]
+
+
+@pytest.mark.parametrize(
+    ("birth", "weighed", "measured", "shown"),
+    [
+        ("2006-02-28", "2024-02-28", "2024-02-28", True),
+        ("2006-02-28", "2024-02-28", "2024-02-27", False),
+        ("2006-02-28", "2024-02-27", "2024-02-28", False),
+        ("2004-02-29", "2022-03-01", "2022-03-01", True),
+        ("2004-02-29", "2022-02-28", "2022-02-28", False),
+        ("2006-02", "2024-02-28", "2024-02-28", True),
+        ("2006-02", "2024-02-27", "2024-02-28", False),
+        ("2005", "2023-12-31", "2023-12-31", True),
+        ("2005", "2023-12-30", "2023-12-31", False),
+        ("2006", "2024-02-28", "2024-02-28", False),
+        ("1984-02-29", "2024", "2024-02-28", False),
+        ("1984-02-29", "2023", "2023-05", True),
+        ("1984-02-29", "2024-02-29", "2024-02-28", True),
+        ("1984-02-29", "2024-03-01", "2024-02-28", False),
+        (None, "2024-02-28", "2024-02-28", False),
+        ("unknown", "2024-02-28", "2024-02-28", False),
+    ],
+)
+def test_the_body_mass_index_is_of_who_was_of_age_when_weighed_and_measured(
+    birth: str | None, weighed: str, measured: str, shown: bool
+) -> None:
+    found = measuring.adult_bmi(_body(weighed, measured), birth, TODAY, "Europe/Paris")
+    assert found == (Decimal("24.5") if shown else None)
+
+
+@pytest.mark.parametrize(("zone", "shown"), [("Europe/Paris", True), ("Pacific/Tahiti", False)])
+def test_somebody_is_of_age_from_the_birthday_where_he_lives(zone: str, shown: bool) -> None:
+    at = "2024-02-28T08:00:00+01:00"
+    assert (measuring.adult_bmi(_body(at, at), "2006-02-28", TODAY, zone) is not None) == shown
+
+
+@pytest.mark.parametrize(("name", "value"), [("poids", "601"), ("poids", "0"), ("taille", "0"), ("taille", "19.9")])
+def test_the_body_mass_index_is_not_made_of_what_nobody_has(name: str, value: str) -> None:
+    body = _body("2024-02-28", "2024-02-28")
+    body[name == "taille"]["valueQuantity"]["value"] = Decimal(value)
+    assert measuring.adult_bmi(body, "1984-02-29", TODAY, "Europe/Paris") is None
+    body[name == "taille"]["valueQuantity"] = {"value": Decimal(70), "code": "[lb_av]"}
+    assert measuring.adult_bmi(body, "1984-02-29", TODAY, "Europe/Paris") is None
+    assert measuring.adult_bmi(body[:1], "1984-02-29", TODAY, "Europe/Paris") is None
