@@ -6,7 +6,7 @@ import json
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fhirserver.cli import Problem
 from fhirserver.cli.opening import account_room, database_arguments, key_ring, named, opened
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from fhirserver.espace.space import Actor, Spaces
     from fhirserver.settings import Settings
     from fhirserver.store import Store
+
+
+_TOLD: Final = 20
+"""Rows that were refused, of which the command itself tells."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -130,12 +134,14 @@ def _due(found: Rooms) -> int:
 def _open(file: Path, found: Rooms) -> int:
     from tqdm import tqdm
 
-    from fhirserver.espace.insured import Opening
+    from fhirserver.espace.opening import Opening
 
     opening = Opening(found.store, found.spaces, found.chains, found.actor("operator"))
     with tqdm(total=opening.total(file), unit="person", file=sys.stderr, disable=None) as bar:
         done = opening.run(file, bar.update)
-    for fault in done.faults[:20]:
+    for fault in done.faults[:_TOLD]:
         print(fault, file=sys.stderr)
+    if len(done.faults) > _TOLD:
+        print(f"... and {len(done.faults) - _TOLD} more: {file}.refused", file=sys.stderr)
     print(f"{done.announced} announced, {done.known} known before, {len(done.faults)} refused")
     return 1 if done.faults else 0

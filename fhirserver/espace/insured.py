@@ -1,193 +1,151 @@
-"""Spaces for many at once: a file of insured persons, each made a Patient if there is none, and announced.
+"""A file of insured persons: who stands in its rows, and what is wrong with a row.
 
-Columns: `matricule` (15 characters), `family`, `given`, `birthdate` (AAAA-MM-JJ), `sex` (`male` or `female`); where
-wanted `system` (urn:oid of the number; default: the INS-NIR), `birthplace` (INSEE code), `postalcode`, `email`,
-`informed` (the day on which the information was sent; default: now). It goes on where it ended, and a person is
-announced once.
+Columns: `matricule` (13 characters and the key of two digits), `family`, `given`, `birthdate` (AAAA-MM-JJ), `sex`
+(`male` or `female`); where wanted `system` (urn:oid of the number; default: the INS-NIR), `birthplace` (INSEE code),
+`postalcode`, `email`, `informed` (the day on which the information was sent; default: now). UTF-8, with or without a
+byte order mark; between the values commas, semicolons or tabs, as in the first line.
 """
 
 from __future__ import annotations
 
 import csv
-import hashlib
-import json
+import re
 from datetime import UTC, date, datetime
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from fhirserver import jsontext
-from fhirserver.access.zones import zone
-from fhirserver.audit import Entity, Event
-from fhirserver.search import parse
-from fhirserver.store import new_id as new_id
 from fhirserver.validation import ins
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from fhirserver.audit import Chains
-    from fhirserver.espace.space import Actor, Spaces
-    from fhirserver.store import Store, Stored, Transaction
-
 NEEDED: Final = ("matricule", "family", "given", "birthdate", "sex")
-AT_ONCE: Final = 200
+LONGEST: Final = {"family": 200, "given": 200, "email": 200, "postalcode": 20}
+"""Characters that a value has at most."""
+OLDEST: Final = 1850
+"""The year of birth before which nobody is alive."""
+_SEPARATORS: Final = ",;\t"
+_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
+_INSEE: Final = re.compile(r"\d[\dAB]\d{3}")
+_EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+")
+_NOT_UTF_8: Final = re.compile("[\udc80-\udcff]")
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f]")
 _BIRTH_PLACE: Final = "http://hl7.org/fhir/StructureDefinition/patient-birthPlace"
 _COMMUNE: Final = "https://hl7.fr/ig/fhir/core/StructureDefinition/fr-core-address-insee-code"
 Resource = dict[str, Any]
 
 
-class Person(NamedTuple):
-    """A row: the number, the Patient that it makes, and when the information was sent."""
+class Row(NamedTuple):
+    """A row as it stands in the file; `fault`: why it cannot be read."""
 
+    line: int
+    values: dict[str, str]
+    fault: str = ""
+
+
+class Person(NamedTuple):
+    """Who stands in a line: the number (system, value), the Patient that it makes, when the information was sent."""
+
+    line: int
     number: tuple[str, str]
     patient: Resource
     informed: datetime
 
 
-class Done(NamedTuple):
-    announced: int
-    known: int
-    faults: list[str]
+def rows(file: Path) -> Iterator[Row]:
+    """The rows of a file, in order. Raises ValueError where columns are missing, OSError."""
+    with file.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as text:
+        head = text.readline()
+        separator = max(_SEPARATORS, key=head.count)
+        names = [each.strip().lower() for each in next(csv.reader([head], delimiter=separator), [])]
+        if missing := [name for name in NEEDED if name not in names]:
+            raise ValueError(f"the file lacks the columns {', '.join(missing)}")
+        reader, line = csv.reader(text, delimiter=separator), 2
+        while True:
+            try:
+                values = next(reader, None)
+            except csv.Error as error:
+                values, fault = [], f"cannot be read: {error}"
+            else:
+                fault = "holds more values than there are columns" if len(values or ()) > len(names) else ""
+            if values is None:
+                return
+            if values or fault:
+                yield Row(line, dict(zip(names, values, strict=False)), fault)
+            line = reader.line_num + 2
 
 
-class Opening:
-    """Announces spaces, `AT_ONCE` in a transaction."""
-
-    def __init__(self, store: Store, spaces: Spaces, chains: Chains, actor: Actor) -> None:
-        self._store, self._spaces, self._chains, self._actor = store, spaces, chains, actor
-
-    def total(self, file: Path) -> int:
-        """Rows of the file. Raises ValueError where columns are missing, OSError."""
-        with file.open(encoding="utf-8-sig", newline="") as text:
-            return sum(1 for _ in _rows(text))
-
-    def run(self, file: Path, progress: Callable[[int], object] = int) -> Done:
-        """Announces all of the file; who is known is left as he is. Raises ValueError, OSError, Unavailable."""
-        announced = known = 0
-        faults: list[str] = []
-        journal = file.with_name(f"{file.name}.journal")
-        digest = _digest(file)
-        begin = _position(journal, digest)
-        with file.open(encoding="utf-8-sig", newline="") as text:
-            rows = enumerate(_rows(text), 2)
-            progress(sum(1 for _ in islice(rows, begin)))
-            while some := list(islice(rows, AT_ONCE)):
-                people = [each for line, row in some if (each := self._person(line, row, faults)) is not None]
-                made = self._announced(people, faults)
-                announced, known = announced + made, known + len(people) - made
-                begin += len(some)
-                journal.write_text(json.dumps({"file": digest, "rows": begin}), "ascii")
-                progress(len(some))
-        return Done(announced, known, faults)
-
-    def _person(self, line: int, row: dict[str, str], faults: list[str]) -> Person | None:
-        try:
-            return person(row, self._actor.access.now)
-        except ValueError as error:
-            faults.append(f"line {line}: {error}")
-            return None
-
-    def _announced(self, people: list[Person], faults: list[str]) -> int:
-        wanted = {each.number: each for each in people}
-        ids = {number: new_id() for number in wanted}
-        if not wanted:
-            return 0
-        with self._store.large({"Patient"}), self._chains.place() as place:
-
-            def work(tx: Transaction) -> int:
-                tx.lock(f"Patient#{value}" for _, value in wanted)  # as who stores a Patient with this number
-                found = self._known(tx, wanted)
-                told: dict[str, datetime] = {}
-                facts: dict[str, dict[str, Any]] = {}
-                touched = []
-                for number, each in wanted.items():
-                    stored = found.get(number) or tx.create(each.patient, ids[number], fresh=True)
-                    told[stored.id] = each.informed
-                    resource = jsontext.parse_object(stored.body) if number in found else each.patient
-                    facts[stored.id] = {"zone": zone(resource), "born": resource.get("birthDate")}
-                    touched.append(Entity("Patient", stored.id, None, stored.id))
-                made = self._spaces.announce(self._actor, told, facts, tx)
-                if made:
-                    entities = tuple(each for each in touched if each.id in set(made))
-                    event = Event("operation", 200, entities, query="Patient/$espace-open")
-                    access = self._actor.access
-                    tx.trace(place.link(event.record(access.requester, access.now, self._actor.origin)))
-                return len(made)
-
-            return self._store.transact(self._actor.access, work)
-
-    def _known(self, tx: Transaction, numbers: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Stored]:
-        """The Patients in use who bear one of these numbers, each sought by itself: so an index serves, however many
-        Patients there are."""
-        found = {}
-        for number in numbers:
-            asked = [("identifier", "|".join(number)), ("active:not", "false"), ("_count", "1"), ("_total", "none")]
-            if matches := tx.view.search(parse(self._store.definitions, "Patient", asked)).matches:
-                found[number] = matches[0]
-        return found
-
-
-def person(row: dict[str, str], now: datetime) -> Person:
+def person(row: Row, now: datetime) -> Person:
     """What a row says. Raises ValueError that tells what to change."""
-    told = {name: (value or "").strip() for name, value in row.items() if name}
+    if row.fault:
+        raise ValueError(row.fault)
+    told = {name: value.strip() for name, value in row.values.items()}
+    _readable(told)
+    number = _number(told)
+    if told["sex"] not in ("male", "female"):
+        raise ValueError("sex is male or female")
+    born, informed = _dates(told, now)
+    return Person(row.line, number, _patient(told, number, born), informed)
+
+
+def _readable(told: dict[str, str]) -> None:
+    for name, value in told.items():
+        if _NOT_UTF_8.search(value):
+            raise ValueError(f"{name} is not UTF-8: save the file in that encoding")
+        if _CONTROL.search(value):
+            raise ValueError(f"{name} holds a line break or another control character: is a quotation mark missing?")
+        if len(value) > LONGEST.get(name, 100):
+            raise ValueError(f"{name} is longer than {LONGEST.get(name, 100)} characters")
     for name in NEEDED:
         if not told.get(name):
             raise ValueError(f"{name} is missing")
+    if told.get("birthplace") and not _INSEE.fullmatch(told["birthplace"]):
+        raise ValueError("birthplace is an INSEE code of five characters")
+    if told.get("email") and not _EMAIL.fullmatch(told["email"]):
+        raise ValueError("email is not an address")
+
+
+def _number(told: dict[str, str]) -> tuple[str, str]:
     system, number = told.get("system") or ins.NIR, told["matricule"].replace(" ", "").upper()
     if system not in ins.INS:
         raise ValueError(f"system {system!r} is none of {', '.join(sorted(ins.INS))}")
-    if len(number) != 15 or not number.isalnum() or not number.isascii():
+    if not ins.is_matricule(number):
         raise ValueError("matricule is a number of 13 characters and its key of two digits")
-    if told["sex"] not in ("male", "female"):
-        raise ValueError("sex is male or female")
+    if (expected := ins.key(number[:13])) != number[13:]:
+        raise ValueError(f"matricule has the key {number[13:]} where its 13 characters have {expected}")
+    return system, number
+
+
+def _dates(told: dict[str, str], now: datetime) -> tuple[date, datetime]:
+    if not _DAY.fullmatch(told["birthdate"]):
+        raise ValueError("birthdate is a date such as 1980-05-01")
     try:
         born = date.fromisoformat(told["birthdate"])
         informed = now if not told.get("informed") else datetime.fromisoformat(told["informed"])
     except ValueError:
         raise ValueError("birthdate and informed are dates such as 1980-05-01") from None
     informed = informed if informed.tzinfo else informed.replace(hour=12, tzinfo=UTC)
-    if informed > now or born > now.date():
+    if informed.date() > now.date() or born > now.date():
         raise ValueError("birthdate and informed are not in the future")
-    return Person((system, number), _patient(told, (system, number)), informed)
+    if born.year < OLDEST or informed.date() < born:
+        raise ValueError(f"birthdate is not before {OLDEST}, and informed not before birthdate")
+    return born, min(informed, now)
 
 
-def _patient(told: dict[str, str], number: tuple[str, str]) -> Resource:
+def _patient(told: dict[str, str], number: tuple[str, str], born: date) -> Resource:
     made: Resource = {
         "resourceType": "Patient",
         "active": True,
         "identifier": [{"use": "official", "system": number[0], "value": number[1]}],
-        "name": [{"use": "official", "family": told["family"][:200], "given": told["given"][:200].split()}],
+        "name": [{"use": "official", "family": told["family"], "given": told["given"].split()}],
         "gender": told["sex"],
-        "birthDate": told["birthdate"],
+        "birthDate": born.isoformat(),
     }
     if told.get("birthplace"):
-        commune = {"url": _COMMUNE, "valueCoding": {"code": told["birthplace"][:10]}}
+        commune = {"url": _COMMUNE, "valueCoding": {"code": told["birthplace"]}}
         made["extension"] = [{"url": _BIRTH_PLACE, "valueAddress": {"extension": [commune]}}]
     if told.get("postalcode"):
-        made["address"] = [{"use": "home", "postalCode": told["postalcode"][:20], "country": "FR"}]
+        made["address"] = [{"use": "home", "postalCode": told["postalcode"], "country": "FR"}]
     if told.get("email"):
-        made["telecom"] = [{"system": "email", "value": told["email"][:200]}]
+        made["telecom"] = [{"system": "email", "value": told["email"]}]
     return made
-
-
-def _rows(text: Iterable[str]) -> Iterator[dict[str, str]]:
-    reader = csv.DictReader(text)
-    if missing := [name for name in NEEDED if name not in (reader.fieldnames or ())]:
-        raise ValueError(f"the file lacks the columns {', '.join(missing)}")
-    yield from reader
-
-
-def _digest(file: Path) -> str:
-    """By which a file is known: one that was corrected is another, which is gone through from the beginning."""
-    with file.open("rb") as data:
-        return hashlib.file_digest(data, "sha256").hexdigest()
-
-
-def _position(journal: Path, digest: str) -> int:
-    """How many rows were done already of the file of this digest."""
-    try:
-        known = json.loads(journal.read_text("ascii"))
-        return int(known["rows"]) if known["file"] == digest else 0
-    except (OSError, ValueError, KeyError, TypeError):
-        return 0

@@ -82,7 +82,7 @@ class Spaces:
                 found = machine.allowed(None, "announce", actor.role, at)
                 rows[patient] = machine.after(None, found, at, actor.role, facts[patient])
         if rows:
-            tx.keep_spaces(rows)
+            tx.keep_spaces(rows, new=True)
         return sorted(rows)
 
     def bring(self, now: datetime) -> dict[str, int]:

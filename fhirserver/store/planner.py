@@ -9,12 +9,13 @@ keeps its terms and ids, for which there is an index. All forms find the same do
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.predicate import literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pymongo.database import Database
 
@@ -22,6 +23,8 @@ Row = dict[str, Any]
 Fields = frozenset[str]
 
 _LONG: Final = 8
+_FEW: Final = 25
+"""Of 200 the embedded database takes 0.27 ms for each that it finds, of 25 0.07 ms with all that a command costs."""
 _PATTERN: Final = 1000
 """Characters of a regular expression that the embedded database takes."""
 _TEXTS: Final = frozenset({"pat", "doc.pat", "_id"})
@@ -32,6 +35,13 @@ _INDEXED: Final = frozenset({"_id", "t", "doc.t"})
 """Those of which an index may serve an `$in` in the first stage."""
 _AMONG: Final = ("$in", "$nin")
 _JOINED: Final = ("$and", "$or", "$nor")
+
+
+def few(ids: Iterable[str]) -> Iterator[list[str]]:
+    """Ids in order, no more at once than either database finds quickly by one `$in`."""
+    rest = iter(sorted(ids))
+    while some := list(islice(rest, _FEW)):
+        yield some
 
 
 def is_embedded(database: Database[Row]) -> bool:

@@ -35,6 +35,7 @@ from fhirserver.store.errors import WRITE_CONFLICT
 from fhirserver.store.kept import Kept
 from fhirserver.store.merges import Family, Merges, one_of
 from fhirserver.store.moment import Moment
+from fhirserver.store.planner import few
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -188,8 +189,9 @@ class Policies:
 
     def _begun(self, patients: Iterable[str], session: ClientSession) -> dict[str, set[str]]:
         """The first policies of patients of whom nothing else is here, stored at once; as `_rebuild`."""
-        asked = {"_id": {"$in": sorted(patients)}}
-        found = self._resources("Patient", asked, session) if asked["_id"]["$in"] else {}
+        found: dict[str, Resource] = {}
+        for some in few(patients):
+            found |= self._resources("Patient", {"_id": {"$in": some}}, session)
         held = spaces.Spaces(self._database, session).of(resource["id"] for resource in found.values()) if found else {}
         made: dict[str, Row] = {}
         for resource in found.values():

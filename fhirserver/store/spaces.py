@@ -9,10 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from pymongo import ASCENDING, UpdateOne
+from pymongo.errors import BulkWriteError, OperationFailure
 
 from fhirserver.access import SPACES
 from fhirserver.store import locks
-from fhirserver.store.errors import translated
+from fhirserver.store.errors import WRITE_CONFLICT, translated
+from fhirserver.store.planner import few
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -61,9 +63,12 @@ class Spaces:
 
     def of(self, patients: Iterable[str]) -> dict[str, Row]:
         """Those that there are, by patient."""
+        found: dict[str, Row] = {}
         with translated():
-            found = self._rows.find({"_id": {"$in": sorted(patients)}}, session=self._session)
-            return {row["_id"]: row for row in found}
+            for some in few(patients):
+                rows = self._rows.find({"_id": {"$in": some}}, session=self._session)
+                found |= {row["_id"]: row for row in rows}
+        return found
 
     def due(self, now: datetime, count: int, *, after: str = "") -> list[str]:
         """The next patients, by id, whose space is to be looked at."""
@@ -78,12 +83,25 @@ class Spaces:
             return self._rows.count_documents({"due": {"$lte": now}})
 
 
+def begin(database: Database[Row], rows: Mapping[str, Row], session: ClientSession) -> None:
+    """Stores rows of patients of whose spaces nothing is recorded, as this transaction knows."""
+    new = [{"_id": patient, "n": 1, **_told(row)} for patient, row in rows.items()]
+    try:
+        database[COLLECTION].insert_many(new, ordered=False, session=session)
+    except BulkWriteError as error:
+        raise OperationFailure("another transaction is at the same space", WRITE_CONFLICT) from error
+
+
 def keep(database: Database[Row], rows: Mapping[str, Row], session: ClientSession) -> None:
     """Stores rows in the place of those of the same patients."""
     changes = []
     for patient, row in rows.items():
-        facts = {name: value for name, value in row.items() if name not in ("_id", "n") and value is not None}
+        facts = _told(row)
         gone = {name: "" for name, value in row.items() if value is None}
         change: Row = {"$set": facts, "$inc": {"n": 1}} | ({"$unset": gone} if gone else {})
         changes.append(UpdateOne({"_id": patient}, change, upsert=True))
     locks.write(database[COLLECTION], changes, session)
+
+
+def _told(row: Mapping[str, Any]) -> Row:
+    return {name: value for name, value in row.items() if name not in ("_id", "n") and value is not None}

@@ -138,9 +138,9 @@ class Transaction:
         """The records of spaces, as this transaction sees them."""
         return spaces.Spaces(self._room.collections.database, self._session)
 
-    def keep_spaces(self, rows: Mapping[str, Row]) -> None:
-        """Stores the records of spaces (`store.spaces`), by patient."""
-        spaces.keep(self._room.collections.database, rows, self._session)
+    def keep_spaces(self, rows: Mapping[str, Row], *, new: bool = False) -> None:
+        """Stores the records of spaces (`store.spaces`), by patient; `new`: of whom nothing is recorded."""
+        (spaces.begin if new else spaces.keep)(self._room.collections.database, rows, self._session)
         self._patients.update(rows)
 
     def lock(self, keys: Iterable[str]) -> None:

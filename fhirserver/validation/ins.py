@@ -53,6 +53,11 @@ class Rules(NamedTuple):
         return [_genuine] if type == "Identifier" and self.production else []
 
 
+def is_matricule(number: str) -> bool:
+    """Whether it has the form of a matricule with its key, which may be wrong."""
+    return _matricule(number) is not None
+
+
 def key(number: str) -> str:
     """The two digits that complete 13 characters; Corsica's 2A and 2B count as 19 and 18."""
     digits = number.replace("2A", "19").replace("2B", "18")

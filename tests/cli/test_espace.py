@@ -9,7 +9,8 @@ from joserfc.jwk import RSAKey
 from pymongo import MongoClient
 
 from fhirserver.cli import main
-from fhirserver.espace.insured import Opening
+from fhirserver.espace import opening
+from fhirserver.validation import ins
 from tests.database import embedded_uri as embedded_uri
 
 if TYPE_CHECKING:
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
 
 HEADER = "matricule,family,given,birthdate,sex,postalcode,informed\n"
 TODAY = datetime.now(UTC).date()
+
+
+def matricule(number: int) -> str:
+    body = f"1800575123{number:03}"
+    return body + ins.key(body)
 
 
 @pytest.fixture
@@ -55,8 +61,8 @@ def test_opening_for_many_what_is_due_and_erasure_with_its_backup(
         return status, told.out + told.err
 
     file, list_ = tmp_path / "insured.csv", tmp_path / "erased.ndjson"
-    rows = [f"180057512312345,Martin,Ada,1980-05-01,female,97410,{TODAY - timedelta(weeks=7)}\n"]
-    rows.append(f"180057512312346,Petit,Zoé,1981-05-01,female,,{TODAY - timedelta(weeks=1)}\n")
+    rows = [f"{matricule(5)},Martin,Ada,1980-05-01,female,97410,{TODAY - timedelta(weeks=7)}\n"]
+    rows.append(f"{matricule(6)},Petit,Zoé,1981-05-01,female,,{TODAY - timedelta(weeks=1)}\n")
     rows.append("1,Faux,Jean,1980-05-01,male,,\n")
     file.write_text(HEADER + "".join(rows), "utf-8")
     status, told = run("espace", "open", "--file", str(file))
@@ -93,30 +99,29 @@ def test_an_opening_that_was_broken_off_goes_on_where_it_ended(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     client, name, _ = databases
-    monkeypatch.setattr("fhirserver.espace.insured.AT_ONCE", 2)
+    monkeypatch.setattr(opening, "AT_ONCE", 2)
     file = tmp_path / "insured.csv"
-    lines = [f"18005751231234{each},Martin,Ada,1980-05-01,female,,\n" for each in range(5)]
+    lines = [f"{matricule(each)},Martin,Ada,1980-05-01,female,,\n" for each in range(5)]
     file.write_text(HEADER + "".join(lines), "utf-8")
-    announced = Opening._announced
-    monkeypatch.setattr(Opening, "_announced", lambda self, people, faults: _once(self, announced, people, faults))
-    assert main(["espace", "open", "--file", str(file)]) != 0
+    batch, calls = opening.Opening._batch, list[int]()
+
+    def once(self: opening.Opening, rows: Any) -> Any:
+        calls.append(len(rows))
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return batch(self, rows)
+
+    monkeypatch.setattr(opening.Opening, "_batch", once)
+    assert main(["espace", "open", "--file", str(file)]) == 130
     assert client[name]["Patient"].count_documents({}) == 2
-    monkeypatch.setattr(Opening, "_announced", announced)
     steps: list[int] = []
     monkeypatch.setattr("tqdm.tqdm.update", lambda _, count: steps.append(count))
     assert main(["espace", "open", "--file", str(file)]) == 0
     assert "3 announced, 0 known before, 0 refused" in capsys.readouterr().out
     assert steps == [2, 2, 1]
-    file.write_text(HEADER + "".join(lines).replace("12344,", "12349,"), "utf-8")
+    file.write_text(HEADER + "".join([*lines[:4], f"{matricule(9)},Martin,Ada,1980-05-01,female,,\n"]), "utf-8")
     assert main(["espace", "open", "--file", str(file)]) == 0
     assert "1 announced, 4 known before" in capsys.readouterr().out
-
-
-def _once(self: Opening, announced: Any, people: list[Any], faults: list[str]) -> int:
-    if getattr(self, "done", False):
-        raise KeyboardInterrupt
-    self.done = True  # type: ignore[attr-defined]
-    return int(announced(self, people, faults))
 
 
 @pytest.mark.usefixtures("databases")
