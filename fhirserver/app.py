@@ -72,31 +72,16 @@ def create_services(settings: Settings) -> Services:
         traced=AuditEvents(base, definitions),
     )
     in_force.bind(store)
-    issuer = settings.issuer or DEVELOPMENT_ISSUER
     services = Services(
         settings=settings,
         base=base,
         instance=os.environ.get(INSTANCE, uuid.uuid4().hex),
         published=definitions,
         in_force=in_force,
-        guides=Guides(
-            settings.packages_folder,
-            settings.profiles,
-            definitions,
-            ins.Rules(settings.ins_key, settings.ins_consistency, settings.genuine_ins),
-            settings.terminology_server,
-        ),
+        guides=_guides(settings, definitions),
         store=store,
         keys=keys,
-        verifier=TokenVerifier(
-            keys,
-            issuer=issuer,
-            audience=settings.audience or issuer,
-            development=settings.environment != "production",
-            emergency=settings.emergency_seconds,
-            also={issuer_of(settings, base): frozenset({settings.audience or base})},
-            grants=Grants(store),
-        ),
+        verifier=_verifier(settings, base, keys, store),
         chains=Chains(),
         seal=PageSeal(keys.root.derive("page-links")),
         clock=parse_clock(settings.clock),
@@ -105,6 +90,25 @@ def create_services(settings: Settings) -> Services:
     )
     _ = services.authorization_server, services.pacs  # reading the files of settings: what is wrong shows at the start
     return services
+
+
+def _guides(settings: Settings, definitions: Definitions) -> Guides:
+    numbers = ins.Rules(settings.ins_key, settings.ins_consistency, settings.genuine_ins)
+    return Guides(settings.packages_folder, settings.profiles, definitions, numbers, settings.terminology_server)
+
+
+def _verifier(settings: Settings, base: str, keys: KeyRing, store: Store) -> TokenVerifier:
+    """Takes tokens of this server, and those that the command `token` makes in development."""
+    issuer = settings.issuer or DEVELOPMENT_ISSUER
+    return TokenVerifier(
+        keys,
+        issuer=issuer,
+        audience=settings.audience or issuer,
+        development=settings.environment != "production",
+        emergency=settings.emergency_seconds,
+        also={issuer_of(settings, base): frozenset({settings.audience or base})},
+        grants=Grants(store),
+    )
 
 
 def create_app(services: Services) -> Flask:

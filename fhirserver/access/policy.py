@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fhirserver.access import keys, moments, representation, spaces, tables
-from fhirserver.access.consent import Departments, Node, Reading, in_force, members, problems, tree
+from fhirserver.access.consent import Actor, Departments, Node, Reading, in_force, members, problems, tree
 from fhirserver.access.zones import METROPOLE, zone
 
 if TYPE_CHECKING:
@@ -112,42 +112,55 @@ def build(
 ) -> dict[str, Any]:
     """The policy document, without its epoch. Never raises for what a resource says.
 
-    `identifiers` gives national keys by local reference, `resources` what a Consent's `data` refers to (by reference),
-    `previous` the document before: a deny keeps hold of the keys that its actor had. `space`: the record that is kept
-    of the person's space; `departments` those of the establishments; `related`: what each RelatedPerson
-    here may, by id; `plain`: Consents read
-    labels of confidentiality as plain tags. Without a Patient: closed.
+    `identifiers`: national keys by local reference; `resources`: what a Consent's `data` refers to; `previous`: the
+    document before (a deny keeps hold of the keys that its actor had); `space`: what is kept of the person's space;
+    `related`: what each RelatedPerson here may, by id; `plain`: Consents read labels as plain tags. No Patient: closed.
     """
     teams = {f"CareTeam/{team['id']}": team for team in care_teams if isinstance(team.get("id"), str)}
-    known = {name: list(found) for name, found in (previous or {}).get("known", ())}
-    reading = Reading(identifiers, teams, resources or {}, known, departments, plain=plain)
-    team = [actor for each in teams.values() if _is_of(each, patient_id) for actor in members(each, reading)]
-    rules: list[dict[str, Any]] = []
-    for consent in sorted(consents, key=lambda each: str(each.get("id"))):
-        if in_force(consent, patient_id) and (root := tree(consent, reading)) is not None:
-            rules.append({"id": str(consent.get("id")), "root": root})
-    team = [actor for actor in team if actor.active]
+    reading = Reading(identifiers, teams, resources or {}, _known(previous or {}), departments, plain=plain)
+    team = _team(patient_id, teams.values(), reading)
+    rules = list(_rules(patient_id, consents, reading))
     traitant = _traitant(patient or {}, reading)
-    roots: list[Node] = [rule["root"] for rule in rules]
-    basis = set(traitant).union(*(actor.person() for actor in team), *(permitted(root) for root in roots))
-    blocked: set[str] = set().union(*(_denied(root) for root in roots))
     states = spaces.timeline(patient, space)
-    shut = set() if spaces.always_open((state, since) for state, since in states) else {keys.EVERYONE}
     return {
         "_id": patient_id,
         "space": states,
         "birth": (patient or {}).get("birthDate"),
         "zone": zone(patient or {}),
         "traitant": traitant,
-        "team": [actor.as_node() for actor in team],
+        "team": [each.as_node() for each in team],
         "represent": [[id, representation.described(each)] for id, each in sorted((related or {}).items())],
         "rules": rules,
-        "basis": sorted(basis),
-        "blocked": sorted(blocked),
-        "actors": sorted(basis | blocked | shut),
+        **_found_by(traitant, team, [each["root"] for each in rules], states),
         "refs": sorted(reading.refs),
         "known": [[name, found] for name, found in sorted(reading.found.items())],
     }
+
+
+def _known(previous: Mapping[str, Any]) -> dict[str, list[str]]:
+    return {name: list(found) for name, found in previous.get("known", ())}
+
+
+def _team(patient: str, teams: Iterable[Mapping[str, Any]], reading: Reading) -> list[Actor]:
+    found = [actor for each in teams if _is_of(each, patient) for actor in members(each, reading)]
+    return [actor for actor in found if actor.active]
+
+
+def _rules(patient: str, consents: Iterable[Mapping[str, Any]], reading: Reading) -> Iterator[dict[str, Any]]:
+    """The Consents in force, in an order of their own."""
+    for consent in sorted(consents, key=lambda each: str(each.get("id"))):
+        if in_force(consent, patient) and (root := tree(consent, reading)) is not None:
+            yield {"id": str(consent.get("id")), "root": root}
+
+
+def _found_by(
+    traitant: Iterable[str], team: Iterable[Actor], roots: list[Node], states: Iterable[Iterable[Any]]
+) -> dict[str, list[str]]:
+    """The keys of whom the policy concerns: to each it may give or deny something."""
+    basis = set(traitant).union(*(actor.person() for actor in team), *map(permitted, roots))
+    blocked: set[str] = set().union(*map(_denied, roots))
+    shut = set() if spaces.always_open((state, since) for state, since in states) else {keys.EVERYONE}
+    return {"basis": sorted(basis), "blocked": sorted(blocked), "actors": sorted(basis | blocked | shut)}
 
 
 def references(resources: Iterable[Mapping[str, Any]]) -> frozenset[str]:

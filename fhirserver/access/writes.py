@@ -18,7 +18,7 @@ from fhirserver.access.private import reserved
 from fhirserver.predicate import FALSE, matches
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from fhirserver.access.policy import Policy
     from fhirserver.access.representation import Rights
@@ -142,26 +142,10 @@ def judge_write(
         return Decision(True, "audit")
     if tables.purpose(access.requester.purpose).family == "prohibited":
         return Decision(False, "prohibited")
-    if _is_notice(post) and not _is_notice(pre):
-        return Decision(False, "notice")
-    if post is not None and reserved(post) != reserved(pre):
-        return Decision(False, "message")
-    if entered.is_origin(pre) or (entered.bears_origin(post) and not entered.bears_origin(pre)):
-        return Decision(False, "entered")
-    if write.feeds and (entered.is_answer(pre) or entered.is_answer(post)):
-        return Decision(False, "reminder")
-    special = {
-        "Patient": _patient,
-        "Consent": _consent,
-        "CareTeam": _care_team,
-        "Subscription": _subscription,
-        "Appointment": _appointment,
-    }.get(resource_type)
-    if special is not None:
-        return special(write)
-    if resource_type in tables.shared() and policy is None:
-        return _shared(write)
-    return _entry(write)
+    if (refused := _mark(write)) is not None:
+        return refused
+    rule = _shared if resource_type in tables.shared() and policy is None else _entry
+    return _RULES.get(resource_type, rule)(write)
 
 
 def judge_feeding(access: Access, resource_type: str, policy: Policy | None) -> Decision:
@@ -170,6 +154,20 @@ def judge_feeding(access: Access, resource_type: str, policy: Policy | None) -> 
     if write.kind == "operator":
         return Decision(True, "operator")
     return (_unfed(write) if write.feeds else _not_holder(write)) or Decision(True, "feed")
+
+
+def _mark(write: Write) -> Decision | None:
+    """What is told apart by a mark that the server sets, and nobody else."""
+    pre, post = write.pre, write.post
+    if _is_notice(post) and not _is_notice(pre):
+        return Decision(False, "notice")
+    if post is not None and reserved(post) != reserved(pre):
+        return Decision(False, "message")
+    if entered.is_origin(pre) or (entered.bears_origin(post) and not entered.bears_origin(pre)):
+        return Decision(False, "entered")
+    if write.feeds and (entered.is_answer(pre) or entered.is_answer(post)):
+        return Decision(False, "reminder")
+    return None
 
 
 def _shared(write: Write) -> Decision:
@@ -276,6 +274,16 @@ def _appointment(write: Write) -> Decision:
         return _created(write)
     refused = _not_holder(write) if not write.feeds else _unfed(write) if write.post is not None else None
     return refused or (Decision(False, "label") if _relabelled(write) else Decision(True, "participant"))
+
+
+_RULES: Final[Mapping[str, Callable[[Write], Decision]]] = {
+    "Patient": _patient,
+    "Consent": _consent,
+    "CareTeam": _care_team,
+    "Subscription": _subscription,
+    "Appointment": _appointment,
+}
+"""Of the types that have rules of their own."""
 
 
 def _entry(write: Write) -> Decision:
