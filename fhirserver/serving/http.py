@@ -5,6 +5,8 @@ Started by the supervisor. Workers end with their parent, however it ends.
 
 from __future__ import annotations
 
+import importlib
+import multiprocessing
 import signal
 import socket
 from typing import TYPE_CHECKING
@@ -36,6 +38,8 @@ def not_about_threads() -> Callable[[logging.LogRecord], bool]:
 def main() -> None:
     die_with_parent(signal.SIGTERM)
     settings = settings_.load()
+    if multiprocessing.get_start_method() == "fork":
+        importlib.import_module("fhirserver.app")  # once: the workers, also those after them, have it and share it
     Server(
         "fhirserver.serving.http:worker",
         address=_resolved(settings.host, settings.port),
