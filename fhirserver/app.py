@@ -26,6 +26,7 @@ from fhirserver.rest.naming import KnownActors, OwnNumbers, Targets
 from fhirserver.rest.oauth import introspect, launch, register, revoke, token, userinfo, wellknown
 from fhirserver.rest.origin import Origin
 from fhirserver.rest.pages import PageSeal
+from fhirserver.rest.rules import LazyRule
 from fhirserver.rest.services import Services, issuer_of
 from fhirserver.rest.subscriptions.step import Subscriptions
 from fhirserver.rest.tracing.step import Traces
@@ -109,11 +110,13 @@ def _verifier(settings: Settings, base: str, keys: KeyRing, store: Store) -> Tok
         also={issuer_of(settings, base): frozenset({settings.audience or base})},
         grants=Grants(store),
     )
+class _Application(Flask):
+    url_rule_class = LazyRule
 
 
 def create_app(services: Services) -> Flask:
     """The WSGI application around the services."""
-    app = Flask(__name__, static_folder=None)
+    app = _Application(__name__, static_folder=None)
     app.config.update(
         MAX_CONTENT_LENGTH=None,
         MAX_FORM_MEMORY_SIZE=services.settings.max_body_bytes,

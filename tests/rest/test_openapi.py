@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fhirserver.rest.routes import ROUTES
 from tests.records import patient
@@ -55,6 +55,17 @@ def test_the_page_asks_no_third_party(application: Application) -> None:
 def test_the_assets_are_no_way_out_of_their_folder(application: Application) -> None:
     for path in ("/docs/assets/../../../pyproject.toml", "/docs/assets/%2e%2e/%2e%2e/x", "/docs/assets//etc/passwd"):
         assert page(application, path).status_code == 404
+
+
+def test_urls_are_built_from_the_rules_that_paths_are_matched_by(application: Application) -> None:
+    app = application.app
+    with app.test_request_context():
+        assert app.url_for("fhir.read", type="Patient", id="a b", x="é") == "/fhir/Patient/a%20b?x=%C3%A9"
+        for rule in app.url_map.iter_rules():
+            values: dict[str, Any] = {name: "1" for name in rule.arguments if name not in (rule.defaults or {})}
+            assert app.url_map.bind("127.0.0.1").match(
+                app.url_for(rule.endpoint, **values), next(iter(rule.methods or ()))
+            )
 
 
 def test_health_names_the_instance(application: Application) -> None:
