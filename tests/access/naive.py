@@ -177,7 +177,8 @@ def holder_sees(who: Person, deposit: Deposit, record: Record, now: datetime) ->
 def tells_of_others(resource: dict[str, Any]) -> bool:
     """Whether an appointment names several patients, of whom none is to read of the others."""
     named = [each["actor"].get("reference", "") for each in resource.get("participant", [])]
-    return resource["resourceType"] == "Appointment" and sum(each.startswith("Patient/") for each in named) > 1
+    patients = [each for each in named if each.startswith("Patient/")]
+    return resource["resourceType"] == "Appointment" and len(patients) > 1
 
 
 def represents(who: Person, record: Record, now: datetime) -> bool:

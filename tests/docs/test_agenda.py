@@ -12,7 +12,12 @@ from tests.serving import serve
 
 PAGE = "docs/agenda.md"
 RPPS = "10000000018"
-ROWS = csv.DictReader((Path(fhirserver.espace.agenda.__path__[0]) / "rules.csv").read_text("utf-8").splitlines())
+WHO = {"person": "holder representative", "professional": "professional organization"}
+
+
+def rows_of(name: str) -> list[dict[str, str]]:
+    text = (Path(fhirserver.espace.agenda.__path__[0]) / name).read_text("utf-8")
+    return list(csv.DictReader(text.splitlines()))
 
 
 def test_the_commands_of_the_page_about_the_agenda_hold(tmp_path: Path) -> None:
@@ -30,16 +35,27 @@ def test_the_commands_of_the_page_about_the_agenda_hold(tmp_path: Path) -> None:
 
 def test_the_page_tells_each_rule() -> None:
     told = [line.split(" | ") for line in pages.text(PAGE).splitlines() if line.startswith("| `") and "→" in line]
-    who = {"person": "holder representative", "professional": "professional organisation"}
-    rows = list(ROWS)
+    rows = rows_of("rules.csv")
     assert len(told) == len(rows)
     for line, row in zip(told, rows, strict=True):
         origin, to = line[2].split(" → ")
         assert line[0] == f"| `{row['act']}`"
-        assert who[line[1]] == row["who"]
+        assert WHO[line[1]] == row["who"]
         assert origin.replace(", ", " ") == row["from"]
         assert to == ("the same" if row["act"] == "amend" else row["to"].replace(" ", ", "))
         for name, word in (("opens", "from"), ("closes", "before")):
             assert (f"{word} {row[name]}" in line[4]) == bool(row[name]), row
         assert ("reason" in line[3]) == (row["reason"] == "yes")
         assert line[5] == ("all" if row["fields"] == "*" else ", ".join(f"`{each}`" for each in row["fields"].split()))
+
+
+def test_the_page_tells_each_limit() -> None:
+    said = {
+        "appointment": "one appointment names",
+        "schedule": "to come, of one schedule",
+        "all": "to come, of all schedules",
+    }
+    names = {value: name for name, value in WHO.items()}
+    rows = [(said[row["limit"]], names[row["who"]], row["most"], row["source"]) for row in rows_of("limits.csv")]
+    table = pages.text(PAGE).partition("| limit | for whom |")[2].partition("\n\n")[0].splitlines()[2:]
+    assert [tuple(line.strip("| ").split(" | ")) for line in table] == rows

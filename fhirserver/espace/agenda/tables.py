@@ -1,4 +1,4 @@
-"""The tables of the agenda: rules, and what is said where they refuse (CSV files beside this module)."""
+"""The tables of the agenda: rules, limits, and what is said where they refuse (CSV files beside this module)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Bound(NamedTuple):
 class Rule(NamedTuple):
     """One row of `rules.csv`.
 
-    who     holder, representative, professional, organisation      origins, to   statuses before and after
+    who     holder, representative, professional, organization      origins, to   statuses before and after
     slots   yes, no, any: whether it has slots                      made          own, other, any: whose entry it is
     opens   from this moment on                                     closes        before this moment
     reason  whether `cancelationReason` is needed                   fields        elements that may change, or `*`
@@ -79,6 +79,12 @@ def rules() -> tuple[Rule, ...]:
         )
         for row in _rows("rules.csv")
     )
+
+
+@cache
+def limits() -> Mapping[tuple[str, str], int]:
+    """The most slots, by what is limited (`appointment`: of one; `schedule`: to come there; `all`) and for whom."""
+    return {(row["limit"], who): int(row["most"]) for row in _rows("limits.csv") for who in row["who"].split()}
 
 
 @cache

@@ -21,13 +21,6 @@ from fhirserver.tables import rows as rows_of
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-ROLES: Final = {
-    "practitioner": "professional",
-    "system": "organization",
-    "patient": "holder",
-    "representative": "representative",
-}
-"""By kind of requester, whom a rule is for."""
 STATES: Final = frozenset({"open", "closed"})
 """Reasons that another moment changes."""
 

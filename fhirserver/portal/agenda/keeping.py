@@ -14,6 +14,7 @@ from fhirserver.access.zones import METROPOLE
 from fhirserver.espace.agenda import series
 from fhirserver.espace.agenda.rules import span
 from fhirserver.espace.agenda.series import MOST, Series
+from fhirserver.espace.roles import ROLES
 from fhirserver.portal import browser, dates
 from fhirserver.portal.agenda import booking, telling
 from fhirserver.portal.agenda.telling import COMING, TYPE
@@ -21,7 +22,6 @@ from fhirserver.portal.language import N_, _
 from fhirserver.portal.page import done, page
 from fhirserver.portal.record import choices
 from fhirserver.portal.record.space import JSON_PATCH, PAGE, Refused, Space, access_of
-from fhirserver.rest.agenda.booking import ROLES
 from fhirserver.rest.routes import ID
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from flask import abort, request
 
 from fhirserver.espace.agenda.feeds import Feeds
+from fhirserver.espace.roles import ROLES
 from fhirserver.portal import browser
 from fhirserver.portal.agenda import telling
 from fhirserver.portal.agenda.telling import COMING, TYPE
@@ -16,7 +17,6 @@ from fhirserver.portal.page import done as done_
 from fhirserver.portal.page import page
 from fhirserver.portal.record import reminders
 from fhirserver.portal.record.space import PAGE, PERSONS, Refused, access_of, changed, opened
-from fhirserver.rest.agenda.booking import ROLES
 from fhirserver.rest.edge import services
 
 if TYPE_CHECKING:

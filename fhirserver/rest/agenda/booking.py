@@ -14,6 +14,8 @@ from fhirserver.audit import news
 from fhirserver.espace.agenda import persons, rules, slots
 from fhirserver.espace.agenda.rules import Refusal
 from fhirserver.espace.agenda.tables import news as texts
+from fhirserver.espace.roles import ROLES
+from fhirserver.rest.agenda import limiting
 from fhirserver.search import parse
 
 if TYPE_CHECKING:
@@ -26,15 +28,6 @@ if TYPE_CHECKING:
 Resource = dict[str, Any]
 
 TYPE: Final = "Appointment"
-ROLES: Final = {
-    "patient": "holder",
-    "representative": "representative",
-    "practitioner": "professional",
-    "system": "organisation",
-}
-"""Words of `rules.csv` by the kind of requester."""
-_PERSONS: Final = frozenset({"patient", "related"})
-"""Kinds of actor keys of the person's own side, which nobody else's entries in the record bear."""
 _REASON: Final = "slots of an appointment"
 
 
@@ -61,7 +54,10 @@ def settled(exchange: Exchange, tx: Transaction, change: Change) -> Resource | N
     if who is not None:
         own = pre is None or _is_own(requester, set(change.acl.get("by", ())))
         rule = rules.judge(pre, post, who, exchange.access.now, own=own)
+        limiting.sized(who, pre, post)
     keeper = _taken(exchange, tx, change, strict=who is not None)
+    if who in rules.PERSONS and own and post is not None and change.patient is not None:
+        limiting.counted(exchange, tx, change.patient, who, pre, post)
     _given_back(exchange, tx, change)
     if who is not None and rule.told and who not in rules.PERSONS:
         _tell(exchange, tx, change, rule.told)
@@ -84,7 +80,7 @@ def _is_own(requester: Requester, by: set[str]) -> bool:
     """Whether he entered it; of a person also what a representative did, or he himself in a record that was merged."""
     if requester.own & by:
         return True
-    return requester.kind == "patient" and bool(by) and all(kind(each) in _PERSONS for each in by)
+    return requester.kind == "patient" and limiting.entered_by_person(by)
 
 
 def taken_by(exchange: Exchange, tx: Transaction, slot: str, besides: str = "") -> bool:

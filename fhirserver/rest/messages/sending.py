@@ -20,6 +20,7 @@ from fhirserver.clock import to_instant
 from fhirserver.documents.media import media_of
 from fhirserver.errors import Conflict, Forbidden, Unprocessable
 from fhirserver.espace.messages import message, rules
+from fhirserver.espace.roles import ROLES
 from fhirserver.predicate import FALSE
 from fhirserver.rest import compartment
 from fhirserver.rest.documents.contents import Content, decoded
@@ -94,7 +95,7 @@ def require_kept(exchange: Exchange, pre: Resource, post: Resource | None) -> No
 
 def judged(act: str, exchange: Exchange, facts: Collection[str]) -> None:
     """Raises Forbidden, or Conflict for what another moment may allow, with the words of the reason."""
-    role = rules.ROLES.get(exchange.access.requester.kind, "")
+    role = ROLES.get(exchange.access.requester.kind, "")
     reason = rules.refusal(act, role, facts)
     if reason is not None:
         raise (Conflict if reason in rules.STATES else Forbidden)(rules.words()[reason])

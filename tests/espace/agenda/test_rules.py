@@ -104,7 +104,7 @@ def test_nobody_does_what_stands_in_no_row() -> None:
     span, now = NIGHTS[0], datetime(2026, 6, 1, tzinfo=UTC)
     known = {(row["act"], who, origin, to) for row, who, origin, to in cases()}
     statuses = sorted({each for row in ROWS for each in (row["from"] + " " + row["to"]).split()})
-    for who in ("holder", "representative", "professional", "organisation"):
+    for who in ("holder", "representative", "professional", "organization"):
         for origin in statuses:
             for to in statuses:
                 before = None if origin == "none" else appointment(origin, span, slotted=True)

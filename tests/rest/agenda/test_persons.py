@@ -79,8 +79,8 @@ def test_relatives_and_whoever_is_no_patient_take_part_beside_one(agenda: Agenda
     mine = {"resourceType": "RelatedPerson", "patient": reference(f"Patient/{agenda.patient}")}
     actors = agenda.participants(f"Patient/{agenda.patient}", f"RelatedPerson/{operator.create(mine)}")
     number = {"system": "https://rpps.esante.gouv.fr", "value": "10000000026", "type": {"text": "RPPS"}}
-    others = [{"actor": {"identifier": number}, "status": "accepted"}, {"actor": {"display": "Salle 3"}}]
-    actors += [others[0], others[1] | {"status": "accepted"}]
+    others: list[dict[str, Any]] = [{"identifier": number}, {"display": "Salle 3"}]
+    actors += [{"actor": each, "status": "accepted"} for each in others]
     assert agenda.doctor.post("Appointment", agenda.appointment(0, participant=actors)).status == 201
 
 
