@@ -110,6 +110,8 @@ def _verifier(settings: Settings, base: str, keys: KeyRing, store: Store) -> Tok
         also={issuer_of(settings, base): frozenset({settings.audience or base})},
         grants=Grants(store),
     )
+
+
 class _Application(Flask):
     url_rule_class = LazyRule
 
