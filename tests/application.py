@@ -45,6 +45,8 @@ __all__ = ["Answer", "Application", "Caller", "application", "applications", "em
 
 BASE = "http://127.0.0.1:8080/fhir"
 FHIR_JSON = "application/fhir+json"
+PATIENT = {"selection": 30.0, "operation": 60.0, "patience": 60.0}
+"""Seconds of the store: a machine on which everything else runs too is slow, not broken."""
 PURPOSES = {"patient": "PATRQT", "representative": "PATRQT"}
 
 
@@ -252,7 +254,7 @@ def opened(uri: str, database: str, profiles: str = "core", **settings: Any) -> 
     """A server on a database of that name, which is dropped afterwards."""
     template = _template(uri, profiles)
     in_force = InForce(template.published, base_url=BASE, timezone=template.settings.timezone)
-    more = {"traced": AuditEvents(BASE, template.published)} | settings.pop("store", {})
+    more = {"traced": AuditEvents(BASE, template.published)} | PATIENT | settings.pop("store", {})
     store = Store(uri, database, definitions=template.published, index=in_force.index, **more)
     in_force.bind(store)
     changed = replace(template.settings, mongo=uri, database=database, profiles=profiles, **settings)

@@ -6,6 +6,8 @@ import sys
 import tempfile
 from typing import TYPE_CHECKING
 
+from hypothesis import HealthCheck, settings
+
 from tests import corpus
 from tests.browser import chromium
 
@@ -27,6 +29,14 @@ def _program(name: str) -> str | None:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="also run the long campaigns")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Hypothesis draws the same examples on every run, however slow the machine is; with `--long`, new ones."""
+    known = not config.getoption("--long")
+    slow = (HealthCheck.too_slow,)
+    settings.register_profile("here", deadline=None, derandomize=known, suppress_health_check=slow)
+    settings.load_profile("here")
 
 
 def pytest_unconfigure() -> None:

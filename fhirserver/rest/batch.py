@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from email.utils import parsedate_to_datetime
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
+from werkzeug.http import HTTP_STATUS_CODES
 
 from fhirserver import jsontext
 from fhirserver.errors import BadRequest, FhirError, TooLarge, Unavailable
@@ -81,7 +81,7 @@ def _content(method: str, headers: dict[str, str], resource: Any) -> tuple[dict[
 
 def of_answer(answer: Answer, *, head: bool = False) -> dict[str, Any]:
     """An entry that says what a single request would have been answered."""
-    response: dict[str, Any] = {"status": f"{answer.status} {HTTPStatus(answer.status).phrase}"}
+    response: dict[str, Any] = {"status": f"{answer.status} {HTTP_STATUS_CODES[answer.status]}"}
     entry: dict[str, Any] = {"response": response}
     for header, name in (("Location", "location"), ("ETag", "etag")):
         if header in answer.headers:

@@ -47,7 +47,7 @@ class Listener:
 
     def wait(self, count: int) -> list[bytes]:
         with self._arrived:
-            assert self._arrived.wait_for(lambda: len(self.messages) >= count, 10), self.messages
+            assert self._arrived.wait_for(lambda: len(self.messages) >= count, 60), self.messages
             return list(self.messages)
 
     def close(self) -> None:

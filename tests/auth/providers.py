@@ -69,13 +69,13 @@ def access_token(provider: str, who: str, client: str = "logiciel") -> str:
     code = visited(f"{provider}/authorize?{urlencode(asked)}", who)["code"]
     form = {"grant_type": "authorization_code", "code": code, "redirect_uri": CALLBACK, "client_id": client}
     body = urlencode({**form, "client_secret": CLIENTS[client]}).encode()
-    with build_opener(_Stay).open(Request(f"{provider}/token", body), timeout=10) as answer:
+    with build_opener(_Stay).open(Request(f"{provider}/token", body), timeout=60) as answer:
         return str(jsontext.parse(answer.read())["access_token"])
 
 
 def _location(url: str) -> str:
     try:
-        build_opener(_Stay).open(url, timeout=10)
+        build_opener(_Stay).open(url, timeout=60)
     except HTTPError as error:
         with error:
             return str(error.headers["Location"])

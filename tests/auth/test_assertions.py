@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 ISSUER = "http://127.0.0.1:8080"
 TOKEN = f"{ISSUER}/oauth/token"
-NOW = int(time.time())
+LONG_AGO, TO_COME = 1_700_000_000, 4_000_000_000
+"""Whenever the tests run: what is worked out when they are collected may be over when one of them runs."""
 
 
 @pytest.fixture(scope="module")
@@ -45,14 +46,19 @@ def ask(application: Application, assertion: str | None, **changed: str | None) 
     return application.services.authorization_server.token(Request("POST", params))
 
 
+def sound(client_id: str) -> dict[str, Any]:
+    """Claims of now that nothing is wrong with."""
+    return {"iss": client_id, "sub": client_id, "aud": TOKEN, "exp": int(time.time()) + 100}
+
+
 def unsigned(client_id: str) -> str:
-    parts = ({"alg": "none", "kid": "ec-1"}, {"iss": client_id, "sub": client_id, "aud": TOKEN, "exp": NOW + 100})
+    parts = ({"alg": "none", "kid": "ec-1"}, sound(client_id))
     return ".".join([*(coded(json.dumps(each).encode()) for each in parts), ""])
 
 
 def critical(client_id: str) -> str:
     """With a header that says it must be understood."""
-    head = coded(json.dumps({"alg": "ES384", "kid": "ec-1", "crit": ["exp"], "exp": NOW}).encode())
+    head = coded(json.dumps({"alg": "ES384", "kid": "ec-1", "crit": ["exp"], "exp": TO_COME}).encode())
     return ".".join([head, *assertion(client_id, TOKEN).split(".")[1:]])
 
 
@@ -67,7 +73,7 @@ def coded(content: bytes) -> str:
 
 def confused(client_id: str) -> str:
     """Signed with the public key as if it were a shared secret."""
-    parts = ({"alg": "HS384", "kid": "rsa-1"}, {"iss": client_id, "sub": client_id, "aud": TOKEN, "exp": NOW + 100})
+    parts = ({"alg": "HS384", "kid": "rsa-1"}, sound(client_id))
     signed = ".".join(coded(json.dumps(each).encode()) for each in parts)
     return f"{signed}.{coded(hmac.digest(rsa_key().as_pem(private=False), signed.encode(), 'sha384'))}"
 
@@ -116,13 +122,13 @@ CASES = (
     Case("our audience and another", claims(audience=[TOKEN, "https://other.example/"]), "aud"),
     Case("our audience with a slash", claims(audience=TOKEN + "/"), "aud"),
     Case("no audience", claims(audience=None), "aud"),
-    Case("expired", claims(exp=NOW - 60), "expired"),
-    Case("too long", claims(exp=NOW + 3600), "300 seconds"),
+    Case("expired", claims(exp=LONG_AGO), "expired"),
+    Case("too long", claims(exp=TO_COME), "300 seconds"),
     Case("no end", claims(exp=None), "exp"),
     Case("an end that is no number", claims(exp="soon"), "exp"),
     Case("an end beyond time", claims(exp=1e300), "exp"),
-    Case("not yet valid", claims(nbf=NOW + 200), "not yet"),
-    Case("made in the future", claims(iat=NOW + 200), "not yet"),
+    Case("not yet valid", claims(nbf=TO_COME), "not yet"),
+    Case("made in the future", claims(iat=TO_COME), "not yet"),
     Case("no jti", claims(jti=None), "jti"),
     Case("an empty jti", claims(jti=""), "jti"),
     Case("a jti beyond measure", claims(jti="x" * 513), "jti"),

@@ -91,7 +91,7 @@ def at(
         body, sent["Content-Type"] = json.dumps(json_body), "application/json"
     if form is not None:
         body, sent["Content-Type"] = urlencode(form), "application/x-www-form-urlencoded"
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=300)
     try:
         connection.request(method, path, body, sent)
         answer = connection.getresponse()
@@ -120,7 +120,7 @@ def test_a_backend_exports_what_its_establishment_deposited(running: Served, lab
     begun = running.call("GET", "$export?_type=Observation", token, Prefer="respond-async")
     assert begun.status == 202, begun
     place = begun.headers["content-location"].removeprefix(running.base + "/")
-    until = time.monotonic() + 60
+    until = time.monotonic() + 300
     while (answer := running.call("GET", place, lab.token())).status == 202 and time.monotonic() < until:
         time.sleep(0.2)
     assert answer.status == 200, answer

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -217,13 +216,13 @@ BENT = {
     "two audiences": Bent("id_token", put(aud=["fhirserver", "logiciel"])),
     "no audience": Bent("id_token", put(aud=None)),
     "issued to another party": Bent("id_token", put(azp="logiciel")),
-    "expired": Bent("id_token", put(exp=int(time.time()) - 60)),
+    "expired": Bent("id_token", put(exp=1_700_000_000)),
     "endless": Bent("id_token", put(exp=None)),
     "ends at a word": Bent("id_token", put(exp="tomorrow")),
-    "issued tomorrow": Bent("id_token", put(iat=int(time.time()) + 86_400)),
-    "issued yesterday": Bent("id_token", put(iat=int(time.time()) - 86_400)),
+    "issued tomorrow": Bent("id_token", put(iat=4_000_000_000)),
+    "issued yesterday": Bent("id_token", put(iat=1_700_000_000)),
     "of no time": Bent("id_token", put(iat=None)),
-    "not yet valid": Bent("id_token", put(nbf=int(time.time()) + 3600)),
+    "not yet valid": Bent("id_token", put(nbf=4_000_000_000)),
     "nobody": Bent("id_token", put(sub=None)),
     "of another access token": Bent("id_token", put(at_hash="AAAAAAAAAAAAAAAAAAAAAA")),
     "a level too low": Bent("id_token", put(acr="eidas0"), "acr"),

@@ -67,7 +67,7 @@ def app(house: Application, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     for name in ("package.json", "package-lock.json", ".npmrc", "app.mjs"):
         shutil.copy(HERE / name, folder)
     line = ["npm", "ci", "--prefer-offline", "--no-audit", "--no-fund", "--ignore-scripts"]
-    done = subprocess.run(line, cwd=folder, capture_output=True, text=True, check=False, timeout=180)
+    done = subprocess.run(line, cwd=folder, capture_output=True, text=True, check=False, timeout=3000)
     assert done.returncode == 0, done.stderr
     scope = "openid fhirUser offline_access launch/patient patient/*.rs"
     line = ["node", "app.mjs", house.services.base, "app", scope]
@@ -107,6 +107,6 @@ class _Staying(urllib.request.HTTPRedirectHandler):
 
 def _asked(url: str) -> Any:
     try:
-        return urllib.request.build_opener(_Staying).open(url, timeout=60)
+        return urllib.request.build_opener(_Staying).open(url, timeout=300)
     except urllib.error.HTTPError as error:
         return error

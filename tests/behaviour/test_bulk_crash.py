@@ -55,18 +55,18 @@ def test_an_export_outlives_its_server_and_loads_elsewhere(tmp_path: Path) -> No
 
 def _indexed_anew(served: Served) -> None:
     line = [COMMAND, "reindex", "--base", served.base, "--token", served.token("--operator"), "--type", "Observation"]
-    done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stderr
     assert f"{COUNT} resources looked through, 0 indexed anew" in done.stdout
     line = [COMMAND, "reindex", "--base", served.base, "--token", served.token("--patient", "p")]
-    done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 1
     assert "operator" in done.stderr
 
 
 def _until_progress(served: Served, status: str, token: str) -> Iterator[None]:
     """Waits until the export has begun, or is over."""
-    until = time.monotonic() + 60
+    until = time.monotonic() + 300
     while time.monotonic() < until:
         answer = served.call("GET", status, token)
         if answer.status != 202 or answer.headers["x-progress"] != "waiting":
@@ -75,7 +75,7 @@ def _until_progress(served: Served, status: str, token: str) -> Iterator[None]:
 
 
 def _done(served: Served, status: str, token: str) -> Any:
-    until = time.monotonic() + 120
+    until = time.monotonic() + 300
     while time.monotonic() < until:
         answer = served.call("GET", status, token)
         if answer.status != 202:
@@ -89,7 +89,7 @@ def _break_off(served: Served, exported: Path, folder: Path) -> None:
     """Kills a load when a part has been acknowledged."""
     journal = folder / "journal"
     loading = subprocess.Popen(_line(served, exported, journal), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    until = time.monotonic() + 60
+    until = time.monotonic() + 300
     while time.monotonic() < until and not (journal.exists() and journal.stat().st_size > 33 * 30):
         time.sleep(0.01)
     loading.kill()
@@ -102,7 +102,7 @@ def _load(served: Served, path: Path, journal: Path | None = None) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=600,
     )
     assert done.returncode == 0, done.stdout + done.stderr
 

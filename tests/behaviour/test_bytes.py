@@ -34,7 +34,7 @@ def token(served: Served) -> str:
 def said(served: Served, *pieces: bytes, half: bool = False) -> tuple[int, bytes]:
     """Sends the pieces, each after the server has answered another client; status and body of the answer."""
     parts = urlsplit(served.base)
-    with socket.create_connection((parts.hostname, parts.port), timeout=30) as connection:
+    with socket.create_connection((parts.hostname, parts.port), timeout=300) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for piece in pieces:
             connection.sendall(piece)

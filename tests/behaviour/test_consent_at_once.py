@@ -39,7 +39,7 @@ class Line:
     def __init__(self, served: Served, token: str) -> None:
         parts = urlsplit(served.base)
         self._path, self._token = parts.path, token
-        self.connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=60)
+        self.connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=300)
         self.connection.connect()
         self.port: int = self.connection.sock.getsockname()[1]
 

@@ -34,7 +34,7 @@ def notes_of(file: Path) -> dict[str, int]:
 def load_and_kill(embedded: Embedded, notes: Path, round_: int) -> None:
     command = [sys.executable, "-m", "tests.behaviour.crash_writer", embedded.uri, "fhir", str(notes), str(round_)]
     with subprocess.Popen(command, cwd=Path(__file__).parents[2]) as writer:
-        wanted, until = len(notes_of(notes)) + WRITES // 2, time.monotonic() + 20
+        wanted, until = len(notes_of(notes)) + WRITES // 2, time.monotonic() + 120
         while len(notes_of(notes)) < wanted:
             assert writer.poll() is None
             assert time.monotonic() < until, "the writers are too slow"
@@ -43,7 +43,7 @@ def load_and_kill(embedded: Embedded, notes: Path, round_: int) -> None:
         database = psutil.Process(embedded.pid)
         database.kill()
         writer.kill()
-        database.wait(10)
+        database.wait(60)
 
 
 def check(view: View, traces: set[str], id_: str, acknowledged: int) -> None:

@@ -30,7 +30,7 @@ class Work:
         if environ["PATH_INFO"] in gate.FREE:
             return [b"free"]
         self.at_work.release()
-        assert self.let_go.acquire(timeout=20)
+        assert self.let_go.acquire(timeout=60)
         return [environ["wsgi.input"].read()]
 
 
@@ -41,7 +41,7 @@ class Dripping:
         self.closed = threading.Event()
 
     def read(self, size: int) -> bytes:
-        assert self.closed.wait(20)
+        assert self.closed.wait(60)
         return b""
 
 
@@ -61,29 +61,29 @@ def asked(
 
 def test_so_many_work_at_once_some_wait_and_the_rest_is_refused(threads: ThreadPoolExecutor) -> None:
     work = Work()
-    door = Gate(work, working=2, taken=3, patience=20, max_body=100)
+    door = Gate(work, working=2, taken=3, patience=60, max_body=100)
     taken = [asked(threads, door, b"a") for _ in range(2)]
-    assert all(work.at_work.acquire(timeout=10) for _ in range(2))
+    assert all(work.at_work.acquire(timeout=60) for _ in range(2))
     taken.append(asked(threads, door, b"a"))
     while door._room.acquire(blocking=False):
         door._room.release()
-    assert asked(threads, door).result(5) == FULL.encode()
-    assert asked(threads, door, path="/health").result(5) == b"free"
+    assert asked(threads, door).result(60) == FULL.encode()
+    assert asked(threads, door, path="/health").result(60) == b"free"
     assert not any(each.done() for each in taken)
     work.let_go.release(3)
-    assert [each.result(10) for each in taken] == [b"a"] * 3
+    assert [each.result(60) for each in taken] == [b"a"] * 3
     work.let_go.release()
-    assert asked(threads, door, b"again").result(5) == b"again"
+    assert asked(threads, door, b"again").result(60) == b"again"
 
 
 def test_who_waits_too_long_for_a_turn_is_refused(threads: ThreadPoolExecutor) -> None:
     work = Work()
     door = Gate(work, working=1, taken=2, patience=0.05, max_body=100)
     first = asked(threads, door)
-    assert work.at_work.acquire(timeout=10)
-    assert asked(threads, door).result(5) == FULL.encode()
+    assert work.at_work.acquire(timeout=60)
+    assert asked(threads, door).result(60) == FULL.encode()
     work.let_go.release()
-    assert first.result(5) == b""
+    assert first.result(60) == b""
 
 
 @pytest.mark.parametrize("more", [{}, {"HTTP_TRANSFER_ENCODING": "chunked"}])
@@ -92,15 +92,15 @@ def test_slow_bodies_keep_nobody_from_working_and_are_refused_in_time(
 ) -> None:
     work = Work()
     work.let_go.release()
-    door = Gate(work, working=1, taken=8, patience=5, max_body=100, body_seconds=0.3)
+    door = Gate(work, working=1, taken=8, patience=60, max_body=100, body_seconds=1)
     bodies = [Dripping() for _ in range(7)]
     slow = [asked(threads, door, each, **more) for each in bodies]
-    assert asked(threads, door, b"fast").result(5) == b"fast"
-    assert [each.result(5) for each in slow] == [SLOW.encode()] * 7
+    assert asked(threads, door, b"fast").result(60) == b"fast"
+    assert [each.result(60) for each in slow] == [SLOW.encode()] * 7
     assert work.at_work.acquire(blocking=False)
     assert not work.at_work.acquire(blocking=False)
     work.let_go.release()
-    assert asked(threads, door, b"after").result(5) == b"after"
+    assert asked(threads, door, b"after").result(60) == b"after"
     for each in bodies:
         each.closed.set()
 
@@ -109,14 +109,14 @@ def test_large_bodies_wait_for_one_another(threads: ThreadPoolExecutor, monkeypa
     monkeypatch.setattr(gate, "SMALL", 4)
     monkeypatch.setattr(gate, "LARGE_AT_ONCE", 1)
     work = Work()
-    door = Gate(work, working=3, taken=9, patience=20, max_body=100)
+    door = Gate(work, working=3, taken=9, patience=60, max_body=100)
     large = [asked(threads, door, b"12345") for _ in range(2)]
-    assert work.at_work.acquire(timeout=10)
+    assert work.at_work.acquire(timeout=60)
     small = asked(threads, door, b"123")
-    assert work.at_work.acquire(timeout=10)
+    assert work.at_work.acquire(timeout=60)
     assert not work.at_work.acquire(timeout=0.1)
     work.let_go.release(3)
-    assert [each.result(10) for each in (*large, small)] == [b"12345", b"12345", b"123"]
+    assert [each.result(60) for each in (*large, small)] == [b"12345", b"12345", b"123"]
 
 
 def test_what_is_announced_as_too_large_is_left_to_the_application_unread(threads: ThreadPoolExecutor) -> None:
@@ -127,6 +127,6 @@ def test_what_is_announced_as_too_large_is_left_to_the_application_unread(thread
         return []
 
     door = Gate(application, working=1, taken=1, patience=1, max_body=4)
-    asked(threads, door, b"12345").result(5)
-    asked(threads, door, b"1234567", HTTP_TRANSFER_ENCODING="chunked", CONTENT_LENGTH="").result(5)
+    asked(threads, door, b"12345").result(60)
+    asked(threads, door, b"1234567", HTTP_TRANSFER_ENCODING="chunked", CONTENT_LENGTH="").result(60)
     assert read == [b"123", b"123"]

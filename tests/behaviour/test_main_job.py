@@ -23,7 +23,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 def test_the_main_job_holds_end_to_end(served: Served) -> None:
     line = [sys.executable, str(EXAMPLES / "main_job.py"), "--base", served.base, "--data", str(served.folder)]
-    done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("ok ") == 13
 
@@ -31,7 +31,7 @@ def test_the_main_job_holds_end_to_end(served: Served) -> None:
 @pytest.mark.parametrize("example", ["hospital", "laboratory"])
 def test_who_sends_cda_documents_is_led_through_it(served: Served, example: str) -> None:
     line = [sys.executable, str(EXAMPLES / f"{example}.py"), "--base", served.base, "--data", str(served.folder)]
-    done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "DocumentReference/" in done.stdout
 

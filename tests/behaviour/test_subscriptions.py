@@ -81,7 +81,7 @@ def _kill_workers(served: Served) -> None:
 
 
 def _until(done: Callable[[], bool]) -> None:
-    until = time.monotonic() + 60
+    until = time.monotonic() + 300
     while not done():
         assert time.monotonic() < until, "it takes too long"
         time.sleep(0.05)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable())
+        browser = playwright.chromium.launch(executable_path=executable(), timeout=120_000)
         yield browser
         browser.close()
 

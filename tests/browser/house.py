@@ -67,7 +67,7 @@ class House:
     def call(self, method: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """A request of the operator, outside of FHIR."""
         parts = urlsplit(self.root)
-        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)
+        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=300)
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
         connection.request(method, path, json.dumps(body), headers)
         answer = connection.getresponse()
@@ -127,7 +127,7 @@ def _operator(folder: Path, environ: dict[str, str]) -> pyotp.TOTP:
     (folder / "password").write_text(PASSWORD)
     line = [COMMAND, "account", "add", "--operator", "revue", "--password-file", str(folder / "password")]
     line += ["--data", str(folder / "data")]
-    done = subprocess.run(line, env={**os.environ, **environ}, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(line, env={**os.environ, **environ}, capture_output=True, text=True, check=True, timeout=300)
     totp = pyotp.parse_uri(re.findall(r"otpauth://\S+", done.stdout)[0])
     assert isinstance(totp, pyotp.TOTP)
     return totp
@@ -152,6 +152,6 @@ def installed(folder: Path) -> Path:
     for name in ("package.json", "package-lock.json", ".npmrc"):
         (folder / name).write_bytes((here / name).read_bytes())
     line = ["npm", "ci", "--prefer-offline", "--no-audit", "--no-fund", "--ignore-scripts"]
-    done = subprocess.run(line, cwd=folder, capture_output=True, text=True, check=False, timeout=180)
+    done = subprocess.run(line, cwd=folder, capture_output=True, text=True, check=False, timeout=3000)
     assert done.returncode == 0, done.stderr
     return folder / "node_modules"

@@ -95,7 +95,7 @@ def account(visit: Visit, house: House) -> Iterator[str]:
     yield "activation-relier"
     page.goto(f"{root}/compte/espace")
     visit.press("Préparer la copie")
-    page.get_by_text("La copie est prête").wait_for(timeout=30_000)
+    page.get_by_text("La copie est prête").wait_for(timeout=300_000)
     yield "copie"
     page.goto(f"{root}/compte/applications")
     visit.press("Retirer l’autorisation")

@@ -27,7 +27,7 @@ class Visit:
         context.on("request", self._asks)
         context.on("console", self._said)
         context.on("weberror", lambda error: self.complaints.append(str(error.error)))
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(60_000)
         self.page: Page = context.new_page()
 
     @property

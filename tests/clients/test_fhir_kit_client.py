@@ -33,7 +33,7 @@ def said(connection: Connection, tmp_path_factory: pytest.TempPathFactory) -> di
 
 
 def _ran(line: list[str], folder: Path) -> str:
-    done = subprocess.run(line, cwd=folder, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(line, cwd=folder, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -34,7 +34,7 @@ def printed(script: str, running: Served | None = None, cwd: Path | None = None,
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=600,
         cwd=cwd or (running.folder if running else None),
         env={**os.environ, **told},
     )

@@ -77,7 +77,7 @@ class Orthanc:
     def _open(self, path: str, body: bytes | None = None) -> Any:
         known = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
         request = urllib.request.Request(self.root + path, body, {"Authorization": f"Basic {known}"})
-        return urllib.request.urlopen(request, timeout=10)
+        return urllib.request.urlopen(request, timeout=60)
 
 
 @contextmanager
@@ -103,7 +103,7 @@ def running(folder: Path) -> Iterator[Orthanc]:
         process = subprocess.Popen([program, str(folder / "orthanc.json")], stdout=log, stderr=log)
     orthanc = Orthanc(port)
     try:
-        until = time.monotonic() + 30
+        until = time.monotonic() + 120
         while not orthanc.is_ready():
             assert process.poll() is None, (folder / "log").read_text()
             assert time.monotonic() < until
@@ -111,4 +111,4 @@ def running(folder: Path) -> Iterator[Orthanc]:
         yield orthanc
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)

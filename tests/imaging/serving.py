@@ -26,6 +26,7 @@ class Faulty(Pacs):
         super().__init__(0, instances)
         self.RequestHandlerClass = FaultyHandler
         self.let_go = threading.Event()
+        self.silent = False
 
     @property
     def targets(self) -> list[str]:
@@ -51,7 +52,9 @@ class FaultyHandler(Handler):
             return super().do_GET()
         self.server.asked.append((self.path, dict(self.headers)))
         if fault == "slow":
-            self.server.let_go.wait(20)
+            self.server.silent = True
+            self.server.let_go.wait(60)
+            self.server.silent = False
             return None
         if fault == "endless":
             return self._endless()

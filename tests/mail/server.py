@@ -87,7 +87,7 @@ def smtp_server(box: Box, files: tuple[Path, Path] | None = None, password: str 
     more: dict[str, Any] = {"tls_context": listening(files), "require_starttls": True} if files else {}
     if password:
         more |= {"authenticator": known, "auth_required": True}
-    controller = Controller(box, hostname="127.0.0.1", port=box.port or _free(), **more)
+    controller = Controller(box, hostname="127.0.0.1", port=box.port or _free(), ready_timeout=60, **more)
     controller.start()
     box.port = controller.port
     try:

@@ -26,7 +26,7 @@ def run(kind: str, options: str, answer: str | None) -> Any:
         raw = {name: base64url_to_bytes(value).hex() for name, value in told["response"].items()}
         given |= {"answer": raw, "id": told["id"], "rawId": base64url_to_bytes(told["rawId"]).hex()}
     done = subprocess.run(
-        ["node", str(PAGE)], input=json.dumps(given), capture_output=True, text=True, check=True, timeout=60
+        ["node", str(PAGE)], input=json.dumps(given), capture_output=True, text=True, check=True, timeout=300
     )
     return json.loads(done.stdout)
 

@@ -382,11 +382,11 @@ def test_writes_and_both_ways_of_a_merge_at_once_lose_nothing(two: Two) -> None:
     started = Barrier(4)
 
     def merge(source: str, target: str) -> int:
-        started.wait(30)
+        started.wait(120)
         return two.operator.post("Patient/$merge", parameters(source, target)).status
 
     def write(patient: str) -> list[Answer]:
-        started.wait(30)
+        started.wait(120)
         return [lab.post("Observation", records.observation(patient)) for _ in range(6)]
 
     with ThreadPoolExecutor(4) as pool:

@@ -254,15 +254,15 @@ def test_masking_and_deriving_at_once_leave_nothing_open(house: House) -> None:
                 tx.create(made, made["id"], document=f"DocumentReference/d{number}")
                 if first:
                     first.clear()
-                    barrier.wait(10)
+                    barrier.wait(60)
 
             house.store.transact(OPERATOR, work)
 
         thread = Thread(target=derive)
         thread.start()
-        barrier.wait(10)
+        barrier.wait(60)
         house.put(masked)
-        thread.join(20)
+        thread.join(60)
         view = house.store.view(Access.of(ALICE, NOW))
         assert house.store.view(OPERATOR).read("Observation", f"n{number}") is not None
         assert view.read("Observation", f"n{number}") is None

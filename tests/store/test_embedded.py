@@ -39,7 +39,7 @@ def insert(uri: str, id_: str) -> None:
 
 
 def ids(uri: str) -> list[str]:
-    with MongoClient[dict[str, Any]](uri, serverSelectionTimeoutMS=10_000) as client:
+    with MongoClient[dict[str, Any]](uri, serverSelectionTimeoutMS=60_000) as client:
         return [row["_id"] for row in client["x"]["y"].find()]
 
 
@@ -51,7 +51,7 @@ def kill(database: Embedded) -> psutil.Process:
     assert database.pid is not None
     process = psutil.Process(database.pid)
     process.kill()
-    process.wait(10)
+    process.wait(60)
     return process
 
 
@@ -133,7 +133,7 @@ def test_it_dies_with_the_process_that_started_it(folder: Path) -> None:
         database = psutil.Process(int(parent.stdout.readline()))
         assert os.getpgid(database.pid) != os.getpgid(parent.pid), "Ctrl-C in the terminal does not reach it"
         parent.kill()
-        database.wait(10)
+        database.wait(60)
     after = Embedded(folder, sync=False)
     after.start()
     after.stop()

@@ -33,10 +33,10 @@ def listening() -> Iterator[socket.socket]:
 
 
 def refused(body: str | bytes, word: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(InvalidXml, match=word) as caught:
         xmltext.parse(body.encode() if isinstance(body, str) else body, CORE)
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 20
     assert "root:" not in caught.value.text
 
 

@@ -202,11 +202,11 @@ def test_the_walk_waits_for_transactions_that_began_before(server: Application, 
     def slow() -> None:
         with writing.under_way():
             begun.set()
-            go_on.wait(20)
+            go_on.wait(120)
 
     thread = threading.Thread(target=slow)
     thread.start()
-    assert begun.wait(20)
+    assert begun.wait(120)
     operator.create(parameter())
     epoch = in_force.refreshed().epoch
     assert not in_force.everywhere(epoch)

@@ -68,7 +68,7 @@ def letter(id: str, sender: str = OF_ALICE, to: str = OWN, text: str = "Bonjour.
 
 def hand(port: int, made: EmailMessage | bytes, sender: str = OF_ALICE, to: str = OWN) -> tuple[int, str]:
     """The answer of the gateway."""
-    with smtplib.SMTP("127.0.0.1", port, timeout=20) as server:
+    with smtplib.SMTP("127.0.0.1", port, timeout=120) as server:
         try:
             server.sendmail(sender, [to], made if isinstance(made, bytes) else made.as_bytes())
         except smtplib.SMTPResponseException as error:
@@ -275,13 +275,13 @@ def test_what_cannot_be_read_is_refused(mailed: House, gate: int, made: EmailMes
 def test_a_host_that_is_no_relay_hands_over_nothing(mailed: House) -> None:
     listening = SmtpIncoming("127.0.0.1", 0, [ip_network("192.0.2.0/24")])
     listening.start(Receiving(mailed.application.app, mailed.application.services).take)
-    with smtplib.SMTP("127.0.0.1", listening.port, timeout=20) as server, pytest.raises(smtplib.SMTPSenderRefused):
+    with smtplib.SMTP("127.0.0.1", listening.port, timeout=120) as server, pytest.raises(smtplib.SMTPSenderRefused):
         server.sendmail(OF_ALICE, [OWN], letter("h@x").as_bytes())
     listening.stop()
 
 
 def test_of_two_recipients_the_second_is_put_off(mailed: House, gate: int) -> None:
-    with smtplib.SMTP("127.0.0.1", gate, timeout=20) as server:
+    with smtplib.SMTP("127.0.0.1", gate, timeout=120) as server:
         refused = server.sendmail(OF_ALICE, [OWN, "x@y.fr"], letter("i@x").as_bytes())
     assert {name: code for name, (code, _) in refused.items()} == {"x@y.fr": 452}
 
@@ -291,9 +291,9 @@ def test_with_a_certificate_letters_come_over_tls_alone(mailed: House, tmp_path:
     listening = SmtpIncoming("127.0.0.1", 0, [ip_network("127.0.0.0/8")], server_tls(files))
     listening.start(Receiving(mailed.application.app, mailed.application.services).take)
     made = letter("j@x").as_bytes()
-    with smtplib.SMTP("127.0.0.1", listening.port, timeout=20) as server, pytest.raises(smtplib.SMTPSenderRefused):
+    with smtplib.SMTP("127.0.0.1", listening.port, timeout=120) as server, pytest.raises(smtplib.SMTPSenderRefused):
         server.sendmail(OF_ALICE, [OWN], made)
-    with smtplib.SMTP("127.0.0.1", listening.port, timeout=20) as server:
+    with smtplib.SMTP("127.0.0.1", listening.port, timeout=120) as server:
         server.starttls(context=ssl.create_default_context(cafile=str(files[0])))
         assert server.sendmail(OF_ALICE, [OWN], made) == {}
     listening.stop()

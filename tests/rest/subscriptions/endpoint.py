@@ -56,7 +56,7 @@ class Endpoint:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 named = {name.lower(): value for name, value in self.headers.items()}
                 if endpoint.held is not None:
-                    endpoint.held.wait(10)
+                    endpoint.held.wait(60)
                 endpoint.got.append(Got(self.command, self.path, named, body))
                 status = endpoint.statuses.pop(0) if endpoint.statuses else 200
                 self.send_response(status)
