@@ -122,6 +122,7 @@ def build(
     rules = list(_rules(patient_id, consents, reading))
     traitant = _traitant(patient or {}, reading)
     states = spaces.timeline(patient, space)
+    for_good = spaces.open_for_good([(name, since) for name, since in states], space)
     return {
         "_id": patient_id,
         "space": states,
@@ -131,7 +132,7 @@ def build(
         "team": [each.as_node() for each in team],
         "represent": [[id, representation.described(each)] for id, each in sorted((related or {}).items())],
         "rules": rules,
-        **_found_by(traitant, team, [each["root"] for each in rules], states),
+        **_found_by(traitant, team, [each["root"] for each in rules], for_good=for_good),
         "refs": sorted(reading.refs),
         "known": [[name, found] for name, found in sorted(reading.found.items())],
     }
@@ -154,12 +155,12 @@ def _rules(patient: str, consents: Iterable[Mapping[str, Any]], reading: Reading
 
 
 def _found_by(
-    traitant: Iterable[str], team: Iterable[Actor], roots: list[Node], states: Iterable[Iterable[Any]]
+    traitant: Iterable[str], team: Iterable[Actor], roots: list[Node], *, for_good: bool
 ) -> dict[str, list[str]]:
     """The keys of whom the policy concerns: to each it may give or deny something."""
     basis = set(traitant).union(*(actor.person() for actor in team), *map(permitted, roots))
     blocked: set[str] = set().union(*map(_denied, roots))
-    shut = set() if spaces.always_open((state, since) for state, since in states) else {keys.EVERYONE}
+    shut = set() if for_good else {keys.EVERYONE}
     return {"basis": sorted(basis), "blocked": sorted(blocked), "actors": sorted(basis | blocked | shut)}
 
 

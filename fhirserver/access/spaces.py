@@ -79,9 +79,14 @@ def _held(steps: Iterable[Mapping[str, Any]], moment: datetime) -> str:
     return last
 
 
-def always_open(states: Iterable[State]) -> bool:
-    """Whether professionals may consult, whatever the moment."""
-    return all(name == OPEN and since is None for name, since in states)
+def open_for_good(states: Sequence[State], space: Mapping[str, Any] | None) -> bool:
+    """Whether professionals may consult from now on: always, or since an opening that is recorded (`log`: `to`, `at`)
+    as one that happened."""
+    name, since = states[-1]
+    if name != OPEN:
+        return False
+    last: Mapping[str, Any] = next(reversed((space or {}).get("log", ())), {})
+    return since is None or (last.get("to") == OPEN and last["at"] >= since)
 
 
 def _expiry(since: datetime | None) -> datetime | None:

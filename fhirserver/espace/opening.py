@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fhirserver import jsontext
 from fhirserver.access.zones import zone
 from fhirserver.audit import Entity, Event
-from fhirserver.errors import FhirError
+from fhirserver.errors import FhirError, Unavailable
 from fhirserver.espace import insured
 from fhirserver.search import parse
 from fhirserver.store import new_id as new_id
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from fhirserver.store import Store, Transaction
 
 AT_ONCE: Final = 200
+PAUSES: Final = (1.0, 5.0, 20.0, 60.0)
+"""Seconds after which a batch is tried again."""
 _SOUGHT_AT_ONCE: Final = 20
 """Numbers sought by one query: of more, the embedded database compares each with every number that it finds."""
 _FOUND: Final = 1000
@@ -64,7 +67,7 @@ class Opening:
         rows = insured.rows(file)
         progress(sum(1 for _ in islice(rows, begin)))
         while some := list(islice(rows, AT_ONCE)):
-            now = self._batch(some)
+            now = self._patiently(some)
             if now.faults:
                 with refused.open("a", encoding="utf-8") as out:
                     out.writelines(f"{each}\n" for each in now.faults)
@@ -73,6 +76,15 @@ class Opening:
             _keep(journal, {"file": digest, "rows": begin})
             progress(len(some))
         return done
+
+    def _patiently(self, rows: Sequence[Row]) -> Done:
+        """A batch, again while the database does not answer: what it stored nevertheless is known by then."""
+        for pause in PAUSES:
+            try:
+                return self._batch(rows)
+            except Unavailable:
+                time.sleep(pause)
+        return self._batch(rows)
 
     def _batch(self, rows: Sequence[Row]) -> Done:
         people: dict[Number, Person] = {}

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from fhirserver.access import Access, Policy, Requester, build, judge_write, part, predicate
+from fhirserver.access.keys import EVERYONE
 from fhirserver.access.moments import month_after, month_before
 from fhirserver.access.tables import spaces
 from fhirserver.predicate import matches
@@ -99,6 +100,26 @@ def test_before_the_first_state_the_space_is_not_there_and_opens_by_itself() -> 
     assert [sees(ALICE_HERE, rules, opening + timedelta(seconds=each)) for each in (-1, 0)] == [False, True]
     assert not sees(ALICE_HERE, rules, NOW - timedelta(days=1))
     assert part(Access.of(ALICE_HERE, NOW), "Observation", rules, frozenset({"p"})).until == opening
+
+
+def test_who_concerns_everyone_no_longer_does_once_the_opening_is_recorded() -> None:
+    """Else the policies of all who were ever opened would stand in the filter of each professional."""
+    opening = NOW + timedelta(weeks=6)
+    states = [{"state": "announced", "since": NOW}, {"state": "open", "since": opening}]
+    told = {"to": "announced", "at": NOW}
+    last = {"recorded": {"to": "open", "at": opening}, "an older one": {"to": "open", "at": NOW}}
+
+    def actors(space: dict[str, Any], **patient: Any) -> list[str]:
+        made: list[str] = build("p", {"resourceType": "Patient", **patient}, [], [], {}, space=space)["actors"]
+        return made
+
+    assert actors({}) == []
+    assert actors({"states": states, "log": [told]}) == [EVERYONE]
+    assert actors({"states": states, "log": [told, last["recorded"]]}) == []
+    assert actors({"states": states, "log": [told, last["an older one"]]}) == [EVERYONE]
+    assert actors({"states": states}) == [EVERYONE]
+    assert actors({"states": states, "log": [told, last["recorded"]]}, active=False) == [EVERYONE]
+    assert actors({"states": states, "log": [told, last["recorded"]]}, deceasedBoolean=True) == [EVERYONE]
 
 
 def test_the_patient_only_takes_away_from_what_is_recorded() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from fhirserver.access import Access
 from fhirserver.audit import Chains
-from fhirserver.errors import Unprocessable
+from fhirserver.errors import Unavailable, Unprocessable
 from fhirserver.espace import insured, opening
 from fhirserver.espace.opening import Opening
 from fhirserver.espace.space import Actor, Spaces
@@ -107,6 +107,31 @@ def test_one_whom_the_store_refuses_does_not_take_his_batch_with_him(
     done = opened(store, tmp_path, *(matricule(each) for each in range(6)))
     assert done == (5, 0, ["line 5: not this one"])
     assert len(store.ids(ACCESS, "Patient", "", 10)) == 5
+
+
+def test_a_database_that_does_not_answer_for_a_while_is_waited_for(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first commit arrives, though its answer does not; the second does not."""
+    monkeypatch.setattr(opening, "PAUSES", (0.0, 0.0))
+    together, calls = Opening._together, list[int]()
+
+    def failing(self: Opening, people: Any) -> Done:
+        calls.append(len(people))
+        if len(calls) == 1:
+            together(self, people)
+        if len(calls) < 3:
+            raise Unavailable("busy")
+        return together(self, people)
+
+    monkeypatch.setattr(Opening, "_together", failing)
+    assert opened(store, tmp_path, ONE, TWO) == (0, 2, [])
+    assert calls == [2, 2, 2]
+    assert len(store.ids(ACCESS, "Patient", "", 10)) == 2
+    calls.clear()
+    monkeypatch.setattr(opening, "PAUSES", ())
+    with pytest.raises(Unavailable):
+        opened(store, tmp_path, THREE)
 
 
 def test_broken_off_between_a_batch_and_its_journal_nobody_is_announced_twice(
