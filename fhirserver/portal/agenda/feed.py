@@ -15,11 +15,11 @@ from flask import Response, abort, request
 
 from fhirserver.access import spaces
 from fhirserver.espace.agenda.calendar import calendar
-from fhirserver.espace.agenda.feeds import CLIENT, Feeds
 from fhirserver.portal.agenda import mine, telling
 from fhirserver.portal.agenda.telling import TYPE
 from fhirserver.portal.page import page
 from fhirserver.portal.record.space import PERSONS, Space, access_of, opened
+from fhirserver.rest.agenda.feeds import CLIENT, Feeds
 from fhirserver.rest.edge import services
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from flask import abort, request
 
-from fhirserver.espace.agenda.feeds import Feeds
 from fhirserver.espace.roles import ROLES
 from fhirserver.portal import browser
 from fhirserver.portal.agenda import telling
@@ -17,6 +16,7 @@ from fhirserver.portal.page import done as done_
 from fhirserver.portal.page import page
 from fhirserver.portal.record import reminders
 from fhirserver.portal.record.space import PAGE, PERSONS, Refused, access_of, changed, opened
+from fhirserver.rest.agenda.feeds import Feeds
 from fhirserver.rest.edge import services
 
 if TYPE_CHECKING:
