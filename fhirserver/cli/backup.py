@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fhirserver.cli import Problem
-from fhirserver.cli.opening import database_arguments, located
+from fhirserver.cli.opening import database_arguments, named, reached, trace_of
 
 if TYPE_CHECKING:
     import argparse
@@ -24,12 +24,11 @@ def run(options: argparse.Namespace) -> int:
     from fhirserver.store.backup import backup
     from fhirserver.store.errors import StoreError
 
+    settings = named(options)
+    trace = trace_of("backup", settings)
     try:
-        with (
-            located(options) as (uri, database),
-            tqdm(unit="document", file=sys.stderr, disable=None) as bar,
-        ):
-            told = backup(uri, database, options.folder, bar.update)
+        with reached(settings) as uri, tqdm(unit="document", file=sys.stderr, disable=None) as bar:
+            told = backup(uri, settings.database, options.folder, bar.update, trace=trace)
     except (StoreError, OSError) as error:
         raise Problem(str(error)) from None
     print(f"{told.documents} documents of {told.collections} collections, {told.bytes} bytes: {options.folder}")

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from fhirserver.cli import Problem
-from fhirserver.cli.opening import database_arguments, named, opened
+from fhirserver.cli.opening import database_arguments, named, opened, trace_of
 
 if TYPE_CHECKING:
     import argparse
@@ -24,8 +24,10 @@ def run(options: argparse.Namespace) -> int:
     from fhirserver.store import StoreError
     from fhirserver.store.envelope import FORMAT
 
+    settings = named(options)
     try:
-        with opened(named(options)) as store, tqdm(unit="document", file=sys.stderr, disable=None) as bar:
+        with opened(settings) as store, tqdm(unit="document", file=sys.stderr, disable=None) as bar:
+            store.trace(trace_of("migrate", settings))
             for looked_at in store.migrate(Access.system("migration")):
                 bar.update(looked_at)
     except (StoreError, Unavailable) as error:

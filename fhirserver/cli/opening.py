@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver import settings as settings_
 from fhirserver.cli import Problem
@@ -47,14 +47,6 @@ def named(options: argparse.Namespace) -> Settings:
 
 
 @contextmanager
-def located(options: argparse.Namespace) -> Iterator[tuple[str, str]]:
-    """URI and name of the database that is named, or else of the settings. Raises Problem."""
-    settings = named(options)
-    with reached(settings) as uri:
-        yield uri, settings.database
-
-
-@contextmanager
 def reached(settings: Settings) -> Iterator[str]:
     """The URI of the database; an embedded one is started for it, so its server must be stopped. Raises Problem."""
     from fhirserver.store import Embedded, StoreError
@@ -82,6 +74,17 @@ def opened(settings: Settings) -> Iterator[Store]:
             yield store
         finally:
             store.close()
+
+
+def trace_of(what: str, settings: Settings) -> dict[str, Any]:
+    """The record of what a command does with the whole database, in a chain of its own."""
+    from fhirserver.access import Access
+    from fhirserver.audit import Chains, Event
+    from fhirserver.clock import parse_clock
+
+    access = Access.system("command line", parse_clock(settings.clock)())
+    with Chains().place() as place:
+        return place.link(Event(what, 200).record(access.requester, access.now))
 
 
 def key_ring(settings: Settings) -> KeyRing:

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fhirserver.cli import Problem
-from fhirserver.cli.opening import database_arguments, located, named
+from fhirserver.cli.opening import database_arguments, named, reached, trace_of
 
 if TYPE_CHECKING:
     import argparse
+
+    from fhirserver.settings import Settings
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,26 +30,27 @@ def run(options: argparse.Namespace) -> int:
     from fhirserver.store import backup
     from fhirserver.store.errors import StoreError
 
+    settings = named(options)
+    trace = trace_of("restore", settings)
     try:
         expected = sum(each["count"] for each in backup.read(options.folder)["collections"].values())
         with (
-            located(options) as (uri, database),
+            reached(settings) as uri,
             tqdm(total=expected, unit="document", file=sys.stderr, disable=None) as bar,
         ):
-            told = backup.restore(uri, database, options.folder, bar.update)
+            told = backup.restore(uri, settings.database, options.folder, bar.update, trace=trace)
     except (StoreError, OSError) as error:
         raise Problem(str(error)) from None
     print(f"{told.documents} documents of {told.collections} collections restored")
     if options.erasures:
-        _erase_again(options)
+        _erase_again(options.erasures, settings)
     return 0
 
 
-def _erase_again(options: argparse.Namespace) -> None:
+def _erase_again(erasures: Path, settings: Settings) -> None:
     from fhirserver.cli import espace
 
-    settings = named(options)
-    told = espace.told(options.erasures)
+    told = espace.told(erasures)
     with espace.rooms(settings) as found:
         count = sum(1 for _ in found.erasure.again(told, found.actor("operator")))
     print(f"{count} of {len(told)} erasures done again")

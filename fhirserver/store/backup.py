@@ -24,12 +24,12 @@ from pymongo import IndexModel
 from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 
-from fhirserver.store import planner
+from fhirserver.store import planner, traces
 from fhirserver.store.connection import check, connect
 from fhirserver.store.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from pymongo import MongoClient
@@ -58,10 +58,17 @@ class BackupError(StoreError):
     """A folder that cannot be written or restored, with the reason."""
 
 
-def backup(uri: str, name: str, folder: Path, progress: Callable[[int], object] = int) -> Told:
+def backup(
+    uri: str,
+    name: str,
+    folder: Path,
+    progress: Callable[[int], object] = int,
+    *,
+    trace: Mapping[str, Any] | None = None,
+) -> Told:
     """Writes the database into a folder that must be new or empty; `progress` is told how many documents at a time.
 
-    Raises BackupError or StoreError.
+    `trace`: the record of it, stored before anything is read. Raises BackupError or StoreError.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if any(folder.iterdir()):
@@ -69,6 +76,7 @@ def backup(uri: str, name: str, folder: Path, progress: Callable[[int], object] 
     with _connected(uri, name) as client:
         database = client.get_database(name)
         found = {}
+        _traced(database, trace)
         with _snapshot(client, database) as session:
             database["schema"].find_one(session=session)  # the moment: what is made after it is not wanted
             for each in sorted(database.list_collection_names()):
@@ -79,10 +87,18 @@ def backup(uri: str, name: str, folder: Path, progress: Callable[[int], object] 
     return _summed(found)
 
 
-def restore(uri: str, name: str, folder: Path, progress: Callable[[int], object] = int) -> Told:
+def restore(
+    uri: str,
+    name: str,
+    folder: Path,
+    progress: Callable[[int], object] = int,
+    *,
+    trace: Mapping[str, Any] | None = None,
+) -> Told:
     """Brings a backup back into a database that must be empty, after every file was held to its digest.
 
-    Raises BackupError or StoreError; what was begun is then to be dropped before it is tried again.
+    `trace`: the record of it, stored when all is back. Raises BackupError or StoreError; what was begun is then to be
+    dropped before it is tried again.
     """
     manifest = read(folder)
     for each, facts in manifest["collections"].items():
@@ -93,6 +109,7 @@ def restore(uri: str, name: str, folder: Path, progress: Callable[[int], object]
             raise BackupError(f"the database {name!r} is not empty: a backup is restored into a new one")
         for each, facts in manifest["collections"].items():
             _brought_back(database, each, facts, folder, progress)
+        _traced(database, trace)
     return _summed(manifest["collections"])
 
 
@@ -110,6 +127,11 @@ def read(folder: Path) -> dict[str, Any]:
 
 def file_of(collection: str) -> str:
     return f"{quote(collection, safe='$')}.bson.zst"
+
+
+def _traced(database: Database[dict[str, Any]], trace: Mapping[str, Any] | None) -> None:
+    if trace is not None:
+        database[traces.COLLECTION].insert_one(dict(trace))
 
 
 @contextmanager

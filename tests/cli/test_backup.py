@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from fhirserver.cli import main
@@ -28,6 +29,10 @@ def test_a_server_on_a_restored_database_gives_the_record_back_byte_for_byte(
         after = server.call("GET", place, server.token("--operator"))
         assert (after.body, after.headers["etag"]) == (before.body, before.headers["etag"])
         assert server.call("POST", "Patient", server.token("--operator"), body).status == 201
+        for what in ("backup", "restore"):
+            told = server.call("GET", f"AuditEvent?subtype={what}", server.token("--operator")).json
+            assert told["total"] == 1
+            assert "system:command line" in json.dumps(told["entry"][0]["resource"]["agent"])
 
 
 def test_what_cannot_be_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

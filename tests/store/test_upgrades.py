@@ -155,3 +155,6 @@ def test_the_command_brings_everything_up(
     assert main(["migrate", "--mongo", embedded_uri]) == 0
     assert f"everything is of format {FORMAT}" in capsys.readouterr().out
     assert envelopes(database) == before
+    assert [(each["what"], each["who"]["id"]) for each in database["trace"].find()] == [
+        ("migrate", "system:command line")
+    ]
