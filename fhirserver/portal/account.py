@@ -196,6 +196,7 @@ def _overview(status: int, errors: dict[str, str] | None = None) -> Response:
     return page(
         "account.html",
         status,
+        return_to="/compte",
         errors=errors or {},
         account=found.accounts.accounts.find(session.account),
         devices=found.accounts.devices.count(session.account),

@@ -13,7 +13,9 @@ from flask import g, has_app_context
 
 from fhirserver.access.zones import METROPOLE
 from fhirserver.access.zones import zone as zone_of
-from fhirserver.portal.language import ENGLISH, N_, _, current
+from fhirserver.espace import tables
+from fhirserver.portal.language import ENGLISH, N_, _, current, of_number
+from fhirserver.rest.edge import services
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,8 +43,8 @@ _PLACES: Final = {
 
 
 def install(environment: Environment) -> None:
-    """The filters of templates: `{{ at|day }}`, `{{ at|moment }}`."""
-    environment.filters |= {"day": day, "moment": moment}
+    """The filters of templates: `{{ at|day }}`, `{{ at|moment }}`, `{{ "code"|delay }}`."""
+    environment.filters |= {"day": day, "moment": moment, "delay": delay}
 
 
 def of_record(patient: Mapping[str, Any]) -> None:
@@ -76,6 +78,18 @@ def moment(at: datetime) -> str:
     """A moment, to the minute: 1er mars 2026 à 9 h 05."""
     local = at.astimezone(zone())
     return _("%(day)s à %(time)s", day=day(at), time=clock_time(local.hour, local.minute))
+
+
+def delay(name: str) -> str:
+    """How long a legal delay lasts that begins today: 6 semaines."""
+    found = tables.delay(name, services().clock().astimezone(zone()).date())
+    told = {
+        "days": of_number("%(count)s jour", "%(count)s jours", found.number),
+        "weeks": of_number("%(count)s semaine", "%(count)s semaines", found.number),
+        "months": of_number("%(count)s mois", "%(count)s mois", found.number),
+        "years": of_number("%(count)s an", "%(count)s ans", found.number),
+    }[found.unit]
+    return told % {"count": found.number}
 
 
 def clock_time(hour: int, minute: int) -> str:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs, urlsplit
 
 from flask import Response, abort, request
 
 from fhirserver import jsontext
 from fhirserver.espace.tables import NONE, transitions
-from fhirserver.portal import browser, representing
+from fhirserver.portal import browser, parameters, representing
 from fhirserver.portal.account import RECENT
 from fhirserver.portal.language import N_, _
 from fhirserver.portal.page import page
@@ -137,16 +137,16 @@ def _acting(event: str) -> Callable[[], Response]:
 
 def _page(space: Space, status: int, errors: dict[str, str] | None = None, done: str = "") -> Response:
     told = space.read(f"Patient/{space.id}/$espace")["parameter"]
-    state = next(str(each["valueCode"]) for each in told if each["name"] == "state")
+    state = str(parameters.value(told, "state"))
     return page(
         "espace/espace.html",
         status,
         errors=errors or {},
         done=done,
         state=_(STATES.get("open" if state == NONE else state, state)),
-        since=when(_value(told, "since"), time=True),
-        comes=[_comes(each["part"]) for each in told if each["name"] == "due"],
-        erased_by=when(_value(told, "erased-by")),
+        since=when(parameters.value(told, "since"), time=True),
+        comes=[_comes(each["event"], each["at"]) for each in parameters.values(told, "due")],
+        erased_by=when(parameters.value(told, "erased-by")),
         possible=_possible(state, space.subject.kind),
         represented=representing.of(space),
     )
@@ -159,15 +159,9 @@ def _possible(state: str, kind: str) -> frozenset[str]:
     return frozenset(here & set(ACTS.values()) - ({"activate"} if state == NONE else set()))
 
 
-def _comes(part: list[dict[str, Any]]) -> tuple[str, str]:
+def _comes(event: str, at: str) -> tuple[str, str]:
     """What time will bring, and when."""
-    told = {each["name"]: each for each in part}
-    event = str(told["event"]["valueCode"])
-    return _(_COMES.get(event, event)), when(told["at"]["valueInstant"], time=True)
-
-
-def _value(told: list[dict[str, Any]], name: str) -> Any:
-    return next((each.get("valueInstant") for each in told if each["name"] == name), None)
+    return _(_COMES.get(event, event)), when(at, time=True)
 
 
 def _own() -> Space:

@@ -69,8 +69,15 @@ def others() -> dict[str, str]:
 
 
 def here() -> str:
-    """The page to come back to, with its query."""
-    return request.full_path.rstrip("?")
+    """The page to come back to, with its query; of an address that takes forms only, the nearest page above it, where
+    the form stands."""
+    path = request.full_path.rstrip("?")
+    if _is_page(path):
+        return path
+    above = request.path
+    while above and not _is_page(above):
+        above = above.rpartition("/")[0]
+    return above or "/"
 
 
 def N_(text: str) -> str:  # noqa: N802 - as gettext calls it

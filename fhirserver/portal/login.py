@@ -139,7 +139,15 @@ def _second(pending: Pending, status: int, errors: dict[str, str] | None = None)
     logins = services().accounts.logins
     account = logins.account(pending)
     question = logins.question(browser.cookie(STEP)) if account is not None and account.passkeys else None
-    return page("second.html", status, errors=errors or {}, ways=_ways(account), held=_held(account), question=question)
+    return page(
+        "second.html",
+        status,
+        errors=errors or {},
+        ways=_ways(account),
+        held=_held(account),
+        question=question,
+        return_to="/connexion/code",
+    )
 
 
 def _ways(account: Account | None) -> list[tuple[str, str]]:

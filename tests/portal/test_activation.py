@@ -172,6 +172,9 @@ def test_a_code_keeps_the_delay_of_the_day_on_which_it_was_made(
     for made, last in (("2026-02-28T12:00Z", date(2026, 4, 11)), ("2026-03-01T12:00Z", date(2026, 3, 11))):
         invitations = house.at(datetime.fromisoformat(made)).services.accounts.invitations
         assert invitations.invite(id_, by="test")[1].last == last
+    told = [Browser(house.at(datetime.fromisoformat(each))).get("/activation").text
+            for each in ("2026-02-28T22:59Z", "2026-02-28T23:00Z")]  # fmt: skip
+    assert ["Il vaut 6 semaines." in told[0], "Il vaut 10 jours." in told[1]] == [True, True]
 
 
 @pytest.mark.parametrize(

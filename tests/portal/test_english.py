@@ -84,6 +84,20 @@ def test_the_choice_of_a_language_leads_to_pages_of_ours_only(application: Appli
     assert browser.send(page, "/langue", {"langue": "en", "retour": back}, follow=False).headers["location"] == "/"
 
 
+def test_a_form_that_was_refused_keeps_its_page_in_the_other_language(application: Application) -> None:
+    """Each address that takes forms only leads to the page where its form stands."""
+    own = {"/entrer", "/deconnexion", "/langue", "/oauth/decision"}
+    rules = [each for each in application.app.url_map.iter_rules() if each.endpoint.startswith("portal.")]
+    taken = {str(each) for each in rules if "GET" not in (each.methods or ())}
+    assert own < taken
+    for rule in taken - own:
+        path = re.sub("<(?:int:)?([^>]+)>", "1", rule)
+        with application.app.test_request_context(f"{path}?x=1", method="POST"):
+            back = language.here()
+            assert language._is_page(back), rule
+        assert path.startswith(f"{back}/"), rule
+
+
 def test_the_page_to_come_back_to_is_never_markup(application: Application) -> None:
     browser = Browser(application)
     page = browser.get('/catalogue?x=%22%3E%3Cscript%3Ealert(1)%3C/script%3E"><script>alert(2)</script>')

@@ -234,11 +234,13 @@ def _screen(asked: Asked, status: int = 200, errors: dict[str, str] | None = Non
     party = asked.grant.request.client
     client = party.client if party is not None else None
     choosing = asked.needs_record and asked.record is None
+    query = request.query_string.decode("ascii", "replace")
     return page(
         "consent/record.html" if choosing else "consent/consent.html",
         status,
         form_action=[asked.grant.request.get("redirect_uri") or ""],
-        action=f"{DECISION}?{request.query_string.decode('ascii', 'replace')}",
+        action=f"{DECISION}?{query}",
+        return_to=f"{AUTHORIZE}?{query}",
         client=client,
         entry=client.catalogue if client is not None else {},
         lines=asked.lines,

@@ -8,6 +8,7 @@ from flask import Response, abort, request
 
 from fhirserver import jsontext
 from fhirserver.imaging.study import MOST
+from fhirserver.portal import parameters
 from fhirserver.portal.language import N_, _
 from fhirserver.portal.page import page
 from fhirserver.portal.record import documents, modalities, period, wording
@@ -174,8 +175,7 @@ def _images(space: Space, found: Resource, asked: str) -> Images:
     except Refused as refused:
         return Images([], _(_AWAY) if refused.status >= 500 else _(_ELSEWHERE))
     told = jsontext.parse_object(answer.body or b"{}")["parameter"]
-    parts = [{each["name"]: each for each in one["part"]} for one in told if one["name"] == "image"]
-    series = [str(each["series"]["valueId"]) for each in parts]
+    series = [str(each["series"]) for each in parameters.values(told, "image")]
     if not asked.isascii() or not asked.isdigit() or len(asked) > 6:
         abort(404)
     number = int(asked)

@@ -13,11 +13,12 @@ from fhirserver.espace.reminders import engine, tables
 from fhirserver.portal import browser
 from fhirserver.portal.language import ENGLISH, N_, _, current
 from fhirserver.portal.page import done, page
+from fhirserver.portal.parameters import Parameters, value, values
 from fhirserver.portal.record import wording
 from fhirserver.portal.record.space import PERSONS, Refused, opened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from flask import Blueprint, Response
 
@@ -98,46 +99,42 @@ def upcoming(space: Space, most: int = 2) -> list[Item]:
     return _open(_asked(space))[:most] if space.is_person else []
 
 
-def _asked(space: Space) -> list[tuple[str, dict[str, Any]]]:
-    """Name and parts of each parameter of `$reminders`."""
-    found = space.read(f"Patient/{space.id}/$reminders")["parameter"]
-    return [(each["name"], _values(each.get("part", [each]))) for each in found]
+def _asked(space: Space) -> Parameters:
+    """What `$reminders` answers."""
+    found: Parameters = space.read(f"Patient/{space.id}/$reminders")["parameter"]
+    return found
 
 
-def _values(parts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    return {part["name"]: next(part[name] for name in part if name.startswith("value")) for part in parts}
-
-
-def _open(asked: Iterable[tuple[str, dict[str, Any]]]) -> list[Item]:
+def _open(asked: Parameters) -> list[Item]:
     """What is proposed now, what is late first."""
-    found = [values for name, values in asked if name == "reminder" and values["state"] in engine.SHOWN]
+    found = [each for each in values(asked, "reminder") if each["state"] in engine.SHOWN]
     return [_item(each) for each in sorted(found, key=lambda each: -engine.SHOWN.index(each["state"]))]
 
 
-def _item(values: Mapping[str, Any]) -> Item:
+def _item(told: Mapping[str, Any]) -> Item:
     return Item(
-        key=values["key"],
-        kind=_(_KINDS[values["kind"]]),
-        title=_title(values["key"]),
-        state=values["state"],
-        told=_words(values),
-        last=wording.when(values.get("last")),
-        obligatory=values["obligatory"],
-        source=f"{values['source']}, {values['version']} – {values['text']}",
-        entered=values["kind"] == "vaccination",
+        key=told["key"],
+        kind=_(_KINDS[told["kind"]]),
+        title=_title(told["key"]),
+        state=told["state"],
+        told=_words(told),
+        last=wording.when(told.get("last")),
+        obligatory=told["obligatory"],
+        source=f"{told['source']}, {told['version']} – {told['text']}",
+        entered=told["kind"] == "vaccination",
     )
 
 
-def _words(values: Mapping[str, Any]) -> str:
+def _words(told: Mapping[str, Any]) -> str:
     """When it is to be done."""
-    dates = {name: wording.when(values.get(name)) for name in ("opens", "due", "late", "ends")}
-    if values["state"] == engine.LATE and dates["due"]:
+    dates = {name: wording.when(told.get(name)) for name in ("opens", "due", "late", "ends")}
+    if told["state"] == engine.LATE and dates["due"]:
         return _("Conseillé depuis le %(day)s", day=dates["due"])
-    if values["state"] == engine.SOON and dates["due"]:
+    if told["state"] == engine.SOON and dates["due"]:
         return _("À prévoir pour le %(day)s", day=dates["due"])
-    if values["state"] == engine.AHEAD:
+    if told["state"] == engine.AHEAD:
         return _("À partir du %(day)s", day=dates["opens"])
-    until = (dates["late"] or dates["ends"]) if values["kind"] != "screening" else ""
+    until = (dates["late"] or dates["ends"]) if told["kind"] != "screening" else ""
     return _("À faire avant le %(day)s", day=until) if until else _("À faire")
 
 
@@ -150,18 +147,18 @@ def _title(key: str) -> str:
 
 def _page(space: Space, status: int = 200, errors: dict[str, str] | None = None) -> Response:
     asked = _asked(space)
-    ahead = [values for name, values in asked if name == "reminder" and values["state"] == engine.AHEAD]
-    said = [values for name, values in asked if name == "answer"]
+    ahead = [each for each in values(asked, "reminder") if each["state"] == engine.AHEAD]
     return page(
         "record/reminders.html",
         status,
         open=_open(asked),
         ahead=[_item(each) for each in ahead[:_MOST_AHEAD]],
         answers=[
-            Said(each["key"], _title(each["key"]), _(_SAID[each["answer"]]), wording.when(each["at"])) for each in said
+            Said(each["key"], _title(each["key"]), _(_SAID[each["answer"]]), wording.when(each["at"]))
+            for each in values(asked, "answer")
         ],
         choices=[(each, _(words)) for each, words in _SAID.items()],
-        silent=any(values.get("silent") for name, values in asked if name == "silent"),
+        silent=bool(value(asked, "silent")),
         done=done(_DONE),
         errors=errors or {},
         here="reminders",

@@ -89,6 +89,7 @@ def test_errors_of_forms_are_told_in_english(demo: Application) -> None:
     )
     assert (refused.status, left(refused.html)) == (422, [])
     assert "Write an RPPS number (11 digits) or a FINESS number (9 characters)." in refused.text
+    assert refused.form("/langue").fields["retour"] == f"/dossier/{patient}/partage", "the page of the form"
     gone = browser.get("/nulle-part", Accept="text/html")
     assert (gone.status, left(gone.html), "Page not found" in gone.text) == (404, [], True)
 
