@@ -9,6 +9,7 @@ import importlib
 import multiprocessing
 import signal
 import socket
+from multiprocessing.util import Finalize
 from typing import TYPE_CHECKING
 
 from granian.constants import Interfaces
@@ -68,16 +69,17 @@ def worker() -> Gate:
     from fhirserver.rest.jobs.background import Background
     from fhirserver.rest.messages.receiving import Receiving
     from fhirserver.rest.subscriptions.working import Working
+    from fhirserver.rest.threads import Threads
     from fhirserver.rest.tracing.keeping import Keeping
     from fhirserver.serving.gate import Gate
 
     settings = settings_.load()
     services = create_services(settings)
     app = create_app(services)
-    Background(app, services).start()
-    Keeping(services).start()
-    Receiving(app, services).start()
-    Working(services).start()
+    threads = Threads()
+    for each in (Background(app, services), Keeping(services), Receiving(app, services), Working(services)):
+        each.start(threads)
+    Finalize(None, threads.end, (GRACE_SECONDS / 2,), exitpriority=1)
     return Gate(
         app,
         working=settings.threads,

@@ -35,8 +35,9 @@ class Post(NamedTuple):
             raise Undelivered("The server is not set to send such messages.")
 
     def send_aside(self, channel: str, to: str, subject: str, text: str) -> None:
-        """Sends while the answer leaves, so that the time it takes tells nothing; a failure is logged."""
-        threading.Thread(target=self._try, args=(channel, to, subject, text), daemon=True).start()
+        """Sends while the answer leaves, so that the time it takes tells nothing; a failure is logged. A worker
+        that ends waits for it."""
+        threading.Thread(target=self._try, args=(channel, to, subject, text), name="post").start()
 
     def _try(self, channel: str, to: str, subject: str, text: str) -> None:
         try:

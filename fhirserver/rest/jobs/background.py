@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -30,11 +29,13 @@ from fhirserver.store.jobs import MOST_RUNS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from threading import Event
 
     from flask import Flask
 
     from fhirserver.rest.guides import Guide
     from fhirserver.rest.services import Services
+    from fhirserver.rest.threads import Threads
     from fhirserver.store import Lease
 
 
@@ -65,16 +66,16 @@ _log = logging.getLogger(__name__)
 
 
 class Background:
-    """The thread of one worker. It ends with the process; what it was at, another worker resumes."""
+    """What one worker does beside requests. What it was at when it ended, another worker resumes."""
 
     def __init__(self, app: Flask, services: Services) -> None:
         self._app, self._services = app, services
         self._next_purge = 0.0
         self._guide: Guide | None = None
 
-    def start(self) -> None:
-        for name, run in (("jobs", self._run), ("alive", self._say)):
-            threading.Thread(target=run, name=name, daemon=True).start()
+    def start(self, threads: Threads) -> None:
+        threads.begin("jobs", self._run)
+        threads.begin("alive", self._say)
 
     def work(self, now: datetime | None = None) -> int:
         """Carries out all that waits (at a given moment); how many jobs it was."""
@@ -111,10 +112,9 @@ class Background:
             return row is not None and row["file"] == file
         return self._services.store.view(Access.system("files without owner")).read(type, id) is not None
 
-    def _say(self) -> None:
+    def _say(self, ended: Event) -> None:
         """Apart from the jobs: one of them may take long."""
-        pause = threading.Event()
-        while not pause.wait(EVERY):
+        while not ended.wait(EVERY):
             try:
                 self._services.in_force.say()
             except FhirError:
@@ -122,9 +122,8 @@ class Background:
             except Exception:
                 _log.exception("unexpected fault in the background")
 
-    def _run(self) -> None:
-        pause = threading.Event()
-        while not pause.wait(EVERY):
+    def _run(self, ended: Event) -> None:
+        while not ended.wait(EVERY):
             try:
                 self.work()
                 if time.monotonic() >= self._next_purge:

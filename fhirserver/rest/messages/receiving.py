@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import ssl
-import threading
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Final
 
@@ -13,10 +12,13 @@ from fhirserver.rest.messages.incoming import LATER, taken
 from fhirserver.settings import SettingsError
 
 if TYPE_CHECKING:
+    from threading import Event
+
     from flask import Flask
 
     from fhirserver.mail.gateway import Handed, Incoming
     from fhirserver.rest.services import Services
+    from fhirserver.rest.threads import Threads
 
 EVERY: Final = 5.0
 """Seconds between two tries to listen."""
@@ -30,11 +32,11 @@ class Receiving:
         self._app, self._services = app, services
         self._gateway = gateway
 
-    def start(self) -> None:
+    def start(self, threads: Threads) -> None:
         if self._gateway is None and self._services.settings.mssante_listen:
             self._gateway = listener(self._services)
         if self._gateway is not None:
-            threading.Thread(target=self._run, name="receiving", daemon=True).start()
+            threads.begin("receiving", self._run)
 
     def take(self, handed: Handed) -> None:
         """One letter. Raises NotTaken."""
@@ -47,10 +49,12 @@ class Receiving:
             _log.exception("unexpected fault in taking a letter")
             raise NotTaken(LATER, lasting=False) from None
 
-    def _run(self) -> None:
-        pause = threading.Event()
-        while not self._listens():
-            pause.wait(EVERY)
+    def _run(self, ended: Event) -> None:
+        while not ended.is_set():
+            if self._listens():
+                ended.wait()
+                self._stop()
+            ended.wait(EVERY)
 
     def _listens(self) -> bool:
         """False where another worker does."""
@@ -60,6 +64,10 @@ class Receiving:
         except OSError:
             return False
         return True
+
+    def _stop(self) -> None:
+        if self._gateway is not None:
+            self._gateway.stop()
 
 
 def listener(services: Services) -> Incoming:

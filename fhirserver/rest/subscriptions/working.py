@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from fhirserver.rest.services import Services
+    from fhirserver.rest.threads import Threads
     from fhirserver.subscriptions.tailing import Compile
 
 EVERY: Final = 1.0
@@ -33,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 
 class Working:
-    """What one worker does for subscribers. It ends with the process."""
+    """What one worker does for subscribers. When it ends, it lets go of the stream of changes for another one."""
 
     def __init__(self, services: Services, delivering: Delivering | None = None) -> None:
         self._services, self._store = services, services.store
@@ -43,9 +44,9 @@ class Working:
         self.tailer = Tailer(self._store, self._compile, self._wake.set)
         self._next_sweep = 0.0
 
-    def start(self) -> None:
-        for name, run in (("subscriptions", self._deliver), ("changes", self._follow)):
-            threading.Thread(target=run, name=name, daemon=True).start()
+    def start(self, threads: Threads) -> None:
+        threads.begin("subscriptions", self._deliver)
+        threads.begin("changes", self._follow)
 
     def work(self, now: datetime | None = None) -> int:
         """All that there is to do now, or by a given moment; to how many it delivered. Raises Unavailable."""
@@ -59,21 +60,21 @@ class Working:
     def _compile(self) -> Compile:
         return lambda wanted: compile_(self._services, wanted)
 
-    def _follow(self) -> None:
-        pause = threading.Event()
-        while True:
+    def _follow(self, ended: threading.Event) -> None:
+        while not ended.is_set():
             try:
                 if not self.tailer.step():
-                    pause.wait(EVERY)
+                    ended.wait(EVERY)
             except FhirError:  # the database is away
-                pause.wait(EVERY)
+                ended.wait(EVERY)
             except Exception:
                 _log.exception("unexpected fault in following what is stored")
-                pause.wait(EVERY)
+                ended.wait(EVERY)
+        self.tailer.end()
 
-    def _deliver(self) -> None:
+    def _deliver(self, ended: threading.Event) -> None:
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="delivering") as pool:
-            while True:
+            while not ended.is_set():
                 self._wake.wait(EVERY)
                 self._wake.clear()
                 self._quietly(lambda: self._hand_out(pool))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
@@ -23,8 +22,10 @@ from fhirserver.rest.messages.outgoing import carrier
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from datetime import datetime
+    from threading import Event
 
     from fhirserver.rest.services import Services
+    from fhirserver.rest.threads import Threads
 
 EVERY: Final = 1.0
 """Seconds between two rounds."""
@@ -38,7 +39,7 @@ _log = logging.getLogger(__name__)
 
 
 class Keeping:
-    """What one worker does now and then. It ends with the process; what it was at, another worker takes up."""
+    """What one worker does now and then. What it was at when it ended, another worker takes up."""
 
     def __init__(self, services: Services) -> None:
         settings = services.settings
@@ -58,8 +59,8 @@ class Keeping:
             self._duties.append((SENDING, self._export.round))
         self._next = dict.fromkeys(range(len(self._duties)), 0.0)
 
-    def start(self) -> None:
-        threading.Thread(target=self._run, name="keeping", daemon=True).start()
+    def start(self, threads: Threads) -> None:
+        threads.begin("keeping", self._run)
 
     def deliver(self, now: datetime | None = None) -> int:
         """Tells the news that are due; how many they were. Raises Unavailable."""
@@ -122,9 +123,8 @@ class Keeping:
             if account.mail and (own or (not secret and any(map(room.people.stands_for, held)))):
                 yield account.mail
 
-    def _run(self) -> None:
-        pause = threading.Event()
-        while not pause.wait(EVERY):
+    def _run(self, ended: Event) -> None:
+        while not ended.wait(EVERY):
             for place, (seconds, duty) in enumerate(self._duties):
                 if time.monotonic() < self._next[place]:
                     continue
