@@ -9,15 +9,13 @@ from fhirserver.access import SPACES
 from fhirserver.espace.tables import NONE, delays, transitions
 from fhirserver.rest.operations.espace import EVENTS
 from tests.docs import pages
-from tests.serving import serve
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from tests.serving import Served
 
 
-def test_the_commands_of_the_page_hold(tmp_path: Path) -> None:
-    with serve(tmp_path / "data", environ={"FHIRSERVER_PROFILES": "core"}) as running:
-        told = pages.printed(pages.block("docs/espace.md", "sh portability"), running)
+def test_the_commands_of_the_page_hold(running: Served) -> None:
+    told = pages.printed(pages.block("docs/espace.md", "sh portability"), running)
     assert told[0] == "not known here"
     assert re.fullmatch(r'"resources","valueInteger":[1-9]', told[1])
     assert told[2] == "404"

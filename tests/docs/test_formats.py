@@ -3,15 +3,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.docs import pages
-from tests.serving import serve
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from tests.serving import Served
 
 
-def test_the_commands_of_the_page_about_formats_hold(tmp_path: Path) -> None:
-    with serve(tmp_path / "data", environ={"FHIRSERVER_PROFILES": "core"}) as running:
-        said = pages.printed(pages.block("docs/formats.md", "sh formats"), running)
+def test_the_commands_of_the_page_about_formats_hold(running: Served) -> None:
+    said = pages.printed(pages.block("docs/formats.md", "sh formats"), running)
     assert said == [
         '"value":71.50',
         '<value value="71.50"/>',

@@ -1,4 +1,4 @@
-"""The commands of the pages about interactions hold, each page on a server of its own database."""
+"""The commands of the pages about interactions hold."""
 
 from __future__ import annotations
 
@@ -10,11 +10,8 @@ import pytest
 from fhirserver.rest.interactions import RESOURCE_INTERACTIONS, SYSTEM_INTERACTIONS
 from fhirserver.rest.routes import ROUTES
 from tests.docs import pages
-from tests.serving import serve
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.serving import Served
 
 FOLDER = "docs/interactions"
@@ -53,13 +50,6 @@ TOLD = {
         '"code":"not-found"',
     ],
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    folder = tmp_path_factory.mktemp("pages") / "data"
-    with serve(folder, environ={"FHIRSERVER_PROFILES": "core"}) as found:
-        yield found
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fhirserver.settings import Settings
 from tests.docs import pages
-from tests.serving import serve
+
+if TYPE_CHECKING:
+    from tests.serving import Served
 
 PAGE = "docs/messages.md"
 
 
-def test_the_commands_of_the_page_about_messages_hold(tmp_path: Path) -> None:
-    with serve(tmp_path / "data", "--workers", "1", "--profiles", "core") as running:
-        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-        told = pages.printed(pages.block(PAGE, "sh messages"), running, PATH=path, DATA=str(tmp_path / "data"))
+def test_the_commands_of_the_page_about_messages_hold(running: Served) -> None:
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    told = pages.printed(pages.block(PAGE, "sh messages"), running, PATH=path, DATA=str(running.folder))
     assert told == ["404", '"received"', '"value":"10000000018"']
 
 

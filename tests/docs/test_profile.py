@@ -8,10 +8,9 @@ from fhirserver.access import entered
 from fhirserver.espace.profile import tables
 from fhirserver.spec.systems import OBSERVATION_VALUE
 from tests.docs import pages
-from tests.serving import serve
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from tests.serving import Served
 
 PAGE = "docs/profile.md"
 
@@ -32,8 +31,7 @@ def test_the_page_tells_of_the_marks() -> None:
     assert all(f"`{code}`" in page for code in entered.CODES.values())
 
 
-def test_the_commands_of_the_page_hold(tmp_path: Path) -> None:
-    with serve(tmp_path / "data", "--workers", "1", "--profiles", "core") as running:
-        printed = pages.printed(pages.block(PAGE, "sh profile"), running)
+def test_the_commands_of_the_page_hold(running: Served) -> None:
+    printed = pages.printed(pages.block(PAGE, "sh profile"), running)
     unprocessable = '"status":"422 Unprocessable Entity"'
     assert printed == ['"status":"201 Created"', unprocessable, '"status":"200 OK"', unprocessable, '"total":1']

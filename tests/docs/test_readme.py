@@ -8,22 +8,20 @@ import pytest
 
 from tests.docs import pages
 from tests.docs.pages import ROOT
-from tests.serving import COMMAND, serve
+from tests.serving import COMMAND
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from tests.serving import Served
 
 
-def test_the_tour_of_the_readme_holds_line_by_line(tmp_path: Path) -> None:
+def test_the_tour_of_the_readme_holds_line_by_line(demo: Served) -> None:
     tour = pages.block("README.md", "sh tour")
-    with serve(tmp_path / "data", "--demo") as running:
-        port = str(urlsplit(running.base).port)
-        script = (
-            tour.replace("8080", port)
-            .replace(".venv/bin/fhirserver", COMMAND)
-            .replace("--data data", f"--data {running.folder}")
-        )
-        said = pages.printed(script)
+    port = str(urlsplit(demo.base).port)
+    script = tour.replace("8080", port).replace(".venv/bin/fhirserver", COMMAND)
+    said = pages.printed(script.replace("--data data", f"--data {demo.folder}"))
+    operator = demo.token("--operator")
+    (newest,) = demo.call("GET", "Consent?_sort=-_lastUpdated&_count=1", operator).json["entry"]
+    assert demo.call("DELETE", f"Consent/{newest['resource']['id']}", operator).status == 204  # for the next page
     assert " ".join(said).split() == [
         '"total":4', '"total":2', '"status":"active"', '"total":0', '"total":3', '"code":"login"',
     ]  # fmt: skip

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fhirserver.cli.demo import bundle
 from tests.docs import pages
-from tests.serving import serve
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from tests.serving import Served
 
 PAGE = "docs/record.md"
 
 
-def test_the_commands_of_the_page_about_the_record_hold(tmp_path: Path) -> None:
-    with serve(tmp_path / "data", "--workers", "1", "--profiles", "core") as running:
-        assert running.call("POST", "", running.token("--operator"), bundle()).status == 200
-        printed = pages.printed(pages.block(PAGE, "sh record"), running)
-        space = pages.printed(pages.block("docs/espace.md", "sh space"), running)
-        languages = pages.printed(pages.block("docs/languages.md", "sh languages"), running)
+def test_the_commands_of_the_page_about_the_record_hold(running: Served, family: None) -> None:
+    printed = pages.printed(pages.block(PAGE, "sh record"), running)
+    space = pages.printed(pages.block("docs/espace.md", "sh space"), running)
+    languages = pages.printed(pages.block("docs/languages.md", "sh languages"), running)
     assert languages == ["<h1>Log in</h1>", '"start_url":"/"']
     assert space == ["Cochez la case pour confirmer", "L’espace est clôturé.", "L’espace est rouvert"]
     assert printed == ["Derniers documents", "2", "2", "200", "<strong>Vous</strong>"]

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 from fhirserver.espace.reminders import engine
 from fhirserver.espace.reminders.tables import rows
 from tests.docs import pages
-from tests.serving import serve
 from tools.reminders import written
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from tests.serving import Served
 
 PAGE = "docs/reminders.md"
 
@@ -30,7 +29,6 @@ def test_the_page_tells_of_each_state_and_answer() -> None:
         assert f"| `{word}` |" in page, word
 
 
-def test_the_commands_of_the_page_hold(tmp_path: Path) -> None:
-    with serve(tmp_path / "data", "--workers", "1", "--profiles", "core") as running:
-        printed = pages.printed(pages.block(PAGE, "sh reminders"), running)
+def test_the_commands_of_the_page_hold(running: Served) -> None:
+    printed = pages.printed(pages.block(PAGE, "sh reminders"), running)
     assert printed == ['"valueCode":"pneumo-65"', "0", "not proposed", '"postponed"']

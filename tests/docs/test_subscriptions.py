@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 from fhirserver.subscriptions.topics import TOPICS
 from tests.docs import pages
-from tests.serving import serve
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from tests.serving import Served
 
 PAGE = "docs/subscriptions.md"
 
@@ -21,8 +20,7 @@ def test_the_page_names_each_topic() -> None:
         assert all(type_ in row for type_, _ in topic.triggers)
 
 
-def test_the_commands_of_the_page_hold(tmp_path: Path) -> None:
-    with serve(tmp_path / "data", "--workers", "1", "--profiles", "core") as running:
-        said = pages.printed(pages.block(PAGE, "sh subscriptions"), running)
+def test_the_commands_of_the_page_hold(running: Served) -> None:
+    said = pages.printed(pages.block(PAGE, "sh subscriptions"), running)
     told = '"events-since-subscription-start","valueString":"1"'
     assert said == ["PUT Observation True", told, "no search parameter 'colour'", "204"]

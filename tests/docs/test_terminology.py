@@ -3,16 +3,18 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.docs import pages
-from tests.serving import serve
+
+if TYPE_CHECKING:
+    from tests.serving import Served
 
 PAGE = "docs/terminology.md"
 
 
-def test_the_commands_of_the_page_about_terminology_hold(tmp_path: Path) -> None:
-    with serve(tmp_path / "data", environ={"FHIRSERVER_PROFILES": "core"}) as running:
-        said = pages.printed(pages.block(PAGE, "sh terminology"), running)
+def test_the_commands_of_the_page_about_terminology_hold(running: Served) -> None:
+    said = pages.printed(pages.block(PAGE, "sh terminology"), running)
     assert said == [
         '"total":1',
         '"valueBoolean":false',
@@ -24,11 +26,10 @@ def test_the_commands_of_the_page_about_terminology_hold(tmp_path: Path) -> None
     ]
 
 
-def test_the_commands_about_releases_hold(tmp_path: Path) -> None:
-    data = tmp_path / "data"
+def test_the_commands_about_releases_hold(demo: Served, tmp_path: Path) -> None:
+    """Where there are two workers, which each take the release up by themselves."""
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    with serve(data, environ={"FHIRSERVER_PROFILES": "core"}) as running:
-        said = pages.printed(pages.block(PAGE, "sh releases"), running, tmp_path, DATA=str(data), PATH=path)
+    said = pages.printed(pages.block(PAGE, "sh releases"), demo, tmp_path, DATA=str(demo.folder), PATH=path)
     assert said == [
         "added ccam 1: 2 concepts",
         "ccam 1: 2 concepts",

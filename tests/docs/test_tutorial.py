@@ -7,20 +7,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.docs import pages
-from tests.serving import COMMAND, serve
+from tests.serving import COMMAND
 
 if TYPE_CHECKING:
     import pytest
+
+    from tests.serving import Served
 
 PAGE = "docs/tutorial.md"
 BLOCKS = ("setting", "push", "see", "mask", "traces")
 
 
-def test_the_tutorial_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_tutorial_holds(demo: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", f"{Path(COMMAND).parent}:{os.environ['PATH']}")
     script = "\n".join(pages.block(PAGE, f"sh {each}") for each in BLOCKS)
-    with serve(tmp_path / "data", "--workers", "1", "--demo") as running:
-        said = pages.printed(script, running, cwd=tmp_path, DATA=str(running.folder))
+    said = pages.printed(script, demo, cwd=tmp_path, DATA=str(demo.folder))
     assert said == [
         "201",
         "200",
