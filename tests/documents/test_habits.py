@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from fhirserver.documents.cda import Conversion
 
+pytestmark = pytest.mark.no_cover
+
 NAMES = sorted(set(corpus()) - {"latin-1", "utf-16", "auto-presentable"})
 
 

@@ -18,6 +18,8 @@ from tools.cda.mutations import BENIGN, mutated
 if TYPE_CHECKING:
     from fhirserver.documents.cda import Conversion
 
+pytestmark = pytest.mark.no_cover
+
 NAMES = sorted(set(corpus()) - {"latin-1", "utf-16", "auto-presentable"})
 SEED = 20260305
 STATED = ("code", "extension", "unit", "value")

@@ -23,7 +23,7 @@ BROKEN: Final = {
 }
 """Rules of severity error that official examples break."""
 
-pytestmark = [pytest.mark.corpus("r4-core"), pytest.mark.corpus("examples-r4")]
+pytestmark = [pytest.mark.corpus("r4-core"), pytest.mark.corpus("examples-r4"), pytest.mark.no_cover]
 
 
 @functools.cache

@@ -15,6 +15,8 @@ from fhirserver import fhirpath
 from fhirserver.fhirpath import Env, FhirPathError, patterns
 from tests.fhirpath.answers import PATIENT, plain
 
+pytestmark = pytest.mark.no_cover
+
 WIDE: dict[str, Any] = {
     "resourceType": "Questionnaire",
     "item": [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
     from fhirserver.search import Indexer
     from fhirserver.spec import Definitions
+
+pytestmark = pytest.mark.no_cover
 
 __all__ = ["database", "few"]
 

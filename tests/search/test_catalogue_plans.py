@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from tests.application import Application, Caller
 
+pytestmark = pytest.mark.no_cover
+
 __all__ = ["applications", "embedded_uri"]
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
 PATIENTS = 3

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from fhirserver.search import Indexer
     from fhirserver.spec import Definitions
 
+pytestmark = pytest.mark.no_cover
+
 __all__ = ["database", "few"]
 
 

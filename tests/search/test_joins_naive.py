@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from fhirserver.search import Indexer
     from fhirserver.spec import Definitions
 
+pytestmark = pytest.mark.no_cover
+
 
 class Hiding:
     """Rules that hide some ids."""

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from fhirserver.search import Indexer
     from fhirserver.spec import Definitions
 
+pytestmark = pytest.mark.no_cover
+
 NOW = datetime(2025, 6, 1, tzinfo=UTC)
 PARIS = "Europe/Paris"
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from fhirserver.search import Indexer, Query
     from fhirserver.spec import Definitions
 
+pytestmark = pytest.mark.no_cover
+
 Document = dict[str, Any]
 KINDS = list(generate.RESOURCES)
 SORTS = [

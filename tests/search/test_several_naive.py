@@ -7,6 +7,7 @@ from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
     from fhirserver.search import Indexer
     from fhirserver.spec import Definitions
+
+pytestmark = pytest.mark.no_cover
 
 __all__ = ["database"]
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from fhirserver.search import Indexer
     from fhirserver.spec import Definitions
 
+pytestmark = pytest.mark.no_cover
+
 Resource = dict[str, Any]
 Tree = tuple[Any, ...]
 """`("word", words, whole)`, `("and", tree, tree)`, `("or", tree, tree)`, `("not", tree)`."""

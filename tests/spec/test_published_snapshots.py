@@ -16,6 +16,8 @@ from tests import corpus
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+pytestmark = pytest.mark.no_cover
+
 
 class Difference(NamedTuple):
     """`what` is `missing` or `surplus` for an element, otherwise the member that differs."""

@@ -10,6 +10,8 @@ from fhirserver.terminology import NotHere, Terminology
 from fhirserver.terminology.sources import Found, Kept
 from tests.terminology.build import NOW, Json, concept, system
 
+pytestmark = pytest.mark.no_cover
+
 GENDER = "http://hl7.org/fhir/ValueSet/administrative-gender"
 
 

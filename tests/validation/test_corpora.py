@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from fhirserver.validation import Validator
 
+pytestmark = pytest.mark.no_cover
+
 EXPLAINED: dict[str, dict[tuple[str, str], str]] = {
     "ActivityDefinition-blood-tubes-supply.json": {
         ("txt-2", "ActivityDefinition.text.div"): "the narrative holds white space only",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from hypothesis.strategies import DrawFn
 
     from fhirserver.validation import Validator
+
+pytestmark = pytest.mark.no_cover
 
 RESOURCES = [*(make() for make in SAMPLES.values()), ins_patient(), blood_pressure()]
 RESOURCES.append(ins_patient() | {"identifier": [nss()], "meta": {"profile": [FRC + "fr-core-patient"]}})

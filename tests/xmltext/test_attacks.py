@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.no_cover
+
 CORE = Definitions.core()
 FHIR = 'xmlns="http://hl7.org/fhir"'
 XHTML = 'xmlns="http://www.w3.org/1999/xhtml"'

@@ -14,6 +14,8 @@ from fhirserver.errors import InvalidXml, NotAcceptable
 from fhirserver.spec import Definitions
 from tests import corpus
 
+pytestmark = pytest.mark.no_cover
+
 CORE = Definitions.core()
 _FORBIDDEN = [*(chr(code) for code in range(0x20) if chr(code) not in "\t\n\r"), "\ufffe", "\uffff"]
 _TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters=_FORBIDDEN), min_size=1, max_size=30)
