@@ -19,6 +19,8 @@ read concern). Each index costs every insert, and one on `t` costs it a dozen ke
     `_lastUpdated` and `_since` across patients, export.
 `d.birthdate.lo` (Patient)
     Who was born on a day: the one date that is searched across patients.
+`d.specialty:text.s` (Schedule)
+    Agendas by the beginning of the name of their specialty, as a person types it.
 `pat`, `patx` (history of the same types, sparse likewise)
     What a merge moves of the past.
 `id, v` (history)
@@ -67,7 +69,10 @@ _EVERY: Final = (
     IndexModel([("t", ASCENDING), ("_id", ASCENDING)], name="t"),
     IndexModel([("lu", ASCENDING), ("_id", ASCENDING)], name="lu"),
 )
-_OWN: Final = {"Patient": (IndexModel([("d.birthdate.lo", ASCENDING)], name="birthdate"),)}
+_OWN: Final = {
+    "Patient": (IndexModel([("d.birthdate.lo", ASCENDING)], name="birthdate"),),
+    "Schedule": (IndexModel([("d.specialty:text.s", ASCENDING)], name="specialty"),),
+}
 _VERSIONS: Final = (
     IndexModel([("id", ASCENDING), ("v", ASCENDING)], name="id_v"),
     IndexModel([("lu", ASCENDING), ("id", ASCENDING), ("v", ASCENDING)], name="lu"),

@@ -43,7 +43,7 @@ def link(patient: str) -> Response:
     """Makes a link in the place of any before, and shows it this once; or ends it."""
     space, feeds = opened(patient, *PERSONS), Feeds(services().store)
     if request.form.get("decision") == "retirer":
-        feeds.end(space.subject)
+        feeds.end(space.subject, access_of(space).now)
         return mine.done(space, "lien")
     if request.form.get("decision") != "faire":
         abort(400)

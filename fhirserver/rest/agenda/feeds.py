@@ -38,7 +38,7 @@ class Feeds:
 
     def make(self, subject: Requester, now: datetime, *, details: bool) -> str:
         """A new link in the place of the one that there may have been; its secret, which is told this once."""
-        self.end(subject)
+        self.end(subject, now)
         secret = secrets.token_urlsafe(32)
         narrow = Requester(subject.kind, subject.id, patient=subject.patient, purpose=subject.purpose, scopes=SCOPES)
         row = {"who": narrow.described(), "id": subject.id, "patient": subject.patient, "details": details, "at": now}
@@ -47,17 +47,18 @@ class Feeds:
 
     def of(self, subject: Requester, now: datetime) -> Feed | None:
         """The link of a person to a record."""
-        rows = self._rows.listed(now, count=1, patient=subject.patient, id=subject.id)
-        return _feed(rows[0]) if rows else None
+        rows = self._rows.listed(now, patient=subject.patient)
+        return next((_feed(each) for each in rows if each["id"] == subject.id), None)
 
     def find(self, secret: str, now: datetime) -> Feed | None:
         """The link of a secret; None of one that never was, or was ended."""
         row = self._rows.find(_digest(secret), now) if len(secret) <= _LONGEST else None
         return None if row is None else _feed(row)
 
-    def end(self, subject: Requester) -> bool:
+    def end(self, subject: Requester, now: datetime) -> bool:
         """Ends the link of a person to a record: whether there was one."""
-        return self._rows.drop_all(patient=subject.patient, id=subject.id) > 0
+        found = self.of(subject, now)
+        return found is not None and self._rows.drop(found.key)
 
     @property
     def _rows(self) -> Register:
