@@ -10,7 +10,8 @@ put in are escaped. In Python `_("…", name=value)`, and `N_("…")` for a cons
 from __future__ import annotations
 
 import csv
-from functools import cache
+import re
+from functools import cache, lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,6 +32,7 @@ FRENCH: Final = "fr"
 ENGLISH: Final = "en"
 NAMES: Final = {FRENCH: "Français", ENGLISH: "English"}
 COOKIE: Final = "langue"
+_BEFORE_SIGN: Final = re.compile(" (?=[:;!?»])")
 _YEAR: Final = 365 * 24 * 3600
 
 
@@ -86,8 +88,14 @@ def N_(text: str) -> str:  # noqa: N802 - as gettext calls it
 
 
 def translated(text: str) -> str:
-    """A French text in the language of the page."""
-    return english().get(text, text) if current() == ENGLISH else text
+    """A French text in the language of the page; in French, no sign begins a line."""
+    return english().get(text, text) if current() == ENGLISH else _kept_together(text)
+
+
+@lru_cache(4096)
+def _kept_together(text: str) -> str:
+    """With spaces at which no line ends, where French has one before `:`, `;`, `!`, `?`, `»` and after `«`."""
+    return _BEFORE_SIGN.sub("\u00a0", text).replace("« ", "«\u00a0")
 
 
 def of_number(one: str, several: str, number: int) -> str:

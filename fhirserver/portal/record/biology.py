@@ -8,12 +8,11 @@ from flask import Response, abort, request
 
 from fhirserver.portal.language import N_, _
 from fhirserver.portal.page import page
-from fhirserver.portal.record import period, plot, wording
+from fhirserver.portal.record import curve, period, plot, wording
 from fhirserver.portal.record.space import PAGE, opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from datetime import datetime
 
     from flask import Blueprint
 
@@ -76,7 +75,7 @@ def results(patient: str) -> Response:
         code=code,
         name=next((each.name for each in rows), _("Résultats")),
         plotted=len(points) > 1,
-        told=course_told(points),
+        told=curve.told(points),
         typed=asked.typed,
         errors=asked.errors,
         here="biology",
@@ -87,10 +86,7 @@ def course(patient: str) -> Response:
     """The curve of a code as an image, with the reference range as a band."""
     space, asked = opened(patient), period.read(request.args)
     found = space.search(TYPE, *_criteria(_code()), *asked.params)
-    response = Response(plot.drawn(plot.points(found.resources)), content_type="image/svg+xml")
-    response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    return response
+    return curve.image(plot.points(found.resources))
 
 
 def row(found: Mapping[str, Any]) -> Row:
@@ -134,29 +130,3 @@ def _code() -> str:
 
 def _entries(bundle: Resource) -> list[Resource]:
     return [each["resource"] for each in bundle.get("entry", ()) if each["resource"]["resourceType"] == TYPE]
-
-
-def course_told(points: list[plot.Point]) -> str:
-    """The curve in words: from what, to what, and the least and the most between."""
-    if len(points) < 2:
-        return ""
-    values, number = [each.value for each in points], plot.number
-    first, last = points[0], points[-1]
-    parts = [
-        _(
-            "%(count)s résultats, du %(first)s au %(last)s",
-            count=len(points),
-            first=_day(first.at),
-            last=_day(last.at),
-        ),
-        _("de %(low)s à %(high)s", low=number(first.value), high=f"{number(last.value)} {last.unit}".strip()),
-        _("le plus bas %(low)s, le plus haut %(high)s", low=number(min(values)), high=number(max(values))),
-    ]
-    if last.low is not None and last.high is not None:
-        low, high = number(last.low), number(last.high)
-        parts.append(_("intervalle de référence de %(low)s à %(high)s", low=low, high=high))
-    return wording.series(parts) + "."
-
-
-def _day(at: datetime) -> str:
-    return wording.when(at.date().isoformat())

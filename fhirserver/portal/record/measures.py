@@ -10,9 +10,9 @@ from fhirserver.espace.profile import measuring, tables, typed
 from fhirserver.portal import dates
 from fhirserver.portal.language import N_, _
 from fhirserver.portal.page import done, page
+from fhirserver.portal.record import curve, own, period, plot, wording
 from fhirserver.portal.record import form as form_
-from fhirserver.portal.record import own, period, plot, wording
-from fhirserver.portal.record.biology import COUNT, TYPE, course_told
+from fhirserver.portal.record.biology import COUNT, TYPE
 from fhirserver.portal.record.form import Field, Form
 from fhirserver.portal.record.space import PAGE, PERSONS, access_of, opened
 from fhirserver.spec.systems import LOINC
@@ -91,7 +91,7 @@ def history(patient: str, name: str) -> Response:
         measure=measure.name,
         title=own.name(measure.names),
         rows=[row(space, each) for each in found.resources],
-        curves=[(part.name, own.name(part.names), course_told(each)) for part, each in curves if len(each) > 1],
+        curves=[(part.name, own.name(part.names), curve.told(each)) for part, each in curves if len(each) > 1],
         typed=asked.typed,
         errors=asked.errors,
         is_entered=measure.name not in measuring.COMPUTED,
@@ -106,10 +106,7 @@ def course(patient: str, name: str) -> Response:
     parts = {each.name: each for each in tables.parts(name) or (measure,)}
     part = parts.get(request.args.get("partie", "")) or next(iter(parts.values()))
     found = space.search(TYPE, *_criteria(measure), *asked.params)
-    response = Response(plot.drawn(plot.points(_of(part, found.resources))), content_type="image/svg+xml")
-    response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    return response
+    return curve.image(plot.points(_of(part, found.resources)))
 
 
 def add(patient: str, name: str) -> Response:

@@ -38,7 +38,7 @@ def overview(patient: str) -> Response:
     return page(
         "record/overview.html",
         documents=[documents.summary(each) for each in written.resources],
-        rows=[biology.row(each) for each in results.resources],
+        rows=list({each.name: each for each in reversed([*map(biology.row, results.resources)])}.values())[::-1],
         news=[news.told(each) for each in told.resources] if told else [],
         reminders=reminders.upcoming(space),
         here="overview",

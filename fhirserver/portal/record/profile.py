@@ -78,7 +78,7 @@ def profile(patient: str) -> Response:
     """What is known of the person's health, by sections."""
     space = opened(patient)
     found: dict[str, list[Item]] = {}
-    for resource in _known(space):
+    for resource in sorted(_known(space), key=_at, reverse=True):
         if name := _section(resource):
             found.setdefault(name, []).append(_placed(space, name, item(resource), resource))
     parts = [
@@ -154,6 +154,13 @@ def item(resource: Mapping[str, Any]) -> Item:
 def _named_within(resource: Mapping[str, Any]) -> str:
     """What a relative has or had."""
     return ", ".join(filter(None, (wording.concept(each.get("code")) for each in resource.get("condition", ()))))
+
+
+def _at(resource: Mapping[str, Any]) -> str:
+    """The day by which entries of a section stand in order, the newest first."""
+    periods = ((resource.get(each) or {}).get("start") for each in _PERIODS)
+    dates = (resource.get(each) for each in (*_DATES, *_RECORDED))
+    return next((str(each) for each in (*dates, *periods) if each), "")
 
 
 def _recorded(resource: Mapping[str, Any]) -> str:

@@ -80,6 +80,8 @@ def interval(range_: Mapping[str, Any]) -> str:
     """A reference range."""
     low, high = (quantity(range_.get(each)) for each in ("low", "high"))
     if low and high:
+        value, _space, unit = low.partition(" ")
+        low = value if unit and high.endswith(f" {unit}") else low
         return _("de %(low)s à %(high)s", low=low, high=high)
     told = _("au moins %(low)s", low=low) if low else _("au plus %(high)s", high=high) if high else ""
     return told or str(range_.get("text") or "")

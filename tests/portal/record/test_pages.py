@@ -172,11 +172,12 @@ def test_the_profile_tells_what_is_known_in_sections(demo: Application, mine: Br
     page = mine.get(f"/dossier/{claire}/profil")
     assert page.status == 200
     for words in (
-        "Arachide – Urticaire ; risque élevé indiqué par la personne",
         "Vaccin tétanos 1er mars 2024",
         "Paracétamol – un comprimé le soir",
     ):
         assert words in page.text, words
+    said = page.text.partition("Allergies et intolérances")[2].partition("Indiqué par la personne")[2]
+    assert "Arachide – Urticaire ; risque élevé" in said.partition("Traitements")[0]
     assert "62,00 kg" in mine.get(f"/dossier/{claire}/mesures").text
     assert "<script" not in page.html
 

@@ -121,7 +121,7 @@ def test_a_professional_sees_both_apart_and_changes_nothing(french: Application,
     })  # fmt: skip
     doctor = logged_in(french, professional(PHYSICIAN))
     page = doctor.get(f"/dossier/{marc}/profil")
-    others, said = page.text.partition("Dit par la personne")[::2]
+    others, said = page.text.partition("Indiqué par la personne")[::2]
     assert "Iode" in others
     assert "Kiwi" not in others
     assert "Kiwi" in said.partition("Traitements")[0]
