@@ -14,7 +14,7 @@ from fhirserver.espace.tables import ERASED
 from fhirserver.search import parse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import datetime
 
     from fhirserver.audit import Chains, Origin
@@ -22,12 +22,16 @@ if TYPE_CHECKING:
     from fhirserver.espace.tables import Transition
     from fhirserver.spec import Definitions
     from fhirserver.store import Store, Transaction
+    from fhirserver.store.spaces import Place
 
     Work = Callable[[Transaction], tuple[Row, list[Transition]]]
 
 OF_AGE: Final = "come-of-age"
 _REASON: Final = "state of a space"
 _AT_ONCE: Final = 500
+_LISTED: Final = 20_000
+_TOGETHER: Final = 25
+"""Spaces of a transaction (see `opening.AT_ONCE`)."""
 
 
 class Actor(NamedTuple):
@@ -55,7 +59,7 @@ class Spaces:
         """
         now = actor.access.now
         moment = min(at, now) if at is not None else now
-        self._foreseen(patient, now)
+        self._foreseen(patient, self.row(patient), now)
 
         def work(tx: Transaction) -> tuple[Row, list[Transition]]:
             facts = self._facts(tx, patient)
@@ -88,12 +92,9 @@ class Spaces:
     def bring(self, now: datetime) -> dict[str, int]:
         """Has happen what time brings until now, but for erasures; how often each event did. Raises Unavailable."""
         counts: dict[str, int] = {}
-        after = ""
-        while patients := self._store.spaces.due(now, _AT_ONCE, after=after):
-            after = patients[-1]
-            for patient in patients:
-                for each in self._brought(patient, now):
-                    counts[each.event] = counts.get(each.event, 0) + 1
+        for patients in self._due(now, _TOGETHER):
+            for event in self._brought(patients, now):
+                counts[event] = counts.get(event, 0) + 1
         return counts
 
     def deaths(self, definitions: Definitions, now: datetime) -> int:
@@ -120,34 +121,51 @@ class Spaces:
 
     def to_erase(self, now: datetime) -> list[str]:
         """The patients whose record time is to erase."""
-        found, after = list[str](), ""
-        while patients := self._store.spaces.due(now, _AT_ONCE, after=after):
-            after = patients[-1]
+        found = list[str]()
+        for patients in self._due(now, _AT_ONCE):
             rows = self._store.spaces.of(patients)
             found += [patient for patient, row in rows.items() if erasing(row, now)]
         return found
 
-    def _brought(self, patient: str, now: datetime) -> list[Transition]:
+    def _due(self, now: datetime, count: int) -> Iterator[list[str]]:
+        """The patients whose space is to be looked at, some at once."""
+        last: Place | None = None
+        while places := self._store.spaces.due(now, _LISTED, last):
+            last = places[-1]
+            for start in range(0, len(places), count):
+                yield [each.patient for each in places[start : start + count]]
+
+    def _brought(self, patients: list[str], now: datetime) -> list[str]:
+        """Has happen in one transaction, with its trace, what is due in these spaces: the events."""
         actor = Actor(machine.TIME, Access.system(_REASON, now))
+        rows = self._store.spaces.of(patients)
+        for patient in patients:
+            self._foreseen(patient, rows.get(patient), now)
 
-        def work(tx: Transaction) -> tuple[Row, list[Transition]]:
-            row = tx.spaces.of([patient]).get(patient) or {}
-            facts = self._facts(tx, patient)
-            made, brought = caught_up(row, facts, now)
-            if made is not None and brought:
-                tx.keep_spaces({patient: made})
-                self._told(tx, actor.access, patient, made, brought)
-            return made or {}, brought
+        def work(tx: Transaction) -> list[str]:
+            made: dict[str, Row] = {}
+            events: list[str] = []
+            for patient, row in tx.spaces.of(patients).items():
+                try:
+                    after, brought = caught_up(row, self._facts(tx, patient), now)
+                except (NotFound, Conflict):  # deleted, or merged into another record, whose space counts
+                    continue
+                if after is not None and brought:
+                    made[patient] = after
+                    self._told(tx, actor.access, patient, after, brought)
+                    events += [each.event for each in brought]
+            if made:
+                tx.keep_spaces(made)
+                entities = tuple(Entity("Patient", each, None, each) for each in made)
+                event = Event("operation", 200, entities, query="Patient/$espace-due")
+                tx.trace(place.link(event.record(actor.access.requester, now, actor.origin)))
+            return events
 
-        self._foreseen(patient, now)
-        try:
-            return self._traced(actor, "Patient/$espace-due", patient, work)[1]
-        except (NotFound, Conflict):  # deleted, or merged into another record, whose space counts
-            return []
+        with self._store.large(()), self._chains.place() as place:
+            return self._store.transact(actor.access, work)
 
-    def _foreseen(self, patient: str, now: datetime) -> None:
+    def _foreseen(self, patient: str, row: Row | None, now: datetime) -> None:
         """The space is taken over, where the person has come of age and it is not recorded yet."""
-        row = self.row(patient)
         if row is not None and row.get("log"):
             ahead = caught_up(row, {"zone": row["zone"], "born": row.get("born")}, now)[1]
             if any(each.event == OF_AGE for each in ahead):

@@ -6,7 +6,7 @@ looked at.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pymongo import ASCENDING, UpdateOne
 from pymongo.errors import BulkWriteError, OperationFailure
@@ -26,6 +26,13 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 COLLECTION: Final = "space"
+
+
+class Place(NamedTuple):
+    """Where a space stands among those that are due."""
+
+    due: datetime
+    patient: str
 
 
 def of(database: Database[Row], patient: str, session: ClientSession | None) -> Row | None:
@@ -70,12 +77,21 @@ class Spaces:
                 found |= {row["_id"]: row for row in rows}
         return found
 
-    def due(self, now: datetime, count: int, *, after: str = "") -> list[str]:
-        """The next patients, by id, whose space is to be looked at."""
+    def due(self, now: datetime, count: int, after: Place | None = None) -> list[Place]:
+        """The next spaces that are to be looked at, by when they are due: ranges of an index, however many are due at
+        the same moment. The embedded database reads all that are due for it: ask for many at once."""
         with translated():
             self._rows.create_index([("due", ASCENDING), ("_id", ASCENDING)], name="due", sparse=True)
-            asked = {"due": {"$lte": now}, "_id": {"$gt": after}}
-            return [row["_id"] for row in self._rows.find(asked, {"_id": 1}).sort("_id", ASCENDING).limit(count)]
+            found = [] if after is None else self._due({"due": after.due, "_id": {"$gt": after.patient}}, count)
+            if len(found) < count:
+                beyond = {"$lte": now} | ({} if after is None else {"$gt": after.due})
+                found += self._due({"due": beyond}, count - len(found))
+            return found
+
+    def _due(self, asked: Row, count: int) -> list[Place]:
+        order = [("due", ASCENDING), ("_id", ASCENDING)]
+        rows = self._rows.find(asked, {"due": 1}).sort(order).limit(count)
+        return [Place(row["due"], row["_id"]) for row in rows]
 
     def count_due(self, now: datetime) -> int:
         """How many are to be looked at."""
