@@ -4,6 +4,7 @@ PORT ?= 8080
 DATA ?= data
 VENV := .venv
 BIN := $(VENV)/bin
+export VENV
 T ?= tests
 
 .PHONY: serve test lint types contracts unit bench screenshots docs clean

@@ -29,12 +29,13 @@ from fhirserver.store.errors import StoreError
 
 COMMAND: Final = "secantusd-py"
 USER: Final = "fhirserver"
-START_TIMEOUT: Final = 30.0
+START_TIMEOUT: Final = 120.0
 """Seconds to wait for the database: after a crash it replays its log first."""
 STOP_TIMEOUT: Final = 5.0
 _POKE_AFTER: Final = 0.15
 """Seconds: a connection that comes before it has taken the signal in may leave it hanging."""
-LOCK_TIMEOUT: Final = 2.0
+LOCK_TIMEOUT: Final = 5.0
+"""Seconds that a predecessor has for letting go of folder and port."""
 
 _LISTENING: Final = b"listening on 127.0.0.1:"
 _BUSY: Final = b"Device or resource busy"
@@ -143,7 +144,7 @@ class Embedded:
 
     def _launch(self, *, auth: bool) -> None:
         """Starts the process and waits until it listens; while its predecessor holds folder or port, it tries again."""
-        until, patience = time.monotonic() + START_TIMEOUT, time.monotonic() + LOCK_TIMEOUT
+        until, patience = time.monotonic() + START_TIMEOUT, float("inf")
         (self.folder / "database").mkdir(exist_ok=True, mode=0o700)
         while True:
             said = self._spawn(auth, until)
@@ -152,6 +153,7 @@ class Embedded:
                 return
             self._end()
             held = _BUSY in said or _PORT_TAKEN in said
+            patience = min(patience, time.monotonic() + LOCK_TIMEOUT)  # counted from here: starting may take longer
             if not held or time.monotonic() > patience or self._stopping.is_set():
                 raise StoreError(_reason(self.folder, said, held=held))
             time.sleep(0.1)
@@ -246,7 +248,7 @@ def _uri(port: int, password: str | None = None) -> str:
 
 
 def _client(uri: str) -> MongoClient[dict[str, Any]]:
-    return MongoClient(uri, serverSelectionTimeoutMS=5000)
+    return MongoClient(uri, serverSelectionTimeoutMS=30_000)
 
 
 def _pristine(client: MongoClient[dict[str, Any]]) -> bool:
