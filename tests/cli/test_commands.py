@@ -9,20 +9,15 @@ import pytest
 
 from fhirserver.auth import SigningKey
 from fhirserver.cli import COMMANDS, main
-from tests.serving import COMMAND, Served, serve
+from tests.serving import COMMAND
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.serving import Served
 
 SOUND = '{"resourceType":"Patient","birthDate":"1980-02-29"}'
 BROKEN = '{"resourceType":"Patient","birthDate":"1981-02-29"}'
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with serve(tmp_path_factory.mktemp("cli") / "data", "--profiles", "core") as running:
-        yield running
 
 
 def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
@@ -154,39 +149,33 @@ def test_every_command_has_help_and_takes_no_abbreviation(command: str) -> None:
         assert ended.value.code == status
 
 
-def test_load_stores_reports_the_rejected_and_goes_on(served: Served, tmp_path: Path) -> None:
+@pytest.mark.xdist_group("cli")
+def test_load_stores_reports_the_rejected_and_goes_on(
+    served: Served, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     folder = tmp_path / "in"
     folder.mkdir()
     (folder / "good.ndjson").write_text(f'{SOUND}\n{{"resourceType":"Organization","id":"o1","name":"o"}}\n')
     (folder / "bad.json").write_text(BROKEN)
     (folder / "torn.json").write_text("{")
-    line = [COMMAND, "load", str(folder), "--base", served.base, "--token", served.token("--operator")]
-    first = subprocess.run(line, capture_output=True, text=True, check=False, cwd=tmp_path, timeout=300)
-    assert first.returncode == 1
-    assert first.stdout.startswith("2 resources stored, 2 rejected, 0 done before")
+    line = ("load", str(folder), "--base", served.base, "--token", served.token("--operator"))
+    status, told, _ = run(capsys, *line)
+    assert status == 1
+    assert told.startswith("2 resources stored, 2 rejected, 0 done before")
     lines = (tmp_path / "fhirserver-load.rejected.ndjson").read_text().splitlines()
     reasons = {json.loads(each)["origin"].rpartition("/")[2]: json.loads(each) for each in lines}
     assert set(reasons) == {"bad.json", "torn.json"}
     assert "birthDate" in reasons["bad.json"]["reason"]
     (folder / "bad.json").write_text(SOUND)
-    again = subprocess.run(line, capture_output=True, text=True, check=False, cwd=tmp_path, timeout=300)
-    assert again.stdout.startswith("1 resources stored, 1 rejected, 2 done before")
+    assert run(capsys, *line)[1].startswith("1 resources stored, 1 rejected, 2 done before")
 
 
 def test_load_tells_when_the_server_is_away(tmp_path: Path) -> None:
+    """In a process of its own, as a user sees it."""
     (tmp_path / "a.json").write_text(SOUND)
     line = [COMMAND, "load", "a.json", "--base", "http://127.0.0.1:9/fhir", "--token", "t"]
     done = subprocess.run(line, capture_output=True, text=True, check=False, cwd=tmp_path, timeout=300)
     assert done.returncode == 1
     assert "does not answer" in done.stderr
     assert "Traceback" not in done.stderr
-
-
-def test_audit_verify_finds_a_whole_chain_after_real_work(tmp_path: Path) -> None:
-    with serve(tmp_path / "data", "--demo") as running:
-        physician = running.token("--practitioner", "10000000018", "--profession", "G15_10")
-        for path in ("Patient", "Patient/nothing", "Observation?status=final"):
-            running.call("GET", path, physician)
-    line = [COMMAND, "audit", "verify", "--embedded", str(tmp_path / "data")]
-    done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=300)
-    assert (done.returncode, done.stdout) == (0, "the chains of traces are whole\n"), done.stderr

@@ -15,10 +15,11 @@ from fhirserver.rest.guides import Guides
 from fhirserver.settings import Settings
 from fhirserver.spec import BadPackage, Definitions, installed
 from tests import corpus
-from tests.serving import serve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from tests.serving import Served
 
 PROFILE = "urn:test:profile"
 FR_CORE = "https://hl7.fr/ig/fhir/core/StructureDefinition/"
@@ -247,31 +248,30 @@ def test_guides_that_cannot_be_made_leave_those_before(
 
 
 @pytest.mark.corpus("fr-core-2.1")
-def test_a_published_guide_is_enforced_by_a_running_server(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    data = tmp_path / "data"
-    with serve(data, "--profiles", "core", "--workers", "1") as server:
-        token = server.token("--operator")
+@pytest.mark.xdist_group("cli")
+def test_a_published_guide_is_enforced_by_a_running_server(served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+    token = served.token("--operator")
 
-        def errors(canonical: str, **resource: Any) -> list[str]:
-            claiming = {**resource, "meta": {"profile": [FR_CORE + canonical]}}
-            issues = server.call("POST", f"{resource['resourceType']}/$validate", token, claiming).json["issue"]
-            return [each["diagnostics"] for each in issues if each["severity"] == "error"]
+    def errors(canonical: str, **resource: Any) -> list[str]:
+        claiming = {**resource, "meta": {"profile": [FR_CORE + canonical]}}
+        issues = served.call("POST", f"{resource['resourceType']}/$validate", token, claiming).json["issue"]
+        return [each["diagnostics"] for each in issues if each["severity"] == "error"]
 
-        def patient(version: str) -> list[str]:
-            return errors(f"fr-core-patient-ins|{version}", resourceType="Patient")
+    def patient(version: str) -> list[str]:
+        return errors(f"fr-core-patient-ins|{version}", resourceType="Patient")
 
-        def pole() -> list[str]:
-            return errors("fr-core-organization-pole", resourceType="Organization", identifier=[{"value": "1"}])
+    def pole() -> list[str]:
+        return errors("fr-core-organization-pole", resourceType="Organization", identifier=[{"value": "1"}])
 
-        assert patient("2.1.0") == patient("2.2.0"), "there is one version only"
-        assert pole() == [], "nobody knows it"
-        status, _, told = run(capsys, "add", corpus.path("fr-core-2.1"), "--data", data)
-        assert status == 0
-        assert "hl7.terminology.r4 6.0.2, which is not installed" in told
-        until = time.monotonic() + 120
-        while pole() == [] and time.monotonic() < until:
-            pass
-        assert pole() != []
-        assert patient("2.1.0") != patient("2.2.0")
-        refused = {"resourceType": "Patient", "meta": {"profile": [f"{FR_CORE}fr-core-patient-ins|2.1.0"]}}
-        assert server.call("POST", "Patient", token, refused).status == 422
+    assert patient("2.1.0") == patient("2.2.0"), "there is one version only"
+    assert pole() == [], "nobody knows it"
+    status, _, told = run(capsys, "add", corpus.path("fr-core-2.1"), "--data", served.folder)
+    assert status == 0
+    assert "hl7.terminology.r4 6.0.2, which is not installed" in told
+    until = time.monotonic() + 120
+    while pole() == [] and time.monotonic() < until:
+        time.sleep(0.05)
+    assert pole() != []
+    assert patient("2.1.0") != patient("2.2.0")
+    refused = {"resourceType": "Patient", "meta": {"profile": [f"{FR_CORE}fr-core-patient-ins|2.1.0"]}}
+    assert served.call("POST", "Patient", token, refused).status == 422

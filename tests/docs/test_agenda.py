@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import fhirserver.espace.agenda
 from tests.docs import pages
 from tests.records import patient, practitioner
-from tests.serving import serve
+
+if TYPE_CHECKING:
+    from tests.serving import Served
 
 PAGE = "docs/agenda.md"
 RPPS = "10000000018"
@@ -20,16 +23,15 @@ def rows_of(name: str) -> list[dict[str, str]]:
     return list(csv.DictReader(text.splitlines()))
 
 
-def test_the_commands_of_the_page_about_the_agenda_hold(tmp_path: Path) -> None:
-    with serve(tmp_path / "data", "--workers", "1", "--profiles", "core") as running:
-        operator = running.token("--operator")
-        person, doctor = (
-            running.call("POST", each["resourceType"], operator, each).json["id"]
-            for each in (patient(), practitioner(RPPS))
-        )
-        told = {"PERSON": person, "DOCTOR": doctor, "MINE": running.token("--patient", person)}
-        told["THEIRS"] = running.token("--practitioner", RPPS, "--profession", "G15_10")
-        printed = pages.printed(pages.block(PAGE, "sh agenda"), running, **told)
+def test_the_commands_of_the_page_about_the_agenda_hold(running: Served) -> None:
+    operator = running.token("--operator")
+    person, doctor = (
+        running.call("POST", each["resourceType"], operator, each).json["id"]
+        for each in (patient(), practitioner(RPPS))
+    )
+    told = {"PERSON": person, "DOCTOR": doctor, "MINE": running.token("--patient", person)}
+    told["THEIRS"] = running.token("--practitioner", RPPS, "--profession", "G15_10")
+    printed = pages.printed(pages.block(PAGE, "sh agenda"), running, **told)
     assert printed == ["is not free", '"status":"busy"', "200", '"status":"free"']
 
 
