@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -7,7 +8,8 @@ import pytest
 
 from fhirserver import settings
 from fhirserver.clock import ClockError, parse_clock
-from fhirserver.settings import SettingsError
+from fhirserver.serving.supervisor import _refuse_occupied, base_of, placed
+from fhirserver.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,3 +88,12 @@ def test_a_clock_is_shifted(text: str, shift: timedelta) -> None:
 def test_a_clock_that_cannot_be_read_is_refused(text: str) -> None:
     with pytest.raises(ClockError):
         parse_clock(text)
+
+
+def test_a_port_that_is_left_open_is_a_free_one() -> None:
+    settings = Settings(port=0)
+    found = placed(settings)
+    assert found == replace(settings, port=found.port)
+    _refuse_occupied(found.host, found.port)
+    assert base_of(found) == f"http://127.0.0.1:{found.port}/fhir"
+    assert placed(found) is found

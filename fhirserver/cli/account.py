@@ -154,7 +154,7 @@ def _over_http(options: argparse.Namespace) -> int:
         asked["send"] = "mail" if options.mail else "letter"
     told = _post(options, asked)
     if options.action == "invite":
-        print(f"{told.get('code', 'sent,')} until {told['ends'][:10]}")
+        print(f"{told.get('code', 'sent,')} until {told['last']}")
     return 0
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", metavar="FILE.toml", help="read settings from this file")
     parser.add_argument("--host", help="address to listen on (default 127.0.0.1)")
-    parser.add_argument("--port", type=int, help="port to listen on (default 8080)")
+    parser.add_argument("--port", type=int, help="port to listen on (default 8080; 0: a free one, which `ready` tells)")
     database = parser.add_mutually_exclusive_group()
     database.add_argument("--mongo", metavar="URI", help="connection string of a MongoDB replica set")
     database.add_argument(
@@ -26,7 +26,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from fhirserver.serving.supervisor import ServingError, Supervisor
+    from fhirserver.serving.supervisor import ServingError, Supervisor, placed
 
     try:
         settings = settings_.load(
@@ -40,6 +40,7 @@ def run(options: argparse.Namespace) -> int:
         )
         if options.demo and settings.environment == "production":
             raise Problem("demo data are refused in production.")
+        settings = placed(settings)
         return Supervisor(settings, announce=lambda base: _announce(settings, base, demo=options.demo)).run()
     except (settings_.SettingsError, ServingError) as error:
         raise Problem(str(error)) from None

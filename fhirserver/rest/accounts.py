@@ -45,10 +45,12 @@ def blueprint() -> Blueprint:
 
 
 def invite(access: Access, asked: dict[str, Any]) -> dict[str, Any]:
-    """A provisional code; it is told where a letter is to carry it, and not where it was mailed."""
+    """A provisional code; it is told where a letter is to carry it, and not where it was mailed. `ends`: the moment at
+    which it is void; `last`: its last day where the person lives."""
     invitations = services().accounts.invitations
     code, made = invitations.invite(asked["patient"], by=access.requester.id, related=asked.get("related"))
-    told = {"patient": made.reach.patient, "related": made.reach.related, "ends": made.ends.isoformat()}
+    told: dict[str, Any] = {"patient": made.reach.patient, "related": made.reach.related}
+    told |= {"ends": made.ends.isoformat(), "last": made.last.isoformat()}
     if asked.get("send") != "mail":
         return {**told, "code": code}
     try:

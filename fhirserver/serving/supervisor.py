@@ -148,6 +148,16 @@ def _reachable(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
+def placed(settings: Settings) -> Settings:
+    """The settings with a port that is free now, where they leave it open (0)."""
+    if settings.port:
+        return settings
+    family, kind, proto, _, address = socket.getaddrinfo(settings.host, 0, type=socket.SOCK_STREAM)[0]
+    with socket.socket(family, kind, proto) as free:
+        free.bind(address)
+        return replace(settings, port=free.getsockname()[1])
+
+
 def _refuse_occupied(host: str, port: int) -> None:
     """The HTTP server would share an occupied port in silence (SO_REUSEPORT), so a plain bind tries it first."""
     try:

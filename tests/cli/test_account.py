@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import re
 import uuid
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import pyotp
 import pytest
@@ -80,3 +82,28 @@ def test_a_code_is_made_for_a_patient(house: Application, capsys: pytest.Capture
     assert main(["account", "card", "--patient", id_, "--serial", "12345678"]) == 0
     assert main(["account", "invite", "--patient", "nobody"]) == 1
     assert "no such Patient" in capsys.readouterr().err
+
+
+def test_a_server_tells_the_last_day_of_a_code_where_the_person_lives(
+    house: Application, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the database does: the moment at which the code ends is of another day in UTC."""
+    patient = named("Moana", number=matricule()) | {"address": [{"use": "home", "postalCode": "98714"}]}
+    id_ = house.operator().create(patient)
+    assert main(["account", "invite", "--patient", id_]) == 0
+    expected = capsys.readouterr().out.split()[2]
+    answers: list[dict[str, Any]] = []
+
+    def post(options: Any, asked: dict[str, Any]) -> dict[str, Any]:
+        caller = house.operator()
+        headers = {"Authorization": f"Bearer {caller.token}"}
+        answers.append(caller._client.post("/accounts/api/invitations", json=asked, headers=headers).get_json())
+        return answers[-1]
+
+    monkeypatch.setattr("fhirserver.cli.account._post", post)
+    assert main(["account", "invite", "--patient", id_, "--base", "http://127.0.0.1:1/fhir"]) == 0
+    code, _, until = capsys.readouterr().out.split()
+    assert (code, until) == (answers[0]["code"], expected)
+    ends = datetime.fromisoformat(answers[0]["ends"])
+    assert until == (ends - timedelta(seconds=1)).astimezone(ZoneInfo("Pacific/Tahiti")).date().isoformat()
+    assert until != ends.date().isoformat()
