@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 SECONDS: Final = 5.0
 MOST_BYTES: Final = 1 << 16
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_SILENT: Final = "the address does not answer in time"
 _MAX_AGE: Final = re.compile(r"(?:^|[\s,])max-age=(\d{1,9})", re.IGNORECASE)
 
 
@@ -82,6 +83,10 @@ class Fetcher:
         except ValueError:
             raise Unfetchable("the address does not answer with JSON in time") from None
 
+    def line(self, url: str) -> Line:
+        """A connection to the host of a URL that is kept for several requests."""
+        return Line(self, url)
+
     def within(self, seconds: float) -> Fetcher:
         """The same with another time to wait for an answer."""
         made = copy(self)
@@ -97,22 +102,25 @@ class Fetcher:
         content: bytes | None = None,
     ) -> Response:
         """What a URL answers, whatever its status; `form`, or `content`, is sent as the body. Raises Unfetchable."""
+        sent = {"Accept": "application/json", "User-Agent": "fhirserver", **(headers or {})}
+        body = content if form is None else urlencode(form)
+        if form is not None:
+            sent["Content-Type"] = "application/x-www-form-urlencoded"
+        try:
+            return self._answer(self._connection(url), (method, _target(url), body, sent), keep=False)
+        except (OSError, http.client.HTTPException, ValueError):
+            raise Unfetchable(_SILENT) from None
+
+    def _connection(self, url: str) -> _Connection:
+        """To an address that was checked, not yet made. Raises Unfetchable, OSError, ValueError."""
         problem = refusal(url, production=self._production)
         if problem:
             raise Unfetchable(problem)
         parts = urlsplit(url)
         secure, host = parts.scheme == "https", parts.hostname or ""
         port = parts.port or (443 if secure else 80)
-        sent = {"Accept": "application/json", "User-Agent": "fhirserver", **(headers or {})}
-        body = content if form is None else urlencode(form)
-        if form is not None:
-            sent["Content-Type"] = "application/x-www-form-urlencoded"
-        try:
-            address = self._address(host, port)
-            connection = _Connection(host, port, address, self._seconds, self._context if secure else None)
-            return self._answer(connection, (method, _target(url), body, sent))
-        except (OSError, http.client.HTTPException, ValueError):
-            raise Unfetchable("the address does not answer in time") from None
+        address = self._address(host, port)
+        return _Connection(host, port, address, self._seconds, self._context if secure else None)
 
     def _address(self, host: str, port: int) -> str:
         found = list(self._resolve(host, port))
@@ -123,9 +131,9 @@ class Fetcher:
         return found[0]
 
     def _answer(
-        self, connection: _Connection, question: tuple[str, str, str | bytes | None, dict[str, str]]
+        self, connection: _Connection, question: tuple[str, str, str | bytes | None, dict[str, str]], *, keep: bool
     ) -> Response:
-        until = time.monotonic() + self._seconds
+        until, kept = time.monotonic() + self._seconds, False
         watch = threading.Timer(self._seconds, connection.cut)
         watch.daemon = True
         watch.start()
@@ -133,11 +141,13 @@ class Fetcher:
             connection.request(*question)
             with closing(connection.getresponse()) as response:
                 body = self._body(response, until)
+                kept = keep and not response.will_close
             media = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
             return Response(response.status, media, response.headers.get("Cache-Control", ""), body)
         finally:
             watch.cancel()
-            connection.close()
+            if not kept:
+                connection.close()
 
     def _body(self, response: http.client.HTTPResponse, until: float) -> bytes:
         """Raises Unfetchable when it is too long, or is not there `until` then."""
@@ -149,6 +159,39 @@ class Fetcher:
         if time.monotonic() > until:
             raise Unfetchable("the answer takes too long")
         return bytes(body)
+
+
+class Line:
+    """A connection to one host that is kept while it is used, to the address that was checked when it was made.
+
+    For one thread; to be closed."""
+
+    def __init__(self, fetcher: Fetcher, url: str) -> None:
+        self._fetcher, self._url = fetcher, url
+        self._connection: _Connection | None = None
+
+    def ask(self, method: str, url: str, headers: Mapping[str, str], content: bytes) -> Response:
+        """What a URL at the same host answers, whatever its status. Asked twice where the other side had hung up in the
+        meantime. Raises Unfetchable."""
+        sent = {"User-Agent": "fhirserver", **headers}
+        question = method, _target(url), content, sent
+        try:
+            if self._connection is not None and self._connection.sock is not None:
+                try:
+                    return self._fetcher._answer(self._connection, question, keep=True)
+                except (ConnectionError, http.client.BadStatusLine):
+                    self.close()
+            if self._connection is None:
+                self._connection = self._fetcher._connection(self._url)
+            return self._fetcher._answer(self._connection, question, keep=True)
+        except (OSError, http.client.HTTPException, ValueError):
+            self.close()
+            raise Unfetchable(_SILENT) from None
+
+    def close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
 
 def _target(url: str) -> str:

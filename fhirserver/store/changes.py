@@ -1,9 +1,9 @@
 """What is written to resources, as it is written: the database's change stream, followed by one worker at a time.
 
-Whoever follows holds a lease and keeps, beside it, where the stream is to go on (`token`) and the latest `lu` that was
-met (`top`). A worker that ends leaves both to the next one. Where the history behind the token is gone, what came since
-`top` is found by `lu` instead (`since`): of each resource the current version, which is all that is ever told of. Times
-of the lease are real ones, whatever the server's test clock says.
+Whoever follows holds a lease and keeps, beside it, where the stream is to go on (`token`), the latest `lu` that was met
+(`top`), and the `types` that somebody hears of. A worker that ends leaves all to the next one. Where the history behind
+the token is gone, what came since `top` is found by `lu` instead (`since`): of each resource the current version, which
+is all that is ever told of. Times of the lease are real ones, whatever the server's test clock says.
 """
 
 from __future__ import annotations
@@ -36,7 +36,10 @@ WAIT: Final = 1.0
 """Seconds that the database waits for something to tell."""
 _NO_HISTORY: Final = frozenset({9, 260, 280, 286, 40585, 40615, 50811})
 """Codes of a token that leads nowhere: too old, or not of this database."""
-_FIELDS: Final = ("_id", "v", "lu", "pat", "patx", "t", "d")
+_FIELDS: Final = (
+    "_id", "v", "lu", "pat", "patx", "t", "d", "acl.by", "acl.author", "acl.with",
+    "doc.pat", "doc.patx", "doc.acl.by", "doc.acl.author", "doc.acl.with",
+)  # fmt: skip
 _SEEN: Final = {"ns": 1, "documentKey": 1, **{f"fullDocument.{name}": 1 for name in _FIELDS}}
 
 
@@ -61,6 +64,7 @@ class Following:
     def __init__(self, database: Database[Row], holder: str, row: Mapping[str, Any]) -> None:
         self._database, self._holder = database, holder
         self.top: datetime | None = row.get("top")
+        self.types: frozenset[str] | None = frozenset(row["types"]) if "types" in row else None
         self._token: Any = row.get("token")
         self._stream: DatabaseChangeStream[Row] | None = None
 
@@ -86,19 +90,31 @@ class Following:
             self._token = None
             raise Gone from None
 
-    def next(self) -> Change | None:
-        """The next version that was stored; None when there is none for `WAIT` seconds. Raises Gone."""
+    def next(self, most: int) -> list[Change] | None:
+        """The next versions that were stored, as many as came together; None when nothing comes for `WAIT` seconds.
+
+        Raises Gone."""
         assert self._stream is not None  # noqa: S101 - it is opened first
+        events: list[Row] = []
         try:
             with translated():
-                event = self._stream.try_next()
+                while len(events) < most and (not events or self._more()):
+                    if (event := self._stream.try_next()) is None:
+                        break
+                    events.append(event)
         except OperationFailure as error:
             if error.code not in _NO_HISTORY:
                 raise
             self._token = None
             raise Gone from None
         self._token = self._stream.resume_token
-        return self._told(event["ns"]["coll"], event.get("fullDocument")) if event is not None else None
+        told = [self._told(each["ns"]["coll"], each.get("fullDocument")) for each in events]
+        return [each for each in told if each is not None] if events else None
+
+    def _more(self) -> bool:
+        """Whether more came with the last one: else to ask is to wait. No public method of the driver tells it."""
+        cursor = self._stream._cursor if self._stream is not None else None
+        return cursor is not None and cursor._has_next()
 
     def since(self, moment: datetime, types: Iterable[str]) -> Iterator[Change]:
         """The current versions of these types that were stored after a moment, type by type, the earliest first."""
@@ -112,7 +128,8 @@ class Following:
 
     def save(self) -> bool:
         """Keeps where it goes on and renews the lease: False when another worker has it."""
-        change = {"token": self._token, "top": self.top, "until": datetime.now(UTC) + LEASE}
+        types = {} if self.types is None else {"types": sorted(self.types)}
+        change = {"token": self._token, "top": self.top, "until": datetime.now(UTC) + LEASE, **types}
         with translated():
             done = self._database[COLLECTION].update_one({"_id": KEY, "holder": self._holder}, {"$set": change})
         return done.matched_count == 1

@@ -161,7 +161,7 @@ class Erasing:
         mine = {"$in": [row["_id"] for row in rows]}
         self._database[f"{_SUBSCRIBED}.history"].delete_many({"id": mine})
         count = self._database[_SUBSCRIBED].delete_many({"_id": mine}).deleted_count
-        self._database[subscribers.COLLECTION].delete_many({"_id": mine})
+        self._database[subscribers.COLLECTION].update_many({"_id": mine}, subscribers.farewell())
         for field, named in (("sub", mine), ("pat", self._here)):
             self._database[subscribers.EVENTS].delete_many({field: named})
         return count

@@ -1,10 +1,12 @@
 """Who is subscribed to what (`Subscription`), and what waits to be told to whom.
 
-A subscriber is a row beside the Subscription, written in its transaction: `{_id, live, plan, who, grant, since}`, where
-`plan` is what the Subscription asks for and `who` the requester (no token) as whom it is judged at each delivery. What
-the deliveries note is there too: `due` (when it is to be looked at), `tries` and `failed` (since when), `number`
-of the last event told, `told` (when), `posted` (how often something came for it). Who takes a subscriber has it for a
-while; others deliver to others meanwhile, so that events of one go out in their order.
+A subscriber is a row beside the Subscription, written in its transaction: `{_id, live, plan, who, grant, since, types,
+hears, host}`, where `plan` is what the Subscription asks for, `who` the requester (no token) as whom it is judged at
+each delivery, `types` and `hears` what it is found by when something is stored (`subscriptions.audience`), `host` where
+notifications go. What the deliveries note is there too: `due` (when it is to be looked at), `tries` and `failed` (since
+when), `number` of the last event told, `told` (when), `posted` (how often something came for it). Who takes a
+subscriber has it for a while; others deliver to others meanwhile, so that events of one go out in their order. Of a
+Subscription that is deleted the row says `gone` (when), until what waited for it is thrown away.
 
 An event is a row `{_id: subscriber|place|version, sub, seq, type, id, v, pat, at}`: one for each version, however often
 the stream tells of it. Once told it bears its `number`, and stays for `KEPT`. Times are real ones.
@@ -14,17 +16,18 @@ from __future__ import annotations
 
 import secrets
 import threading
-import time
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
-from pymongo import ASCENDING, IndexModel, ReturnDocument, UpdateOne
+from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument, UpdateOne
 
+from fhirserver.store.actors import POLICIES
 from fhirserver.store.errors import translated
+from fhirserver.store.planner import few
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from pymongo.client_session import ClientSession
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from fhirserver.store.changes import Change
 
 Row = dict[str, Any]
+T = TypeVar("T")
 
 COLLECTION: Final = "subscribers"
 EVENTS: Final = "events"
@@ -41,7 +45,31 @@ SPARE: Final = timedelta(seconds=5)
 """Beyond the time that an endpoint has, for which who takes a subscriber has him."""
 KEPT: Final = timedelta(days=7)
 """For so long an event that was told can be asked for again (`$events`)."""
+LINGERS: Final = timedelta(hours=1)
+"""For so long who follows the changes may yet post to a subscriber that is gone."""
+_EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _AT_ONCE: Final = 1000
+_FORGOTTEN: Final = (
+    "plan", "who", "grant", "owner", "since", "host", "status", "version", "shook", "told", "failed",
+    "holder",
+)  # fmt: skip
+
+
+class Posted(NamedTuple):
+    """A version that a subscriber is to be told; `seq` orders what is told to him."""
+
+    subscriber: str
+    change: Change
+    seq: int
+
+
+SILENT: Final[Row] = {"live": False, "due": NEVER, "types": [], "hears": []}
+"""What a subscriber is to whom nothing is told any more: found by nothing."""
+
+
+def farewell() -> Row:
+    """The update by which a subscriber is forgotten."""
+    return {"$set": {**SILENT, "gone": datetime.now(UTC)}, "$unset": dict.fromkeys(_FORGOTTEN, "")}
 
 
 class Subscribers:
@@ -49,25 +77,34 @@ class Subscribers:
 
     def __init__(self, database: Database[Row], session: ClientSession | None = None) -> None:
         self._rows, self._events, self._session = database[COLLECTION], database[EVENTS], session
+        self._policies = database[POLICIES]
         self._lock = threading.Lock()
         self._made = session is not None
 
     def keep(self, id_: str, **facts: Any) -> None:
-        """Stores what a Subscription asks for; a new one begins at number 0. `facts`: `live`, `plan`, `due`; where it
-        begins, what is stored `since` then, by the server's clock; where it is another subscriber, `who`, `grant`."""
+        """Stores what a Subscription asks for; a new one begins at number 0. `facts`: `live`, `plan`, `due`, `types`,
+        `hears`, `host`; where it begins, what is stored `since` then, by the server's clock; where it is another
+        subscriber, `who`, `grant`."""
         first = {"number": 0, "posted": 0}
-        change = {"$set": {"tries": 0, "failed": None, **facts}, "$setOnInsert": first, "$unset": {"holder": ""}}
+        given = {"holder": "", "gone": ""}
+        change = {"$set": {"tries": 0, "failed": None, **facts}, "$setOnInsert": first, "$unset": given}
         with self._errors():
             self._rows.update_one({"_id": id_}, change, upsert=True, session=self._session)
 
     def remove(self, id_: str) -> None:
         """Forgets a subscriber; what waits for it goes by itself (`sweep`)."""
         with self._errors():
-            self._rows.delete_one({"_id": id_}, session=self._session)
+            self._rows.update_one({"_id": id_}, farewell(), session=self._session)
 
     def find(self, id_: str) -> Row | None:
         with self._errors():
-            return self._rows.find_one({"_id": id_}, session=self._session)
+            return self._rows.find_one({"_id": id_, "gone": None}, session=self._session)
+
+    def several(self, ids: Iterable[str]) -> dict[str, Row]:
+        """Those of the subscribers that there are, by id."""
+        with self._errors():
+            found = self._rows.find({"_id": {"$in": sorted(ids)}, "gone": None}, session=self._session)
+            return {row["_id"]: row for row in found}
 
     def count(self, owner: str, *, besides: str) -> int:
         """How many of somebody's others are live."""
@@ -77,46 +114,76 @@ class Subscribers:
 
     def failing(self) -> int:
         """How many could not be told, since some moment."""
-        with translated():
-            return self._rows.count_documents({"failed": {"$ne": None}}, session=self._session)
-
-    def live(self) -> list[Row]:
-        """Those to whom something may be told."""
         self._make()
         with translated():
-            return self._rows.find({"live": True}, {"plan": 1, "since": 1}).to_list()
+            return self._rows.count_documents({"failed": {"$gt": _EVER}})
 
-    def post(self, subscribers: Iterable[str], change: Change, at: datetime) -> bool:
-        """Has a version told to some, unless it was posted before; where a merge moved it, from there. Whether it was
-        new to any of them."""
-        ids, envelope = list(dict.fromkeys(subscribers)), change.envelope
-        event = {"type": change.type, "id": envelope["_id"], "v": envelope["v"], "at": envelope["lu"]}
-        event |= {"seq": time.time_ns(), "number": None, "kept": NEVER}
-        moved = {"$set": {"pat": envelope.get("pat")}}
-        writes = [
-            UpdateOne(
-                {"_id": f"{each}|{change.place}|{envelope['v']}"},
-                {**moved, "$setOnInsert": {**event, "sub": each}},
-                upsert=True,
-            )
-            for each in ids
-        ]
-        later = {"$and": [{"$eq": ["$tries", 0]}, {"$gt": ["$due", at]}]}
-        known = {"posted": {"$add": ["$posted", 1]}, "due": {"$cond": [later, at, "$due"]}}
+    def anybody(self) -> bool:
+        """Whether there are subscribers, or were lately."""
+        self._make()
         with translated():
-            done = self._events.bulk_write(writes, ordered=False)
-            fresh = [ids[place] for place in done.upserted_ids or {}]
-            if fresh:
-                self._rows.update_many({"_id": {"$in": fresh}}, [{"$set": known}])
+            return self._rows.find_one({}, {"_id": 1}) is not None
+
+    def types(self) -> frozenset[str]:
+        """The resource types of which something may be told to somebody."""
+        with translated():
+            return frozenset(self._rows.distinct("types"))
+
+    def newcomers(self, ids: Iterable[str]) -> frozenset[str]:
+        """Of what types something may be told to these."""
+        with translated():
+            rows = self._rows.find({"_id": {"$in": sorted(ids)}}, {"types": 1})
+            return frozenset(each for row in rows for each in row.get("types", ()))
+
+    def earliest(self, types: Iterable[str]) -> datetime | None:
+        """Since when somebody is to be told what is stored of these types, None if nobody is."""
+        with translated():
+            row = self._rows.find_one({"types": {"$in": sorted(types)}}, {"since": 1}, sort=[("since", ASCENDING)])
+            return None if row is None else row["since"]
+
+    def hearing(self, keys: Iterable[str]) -> Iterator[Row]:
+        """The live subscribers that bear one of the keys: `_id`, `since`, `hears`, and what their `plan` wants.
+
+        One may come twice."""
+        for some in few(keys):
+            with translated():
+                yield from self._rows.find({"hears": {"$in": some}}, {"since": 1, "hears": 1, "plan.wanted": 1})
+
+    def permitted(self, patients: Iterable[str]) -> dict[str, list[str]]:
+        """By patient, the actor keys that his policy may give access."""
+        found: dict[str, list[str]] = {}
+        for some in few(patients):
+            with translated():
+                rows = self._policies.find({"_id": {"$in": some}}, {"basis": 1})
+                found |= {row["_id"]: row["basis"] for row in rows}
+        return found
+
+    def post(self, told: Sequence[Posted], at: datetime) -> bool:
+        """Has versions told, unless they were posted before; where a merge moved one, from there. Whether any was new
+        to somebody."""
+        fresh: set[str] = set()
+        with translated():
+            for some in _pieces(told):
+                done = self._events.bulk_write([_upsert(each) for each in some], ordered=False)
+                fresh.update(some[place].subscriber for place in done.upserted_ids or {})
+            later = {"$and": [{"$eq": ["$tries", 0]}, {"$gt": ["$due", at]}]}
+            known = {"posted": {"$add": ["$posted", 1]}, "due": {"$cond": [later, at, "$due"]}}
+            for those in few(fresh):
+                self._rows.update_many({"_id": {"$in": those}, "live": True}, [{"$set": known}])
         return bool(fresh)
 
-    def take(self, now: datetime) -> Row | None:
-        """The live subscriber that is due longest, with a `holder` by which its taker is known."""
+    def take(self, now: datetime, *, besides: Collection[str] = (), sound: bool = False) -> Row | None:
+        """The live subscriber that is due longest, with a `holder` by which its taker is known.
+
+        `besides`: none at these hosts; `sound`: none whose last notification was not taken."""
         self._make()
+        asked: Row = {"due": {"$lte": now}}
+        asked |= {"host": {"$nin": sorted(besides)}} if besides else {}
+        asked |= {"tries": 0} if sound else {}
         lease = {"$add": [now + SPARE, {"$multiply": [1000, {"$ifNull": ["$plan.timeout", 0]}]}]}
         with translated():
             return self._rows.find_one_and_update(
-                {"live": True, "due": {"$lte": now}},
+                asked,
                 [{"$set": {"due": lease, "holder": secrets.token_hex(8)}}],
                 sort=[("due", ASCENDING)],
                 return_document=ReturnDocument.AFTER,
@@ -136,6 +203,13 @@ class Subscribers:
             change["$set"] = {"due": datetime.now(UTC), **facts}
             return self._rows.update_one(mine, change).matched_count == 1
 
+    def silence(self, taken: Row) -> bool:
+        """Nothing is told to a taken subscriber any more. False where it is another's now."""
+        mine = {"_id": taken["_id"], "holder": taken["holder"]}
+        change = {"$set": {**SILENT, "tries": 0, "failed": None}, "$unset": {"holder": ""}}
+        with translated():
+            return self._rows.update_one(mine, change).matched_count == 1
+
     def note(self, taken: Row, **facts: Any) -> bool:
         """Notes something of a taken subscriber, who is held a while longer: False where it is another's now."""
         until = datetime.now(UTC) + SPARE + timedelta(seconds=taken["plan"].get("timeout", 0))
@@ -151,9 +225,12 @@ class Subscribers:
 
     def told(self, events: Iterable[Row], first: int, now: datetime) -> None:
         """Events went out under the numbers from `first` on."""
+        writes = [
+            UpdateOne({"_id": event["_id"]}, {"$set": {"number": number, "kept": now + KEPT}})
+            for number, event in enumerate(events, first)
+        ]
         with translated():
-            for number, event in enumerate(events, first):
-                self._events.update_one({"_id": event["_id"]}, {"$set": {"number": number, "kept": now + KEPT}})
+            self._events.bulk_write(writes, ordered=False)
 
     def mark(self, events: Iterable[Row]) -> None:
         """The disclosure of these was traced: what is sent again is no other one."""
@@ -163,15 +240,16 @@ class Subscribers:
 
     def drop(self, events: Iterable[Row], now: datetime) -> None:
         """Events are not told: nobody learns that they were. The rows stay for a while, lest they be posted again."""
-        with translated():
-            for event in events:
-                self._events.update_one({"_id": event["_id"]}, {"$set": {"number": -1, "kept": now + KEPT}})
+        if ids := [event["_id"] for event in events]:
+            with translated():
+                self._events.update_many({"_id": {"$in": ids}}, {"$set": {"number": -1, "kept": now + KEPT}})
 
     def highest(self, subscriber: str, known: int) -> int:
         """The number of the last event that was told, if it is beyond the one that is known: else that."""
         with translated():
-            found = self._events.find({"sub": subscriber, "number": {"$gt": known}}, {"number": 1})
-            return max((int(each["number"]) for each in found), default=known)
+            asked = {"sub": subscriber, "number": {"$gt": known}}
+            found = self._events.find_one(asked, {"number": 1}, sort=[("number", DESCENDING)])
+            return known if found is None else int(found["number"])
 
     def between(self, subscriber: str, first: int, last: int, count: int) -> list[Row]:
         """Events that were told, by number, both ends included."""
@@ -188,9 +266,12 @@ class Subscribers:
         """Throws away events past their time, and those of Subscriptions that are gone; how many."""
         self._make()
         with translated():
-            known = [row["_id"] for row in self._rows.find({}, {"_id": 1})]
-            done = self._events.delete_many({"kept": {"$lte": now}}).deleted_count
-            return done + self._events.delete_many({"sub": {"$nin": known}}).deleted_count
+            count = self._events.delete_many({"kept": {"$lte": now}}).deleted_count
+            for row in self._rows.find({"gone": {"$gt": _EVER}}, {"gone": 1}):
+                count += self._events.delete_many({"sub": row["_id"]}).deleted_count
+                if row["gone"] <= now - LINGERS:
+                    self._rows.delete_one({"_id": row["_id"], "gone": row["gone"]})
+            return count
 
     def _errors(self) -> AbstractContextManager[None]:
         """In a transaction the driver's errors go up to `Store.transact`, which may run the work again."""
@@ -199,14 +280,28 @@ class Subscribers:
     def _make(self) -> None:
         with self._lock, translated():
             if not self._made:
-                self._rows.create_indexes(
-                    [
-                        IndexModel([("live", ASCENDING), ("due", ASCENDING)], name="due"),
-                        IndexModel([("owner", ASCENDING), ("live", ASCENDING)], name="owner"),
-                    ]
-                )
-                by = [("sub", ASCENDING), ("number", ASCENDING), ("seq", ASCENDING)]
-                self._events.create_indexes(
-                    [IndexModel(by, name="sub"), IndexModel([("kept", ASCENDING)], name="kept")]
-                )
+                by: dict[str, tuple[str, ...]] = {
+                    "due": ("due",), "owner": ("owner", "live"), "hears": ("hears",), "types": ("types",),
+                    "failed": ("failed",), "gone": ("gone",),
+                }  # fmt: skip
+                self._rows.create_indexes([_index(name, fields) for name, fields in by.items()])
+                by = {"sub": ("sub", "number", "seq"), "kept": ("kept",), "pat": ("pat",)}
+                self._events.create_indexes([_index(name, fields) for name, fields in by.items()])
                 self._made = True
+
+
+def _index(name: str, fields: Iterable[str]) -> IndexModel:
+    return IndexModel([(each, ASCENDING) for each in fields], name=name)
+
+
+def _pieces(whole: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (whole[start : start + _AT_ONCE] for start in range(0, len(whole), _AT_ONCE))
+
+
+def _upsert(posted: Posted) -> UpdateOne:
+    change, envelope = posted.change, posted.change.envelope
+    event = {"type": change.type, "id": envelope["_id"], "v": envelope["v"], "at": envelope["lu"]}
+    event |= {"sub": posted.subscriber, "seq": posted.seq, "number": None, "kept": NEVER}
+    moved = {"$set": {"pat": envelope.get("pat")}}
+    key = f"{posted.subscriber}|{change.place}|{envelope['v']}"
+    return UpdateOne({"_id": key}, {**moved, "$setOnInsert": event}, upsert=True)

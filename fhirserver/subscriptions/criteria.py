@@ -38,8 +38,11 @@ def compiled(definitions: Definitions, wanted: Wanted, *, timezone: str = "UTC",
             raise _refused(f"The parameter {name} says how an answer looks: there is none.")
     query = parse(definitions, wanted.type, params, timezone=timezone, base_url=base_url)
     if query.joins:
+        alone = (parse(definitions, wanted.type, [each], timezone=timezone, base_url=base_url) for each in params)
+        named = ", ".join(dict.fromkeys(name for (name, _), each in zip(params, alone, strict=True) if each.joins))
         raise _refused(
-            "Chains, _has, _list, _text, _content, and other criteria that lead beyond the resource are not offered."
+            f"What {named or 'this'} asks is not told by the resource alone: chains, _has, _list, _text, _content, and "
+            "other criteria that lead beyond it are not offered. Name what stands in the resource itself."
         )
     return query
 

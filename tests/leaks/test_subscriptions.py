@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fhirserver.access import Access, Requester
+from fhirserver.access.keys import FINESS
 from fhirserver.auth.clients.client import Client, Clients
 from tests.application import application, applications, embedded_uri
 from tests.records import care_team, consent, document, observation, patient, practitioner
@@ -245,7 +246,8 @@ def test_a_system_stands_by_its_registration_not_by_a_token(room: Room, endpoint
     found = clients.find("lab", datetime.now(UTC))
     assert found is not None
     clients.replace(found._replace(organization="750000002"))
-    room.operator.create(observation(room.id))
+    there = {"identifier": {"system": FINESS, "value": "750000001"}}
+    room.operator.create(observation(room.id, performer=[there]))
     working.work()
     assert (endpoint.take(), room.operator.get(f"Subscription/{id}").json["status"]) == ([], "off")
 

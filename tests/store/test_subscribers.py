@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from fhirserver.access import Access
 from fhirserver.store.changes import Change
-from fhirserver.store.subscribers import KEPT
+from fhirserver.store.subscribers import KEPT, Posted
 
 if TYPE_CHECKING:
     from fhirserver.store import Store, Transaction
@@ -25,15 +25,15 @@ def subscribed(store: Store, id: str = "s", **facts: Any) -> None:
     store.transact(Access.system("test"), lambda tx: tx.subscribers.keep(id, **known))
 
 
-def change(id: str, version: int = 1) -> Change:
-    return Change("Observation", {"_id": id, "v": version, "lu": NOW, "pat": "p"})
+def posted(id: str, seq: int = 1, to: str = "s") -> Posted:
+    return Posted(to, Change("Observation", {"_id": id, "v": 1, "lu": NOW, "pat": "p"}), seq)
 
 
 def test_a_version_is_posted_once_and_the_subscriber_is_due(store: Store) -> None:
     subscribed(store)
     assert store.subscribers.take(NOW) is None
     for _ in range(2):
-        store.subscribers.post(["s"], change("a"), NOW)
+        store.subscribers.post([posted("a")], NOW)
     row = store.subscribers.take(NOW)
     assert row is not None
     assert (row["posted"], [each["id"] for each in store.subscribers.waiting("s", 9)]) == (1, ["a"])
@@ -44,7 +44,7 @@ def test_what_comes_while_it_is_delivered_is_due_at_once(store: Store) -> None:
     subscribed(store, due=NOW)
     row = store.subscribers.take(NOW)
     assert row is not None
-    store.subscribers.post(["s"], change("a"), NOW)
+    store.subscribers.post([posted("a")], NOW)
     assert store.subscribers.settle(row, NOW + timedelta(hours=1), tries=0)
     assert store.subscribers.take(datetime.now(UTC)) is not None
 
@@ -63,8 +63,8 @@ def test_who_lost_a_subscriber_changes_nothing_more(store: Store) -> None:
 
 def test_events_are_found_by_number_both_ends_included(store: Store) -> None:
     subscribed(store)
-    for id in "abcd":
-        store.subscribers.post(["s"], change(id), NOW)
+    for seq, id in enumerate("abcd"):
+        store.subscribers.post([posted(id, seq)], NOW)
     waiting = store.subscribers.waiting("s", 9)
     store.subscribers.told(waiting[:3], 1, NOW)
     store.subscribers.drop(waiting[3:], NOW)
@@ -83,7 +83,7 @@ def test_a_transaction_that_meets_a_delivery_runs_again(store: Store) -> None:
         tries += 1
         assert tx.subscribers.find("s") is not None
         if tries == 1:
-            store.subscribers.post(["s"], change("a"), NOW)
+            store.subscribers.post([posted("a")], NOW)
         tx.subscribers.remove("s")
 
     store.transact(Access.system("test"), work)

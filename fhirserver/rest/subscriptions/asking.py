@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver import jsontext
 from fhirserver.access import require
@@ -18,7 +18,7 @@ from fhirserver.subscriptions.notification import Occurrence, Told
 from fhirserver.subscriptions.plan import CONTENTS, Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping, Sequence
 
     from fhirserver.rest.exchange import Exchange
     from fhirserver.rest.parameters import Inputs
@@ -45,13 +45,14 @@ def status(exchange: Exchange, type: str, id: str | None = None) -> Answer:
     """How a Subscription stands, or several that may be seen: by `id`, by `status`. A searchset of Parameters."""
     inputs = received_as(exchange, () if id is not None else _STATUS)
     if id is not None:
-        found: Iterable[Stored] = [instance(exchange, type, id)]
+        found: Sequence[Stored] = [instance(exchange, type, id)]
     elif "id" in inputs:
         found = by_ids(exchange, type, inputs.all("id")[:MOST])
     else:
         require(exchange.access.requester, type, "s")
         found = exchange.view.search(Query(type, count=MOST, total="none")).matches
-    told = [_told(exchange, each, "query-status") for each in found]
+    rows = exchange.services.store.subscribers.several(each.id for each in found)
+    told = [_told(exchange, each, "query-status", rows.get(each.id) or {}) for each in found]
     wanted = frozenset(inputs.all("status"))
     parameters = [notification.status(each) for each in told if not wanted or each.status in wanted]
     entries = [{"fullUrl": f"urn:uuid:{each['id']}", "resource": each, "search": _MATCH} for each in parameters]
@@ -72,21 +73,21 @@ def events(exchange: Exchange, type: str, id: str) -> Answer:
         raise BadRequest(f"The content is one of {', '.join(CONTENTS)}.")
     first, last = _number(inputs, "eventsSinceNumber", 1), _number(inputs, "eventsUntilNumber", _LAST)
     rows = services.store.subscribers.between(id, max(first, 1), last, MOST) if plan is not None else []
+    there = seen(services, exchange.view, plan, rows) if plan is not None else {}
     found = [
-        Occurrence(each["number"], each["at"], one)
+        Occurrence(each["number"], each["at"], there[place])
         for each in rows
-        if plan is not None and (one := seen(services, exchange.view, plan, each)) is not None
+        if (place := f"{each['type']}/{each['id']}") in there
     ]
     if plan is not None and found:
         services.trace(exchange.access, disclosed(plan, content, [each.stored for each in found]))
-    told = _told(exchange, stored, "query-event")
+    told = _told(exchange, stored, "query-event", row)
     bundle = notification.bundle(told, found, content, services.base, exchange.access.now)
     return of_value(200, bundle, Event("operation", 200, (Entity.of(stored),), query=f"{type}/{id}/$events"))
 
 
-def _told(exchange: Exchange, stored: Stored, kind: str) -> Told:
+def _told(exchange: Exchange, stored: Stored, kind: str, row: Mapping[str, Any]) -> Told:
     resource = jsontext.parse_object(stored.body)
-    row = exchange.services.store.subscribers.find(stored.id) or {}
     topic = row.get("plan", {}).get("topic", "")
     url = f"{exchange.services.base}/{stored.type}/{stored.id}"
     return Told(url, topic, resource["status"], kind, row.get("number", 0), resource.get("error", ""))

@@ -1,4 +1,4 @@
-"""What a subscriber may see of an event now: what a search by his criteria finds, for just that resource."""
+"""What a subscriber may see of events now: what a search by his criteria finds, for just these resources."""
 
 from __future__ import annotations
 
@@ -10,25 +10,40 @@ from fhirserver.predicate import Eq, In
 from fhirserver.rest.subscriptions.receiving import compile_
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from fhirserver.rest.services import Services
+    from fhirserver.search import Query
     from fhirserver.store import Stored, View
     from fhirserver.subscriptions.plan import Plan
 
 
-def seen(services: Services, view: View, plan: Plan, event: Mapping[str, Any]) -> Stored | None:
-    """The current version of what an event is about, None where it is hidden, gone, or meets the criteria no more."""
+def seen(services: Services, view: View, plan: Plan, events: Sequence[Mapping[str, Any]]) -> dict[str, Stored]:
+    """By `Type/id`, the current versions of what events are about: not those that are hidden, gone, or meet the
+    criteria no more. A search for each of the criteria."""
+    found: dict[str, Stored] = {}
     for wanted in plan.wanted:
-        if wanted.type != event["type"]:
+        mine = [each for each in events if each["type"] == wanted.type]
+        if mine:
+            query = compile_(services, wanted)
+            for one in _searches(query, mine):
+                found |= {f"{each.type}/{each.id}": each for each in view.search(one).matches}
+    return found
+
+
+def _searches(query: Query, events: Sequence[Mapping[str, Any]]) -> Iterator[Query]:
+    """One limited to the patients concerned, whose policies alone count, and one for what is nobody's."""
+    for named in (True, False):
+        some = [each for each in events if (each["pat"] is not None) is named]
+        if not some:
             continue
-        query = compile_(services, wanted)
-        where = (*query.where, In("_id", (event["id"],)))
-        if event["pat"] is not None and query.patients is None:
-            query, where = replace(query, patients=frozenset({event["pat"]})), (Eq("pat", event["pat"]), *where)
-        if found := view.search(replace(query, where=where, count=1, total="none")).matches:
-            return found[0]
-    return None
+        ids = tuple(sorted({each["id"] for each in some}))
+        limited, where = query, (*query.where, In("_id", ids))
+        if named and query.patients is None:
+            patients = frozenset(each["pat"] for each in some)
+            among = In("pat", tuple(sorted(patients))) if len(patients) > 1 else Eq("pat", *patients)
+            limited, where = replace(query, patients=patients), (among, *where)
+        yield replace(limited, where=where, count=len(ids), total="none")
 
 
 def disclosed(plan: Plan, content: str, found: Sequence[Stored]) -> Event:

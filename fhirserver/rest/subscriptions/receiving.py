@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
-from fhirserver.access import require, subscriber
+from fhirserver.access import Requester, require, subscriber
 from fhirserver.auth.fetching import refusal
 from fhirserver.errors import Unprocessable
 from fhirserver.store.envelope import instant
-from fhirserver.store.subscribers import NEVER
+from fhirserver.store.subscribers import SILENT
+from fhirserver.subscriptions import audience
 from fhirserver.subscriptions.criteria import compiled
 from fhirserver.subscriptions.plan import planned
 
@@ -54,8 +56,10 @@ def recorded(exchange: Exchange, tx: Transaction, stored: Stored, resource: Reso
     """Keeps beside a Subscription that was stored what it asks for, and as whom it is judged. Raises Unprocessable for
     one too many."""
     rows, who = tx.subscribers, exchange.access.requester
-    known = rows.find(stored.id)
-    facts: dict[str, Any] = {"version": stored.version, "live": resource["status"] != OFF, "due": NEVER}
+    known, owner = rows.find(stored.id), subscriber.key(who)
+    mine = known is None or known["owner"] == owner
+    judged = who if known is None or mine else Requester.written(known["who"])
+    facts: dict[str, Any] = {**SILENT, "version": stored.version, "live": resource["status"] != OFF}
     if facts["live"]:
         plan = planned(resource)
         facts |= {
@@ -63,11 +67,13 @@ def recorded(exchange: Exchange, tx: Transaction, stored: Stored, resource: Reso
             "due": datetime.now(UTC),
             "shook": not plan.topic,
             "status": resource["status"],
+            "types": sorted({each.type for each in plan.wanted}),
+            "hears": audience.of_subscriber((compile_(exchange.services, each) for each in plan.wanted), judged),
+            "host": urlsplit(plan.endpoint).netloc,
         }
     else:
         rows.empty(stored.id)
-    owner = subscriber.key(who)
-    if known is None or known["owner"] == owner:
+    if mine:
         facts |= {"owner": owner, "who": who.described(), "grant": exchange.grant}
     if facts["live"] and who.kind != "operator" and rows.count(owner, besides=stored.id) >= MOST:
         raise Unprocessable(f"{MOST} Subscriptions are the most: end some.", code="too-costly")

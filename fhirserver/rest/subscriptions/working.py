@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from fhirserver.errors import FhirError
 from fhirserver.rest.subscriptions.delivering import Delivering
+from fhirserver.rest.subscriptions.lanes import AT_ONCE, Lanes
 from fhirserver.rest.subscriptions.receiving import compile_
 from fhirserver.subscriptions.tailing import Tailer
 
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 EVERY: Final = 1.0
 """Seconds between two looks for what is due, unless something is known to be."""
-AT_ONCE: Final = 8
-"""Subscribers that are delivered to at the same time: a slow one holds none but himself."""
 SWEEP: Final = 3600.0
 _log = logging.getLogger(__name__)
 
@@ -39,7 +38,7 @@ class Working:
     def __init__(self, services: Services, delivering: Delivering | None = None) -> None:
         self._services, self._store = services, services.store
         self._wake = threading.Event()
-        self._room = threading.Semaphore(AT_ONCE)
+        self._lanes = Lanes()
         self.delivering = delivering or Delivering(services)
         self.tailer = Tailer(self._store, self._compile, self._wake.set)
         self._next_sweep = 0.0
@@ -80,30 +79,28 @@ class Working:
                 self._quietly(lambda: self._hand_out(pool))
 
     def _hand_out(self, pool: ThreadPoolExecutor) -> None:
-        while self._room.acquire(blocking=False):
-            row = self._taken()
+        while self._lanes.free:
+            besides, sound = self._lanes.excepted()
+            row = self._store.subscribers.take(datetime.now(UTC), besides=besides, sound=sound)
             if row is None:
                 break
+            self._lanes.enter(row)
             pool.submit(self._one, row)
         if time.monotonic() >= self._next_sweep:
             self._next_sweep = time.monotonic() + SWEEP
             self.sweep()
 
-    def _taken(self) -> dict[str, Any] | None:
-        """A subscriber that is due; with none, the room that was made for him is free again."""
-        row = None
-        try:
-            row = self._store.subscribers.take(datetime.now(UTC))
-        finally:
-            if row is None:
-                self._room.release()
-        return row
-
     def _one(self, row: dict[str, Any]) -> None:
+        entered, taken = dict(row), True
+
+        def deliver() -> None:
+            nonlocal taken
+            taken = self.delivering.deliver(row)
+
         try:
-            self._quietly(lambda: self.delivering.deliver(row))
+            self._quietly(deliver)
         finally:
-            self._room.release()
+            self._lanes.leave(entered, failed=not taken)
             self._wake.set()
 
     def _quietly(self, work: Callable[[], object]) -> None:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
 from fhirserver.rest.subscriptions.working import Working
 from fhirserver.store import changes
+from fhirserver.store.subscribers import LINGERS
 from tests.application import application, applications, embedded_uri
 from tests.rest.subscriptions.endpoint import Endpoint, opened
 
@@ -32,4 +34,4 @@ def working(application: Application, monkeypatch: pytest.MonkeyPatch) -> Iterat
     for id in operator.search("Subscription", _count="1000").ids:
         operator.delete(f"Subscription/{id}")
     found.tailer.end()
-    found.sweep()
+    application.services.store.subscribers.sweep(datetime.now(UTC) + LINGERS)

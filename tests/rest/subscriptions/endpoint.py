@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from fhirserver import jsontext
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 class Got(NamedTuple):
@@ -43,21 +43,21 @@ class Got(NamedTuple):
 
 
 class Endpoint:
-    """`got`: what came; `statuses`: what the next requests are answered with, 200 when there are no more."""
+    """`got`: what came; `then`: what is done when something did; `statuses`: what the next requests are answered with,
+    200 when there are no more."""
 
     def __init__(self) -> None:
         self.got: list[Got] = []
         self.statuses: list[int] = []
-        self.held: threading.Event | None = None
+        self.then: Callable[[], object] = lambda: None
         endpoint = self
 
         class Handler(BaseHTTPRequestHandler):
             def _take(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 named = {name.lower(): value for name, value in self.headers.items()}
-                if endpoint.held is not None:
-                    endpoint.held.wait(60)
                 endpoint.got.append(Got(self.command, self.path, named, body))
+                endpoint.then()
                 status = endpoint.statuses.pop(0) if endpoint.statuses else 200
                 self.send_response(status)
                 if status == 302:

@@ -10,6 +10,7 @@ import pytest
 from fhirserver import xmltext
 from fhirserver.rest.subscriptions.delivering import CHECK
 from fhirserver.rest.subscriptions.working import Working
+from fhirserver.store.subscribers import LINGERS
 from fhirserver.subscriptions.pauses import GIVEN_UP, IN_ERROR, PAUSES
 from tests.records import document, observation
 from tests.rest.subscriptions.resources import by_topic, subscription
@@ -254,6 +255,7 @@ def test_nobody_subscribed_nobody_follows(application: Application, endpoint: En
     id = operator.create(subscription(endpoint))
     assert working.tailer.step() is True
     operator.delete(f"Subscription/{id}")
+    application.services.store.subscribers.sweep(later(LINGERS))
     working.tailer._next_load = 0
     assert working.tailer.step() is False
 

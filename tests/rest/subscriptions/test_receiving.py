@@ -8,8 +8,9 @@ import pytest
 
 from fhirserver.access import Requester
 from fhirserver.auth.fetching import refusal
+from fhirserver.errors import BadRequest, Unprocessable
 from fhirserver.rest.subscriptions import receiving
-from fhirserver.subscriptions.plan import BACKPORT, FILTER, PROFILE
+from fhirserver.subscriptions.plan import BACKPORT, FILTER, PROFILE, Wanted
 from tests.rest.subscriptions.endpoint import Endpoint
 from tests.rest.subscriptions.resources import by_topic, subscription
 
@@ -49,9 +50,15 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "nothing after the mark": (of_criteria("Observation?"), "search"),
     "no query": (of_criteria("Observation?code"), "query of a URL"),
     "a bad date": (of_criteria("Observation?date=tomorrow"), "date"),
-    "a chain": (of_criteria("Observation?patient.name=x"), "Chains"),
-    "_has": (of_criteria("Patient?_has:Observation:patient:code=1"), "Chains"),
-    "words": (of_criteria("Observation?_content=x"), "Chains"),
+    "a chain": (of_criteria("Observation?code=1&patient.name=x"), "What patient.name asks"),
+    "a chain with a type": (of_criteria("Observation?subject:Patient.gender=male"), "What subject:Patient.gender asks"),
+    "a chain in a filter": (by_topic(HERE, "results", "patient.name=x"), "What patient.name asks"),
+    "_has in a filter": (by_topic(HERE, "documents", "_has:Provenance:target:agent=x"), "_has:Provenance:target:agent"),
+    "a list": (of_criteria("Observation?_list=1"), "What _list asks"),
+    "a chain in _filter": (of_criteria("Observation?_filter=patient.name eq x"), "What _filter asks"),
+    "a modifier that is none": (by_topic(HERE, "results", "code:colour=1"), "colour"),
+    "_has": (of_criteria("Patient?_has:Observation:patient:code=1"), "What _has:Observation:patient:code asks"),
+    "words": (of_criteria("Observation?_content=x"), "What _content asks"),
     "an include": (of_criteria("Observation?code=1&_include=Observation:patient"), "_include"),
     "a sort": (of_criteria("Observation?code=1&_sort=date"), "_sort"),
     "a count": (of_criteria("Observation?code=1&_count=1"), "_count"),
@@ -96,6 +103,17 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 }  # fmt: skip
 
 
+ACCEPTED = (
+    "code=http://loinc.org|718-7", "code:text=haemo", "code:not=718-7", "date=ge2026", "date:missing=true", "_id=x",
+    "subject:identifier=urn:n|1", "_tag=x", "_security=R", "_lastUpdated=ge2026", "_filter=code eq 718-7",
+    "value-quantity=gt5",
+)  # fmt: skip
+BEYOND = (
+    "code:in=http://loinc.org/vs/x", "code:below=http://loinc.org|x", "_text=x", "_summary=true", "_elements=id",
+    "_total=none", "_revinclude=Provenance:target", "_contained=true", "_format=json",
+)  # fmt: skip
+
+
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_is_not_carried_out_is_refused(application: Application, case: str) -> None:
     body, told = REFUSED[case]
@@ -105,7 +123,18 @@ def test_what_is_not_carried_out_is_refused(application: Application, case: str)
     assert told in answer.told
     assert "secret-without-a-name" not in answer.told
     assert application.counts() == before
-    assert application.services.store.subscribers.live() == []
+    assert not application.services.store.subscribers.anybody()
+
+
+@pytest.mark.parametrize("criteria", ACCEPTED)
+def test_what_a_version_answers_by_itself_is_accepted(application: Application, criteria: str) -> None:
+    assert receiving.compile_(application.services, Wanted("Observation", criteria)).where
+
+
+@pytest.mark.parametrize("criteria", BEYOND)
+def test_what_a_version_does_not_answer_by_itself_is_not(application: Application, criteria: str) -> None:
+    with pytest.raises((Unprocessable, BadRequest)):
+        receiving.compile_(application.services, Wanted("Observation", criteria))
 
 
 @pytest.mark.usefixtures("working")
