@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import time
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from limits.storage import memory
 
 from fhirserver.access import Requester
 from fhirserver.errors import TooMany
@@ -14,6 +17,13 @@ if TYPE_CHECKING:
     from tests.application import Application
 
 PHYSICIAN = Requester("practitioner", "practitioner/1", rpps="10000000018", profession="G15_10")
+
+
+@pytest.fixture(autouse=True)
+def no_minute_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests are counted in minutes of the clock, one of which might end in the middle of a test."""
+    now = time.time()
+    monkeypatch.setattr(memory, "time", SimpleNamespace(time=lambda: now))
 
 
 def test_every_answer_bears_a_request_id_and_headers_for_browsers(application: Application) -> None:
