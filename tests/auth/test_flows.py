@@ -307,7 +307,7 @@ def test_all_types_are_offered_by_family(server: Application, person: flow.Perso
 def test_a_granular_scope_shows_only_its_category(server: Application, person: flow.Person) -> None:
     scope = "patient/Observation.rs?category=laboratory"
     screen = person.open(flow.asked(scope=scope)).content.decode()
-    assert "Consulter : résultats et mesures (seulement de laboratoire)" in screen
+    assert "Consulter\u00a0: résultats et mesures (seulement de laboratoire)" in screen
     assert server.nobody(granted(server, person, scope=scope)["access_token"]).get("Observation").ids == ["lab"]
 
 
@@ -320,7 +320,7 @@ def test_the_screen_says_who_asks_what_and_for_whose_record(server: Application,
     text = screen.content.decode()
     assert screen.status == 200
     for words in ("Carnet de santé", "&lt;Éditions &amp; Cie&gt;", "Suivre sa tension", "Claire EXEMPLE",
-                  "n’est pas référencée", "Consulter : résultats et mesures", "Ajouter, modifier et supprimer",
+                  "n’est pas référencée", "Consulter\u00a0: résultats et mesures", "Ajouter, modifier et supprimer",
                   "modifie le dossier", "Savoir qui vous êtes", "même quand vous n’êtes pas connecté"):  # fmt: skip
         assert words in text, words
     assert "checked" not in text

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import pytest
 
 from tests.browser import tour
 from tests.browser.places import misplaced
+from tests.browser.tour_roles import representative
 from tests.browser.visit import DESKTOP, NARROW, visiting
 
 if TYPE_CHECKING:
@@ -19,13 +20,17 @@ if TYPE_CHECKING:
     from tests.browser.house import House
     from tests.browser.visit import Visit
 
+Schemes: TypeAlias = 'dict[str, Literal["light", "dark"]]'
 pytestmark = [pytest.mark.program("chromium", "node", "npm"), pytest.mark.xdist_group("browser")]
 
 RULES = {
     "phone": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
     "desk": ["color-contrast", "target-size"],
 }
-"""Of axe-core: all that is of the standard; at a desk, and dark, what may differ there."""
+"""Of axe-core: all that is of the standard; at a desk what may differ there."""
+SCHEMES: Schemes = {"phone": "light", "desk": "dark"}
+OTHERWISE: Schemes = {"phone": "dark", "desk": "light"}
+"""On the representative's way, whose pages are those of a record again."""
 
 
 @pytest.mark.parametrize("way", tour.WAYS, ids=lambda way: way.__name__)
@@ -37,14 +42,15 @@ def test_pages_can_be_used_by_everybody(
     with visiting(chromium, house.origins) as visit:
         for name in way(visit, house):
             assert not misplaced(name, visit.page.url), (name, visit.page.url)
-            found = [*_at(visit.page, axe, "phone"), *_at(visit.page, axe, "desk")]
+            schemes = OTHERWISE if way is representative else SCHEMES
+            found = [each for size, scheme in schemes.items() for each in _at(visit.page, axe, size, scheme)]
             faults |= {name: found} if found else {}
     assert faults == {}
 
 
-def _at(page: Page, axe: str, size: str) -> Iterator[str]:
+def _at(page: Page, axe: str, size: str, scheme: Literal["light", "dark"]) -> Iterator[str]:
     page.set_viewport_size(NARROW if size == "phone" else DESKTOP)
-    page.emulate_media(color_scheme="light" if size == "phone" else "dark", reduced_motion="reduce")
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
     if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
         yield f"{size}: wider than the window"
     if page.evaluate("window.axe === undefined"):

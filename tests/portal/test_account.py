@@ -51,7 +51,7 @@ def test_an_app_is_added_and_the_mailbox_removed(house: Application, mailbox: Bo
     who = person(house)
     browser = log_in(house, who, mailbox)
     page = browser.send(browser.get("/compte/facteur"), "/compte/facteur", moyen="totp")
-    seed = page.html.partition('Clé : <span class="code">')[2].partition("<")[0]
+    seed = page.html.partition('Clé\u00a0: <span class="code">')[2].partition("<")[0]
     assert browser.send(page, "/compte/facteur/code", code=pyotp.TOTP(seed).now()).path == "/compte"
     assert account(house, who).factors == ("totp", "mail")
     assert "a été ajouté" in _last_mail(mailbox, who, "a été ajouté")

@@ -88,7 +88,7 @@ def test_an_app_is_set_up_while_activating(house: Application) -> None:
     browser = Browser(house)
     page = prove(browser, invited(house, house.operator().create(named("Claire", number=number))), number)
     page = fill(browser, page, "claire.app", moyen="totp", adresse="")
-    seed = page.html.partition('Clé : <span class="code">')[2].partition("<")[0]
+    seed = page.html.partition('Clé\u00a0: <span class="code">')[2].partition("<")[0]
     picture = browser.get("/facteur/qr.svg")
     assert picture.headers["content-type"] == "image/svg+xml"
     assert picture.html.startswith("<svg")
