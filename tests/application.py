@@ -47,6 +47,8 @@ BASE = "http://127.0.0.1:8080/fhir"
 FHIR_JSON = "application/fhir+json"
 PATIENT = {"selection": 30.0, "operation": 60.0, "patience": 60.0}
 """Seconds of the store: a machine on which everything else runs too is slow, not broken."""
+DAY = 86_400
+"""Seconds that a token lasts: worlds that many tests share are built once."""
 PURPOSES = {"patient": "PATRQT", "representative": "PATRQT"}
 
 
@@ -185,7 +187,7 @@ class Application:
         self.app = create_app(services)
 
     def caller(self, requester: Requester, **claims: Any) -> Caller:
-        return Caller(self.app, sign(development_claims(requester) | claims, _key()))
+        return Caller(self.app, sign(development_claims(requester, lifetime=DAY) | claims, _key()))
 
     def nobody(self, token: str | None = None) -> Caller:
         return Caller(self.app, token)

@@ -45,7 +45,7 @@ class Served:
         """What `fhirserver token` prints; the command runs in this process, which is cheaper."""
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
-            assert cli.main(["token", "--data", str(self.folder), *words]) == 0
+            assert cli.main(["token", "--data", str(self.folder), "--lifetime", "86400", *words]) == 0
         return printed.getvalue().strip()
 
     def call(
