@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver import jsontext
 from fhirserver.cli import demo_agenda, demo_guardianship, demo_imaging, demo_messages, demo_profile, demo_reminders
+from fhirserver.cli.demo_bundle import entry
 from fhirserver.spec.systems import LOINC, OBSERVATION_CATEGORY, ROLE_CODE, UCUM
 
 if TYPE_CHECKING:
@@ -65,8 +66,8 @@ def bundle() -> dict[str, Any]:
     """The whole family as one transaction: hospital, physician, four people, and what their records hold."""
     resources = [_hospital(), _physician(), *(_person(*each) for each in FAMILY)]
     names = ["hospital", "physician", *(each[0] for each in FAMILY)]
-    entries = [_entry(resource, f"urn:uuid:{_uuid(name)}") for name, resource in zip(names, resources, strict=True)]
-    entries += [_entry(resource) for name in names[2:] for resource in _record(name)]
+    entries = [entry(resource, f"urn:uuid:{_uuid(name)}") for name, resource in zip(names, resources, strict=True)]
+    entries += [entry(resource) for name in names[2:] for resource in _record(name)]
     entries += demo_agenda.entries({name: f"urn:uuid:{_uuid(name)}" for name in names}, PHYSICIAN)
     entries += demo_imaging.entries({name: f"urn:uuid:{_uuid(name)}" for name in names})
     entries += demo_messages.entries({name: f"urn:uuid:{_uuid(name)}" for name in names}, PHYSICIAN)
@@ -240,11 +241,6 @@ def _parent(subject: dict[str, str]) -> dict[str, Any]:
 
 def _range(low: str, high: str, unit: str) -> dict[str, Any]:
     return {name: {"value": Decimal(value), "unit": unit} for name, value in (("low", low), ("high", high))}
-
-
-def _entry(resource: dict[str, Any], url: str | None = None) -> dict[str, Any]:
-    entry: dict[str, Any] = {"fullUrl": url} if url else {}
-    return {**entry, "resource": resource, "request": {"method": "POST", "url": resource["resourceType"]}}
 
 
 def _uuid(name: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.access.keys import RPPS
 from fhirserver.access.zones import METROPOLE
+from fhirserver.cli.demo_bundle import entry
 from fhirserver.espace.agenda.series import Series, spans
 
 if TYPE_CHECKING:
@@ -35,24 +36,24 @@ def entries(urls: Mapping[str, str], rpps: str, now: datetime | None = None) -> 
         "actor": [{"reference": urls["physician"], "display": _DOCTOR}],
         "comment": "Consultations de médecine générale",
     }
-    yield _entry(schedule, SCHEDULE)
+    yield entry(schedule, SCHEDULE)
     free = spans(_week(moment.date()), moment)
     for number, (start, end) in enumerate(free):
         whose = _BOOKED.get(number) or _ASKED.get(number)
         status = "free" if whose is None else "busy" if number in _BOOKED else "busy-tentative"
         slot = {"resourceType": "Slot", "schedule": {"reference": SCHEDULE}, "status": status, **_times(start, end)}
-        yield _entry(slot, _SLOT.format(number))
+        yield entry(slot, _SLOT.format(number))
         if whose is not None:
             name, state, why = whose
             told = {"slot": [{"reference": _SLOT.format(number)}], "comment": why}
-            yield _entry(_appointment(urls, rpps, name, state, start, end) | told)
+            yield entry(_appointment(urls, rpps, name, state, start, end) | told)
     for weeks, state in ((3, "fulfilled"), (9, "cancelled")):
         start = free[0][0] - timedelta(weeks=weeks)
         made = _appointment(urls, rpps, "claire", state, start, start + timedelta(minutes=30))
-        yield _entry(made | ({"cancelationReason": {"text": "Absence du médecin"}} if state == "cancelled" else {}))
+        yield entry(made | ({"cancelationReason": {"text": "Absence du médecin"}} if state == "cancelled" else {}))
     start = free[-1][0] + timedelta(weeks=1, hours=5)
     note = _appointment(urls, rpps, "claire", "booked", start, start + timedelta(minutes=30))
-    yield _entry(note | {"description": "Dentiste", "participant": note["participant"][:1]})
+    yield entry(note | {"description": "Dentiste", "participant": note["participant"][:1]})
 
 
 def _week(today: date) -> Series:
@@ -79,8 +80,3 @@ def _appointment(
 
 def _times(start: datetime, end: datetime) -> Resource:
     return {"start": start.isoformat(timespec="seconds"), "end": end.isoformat(timespec="seconds")}
-
-
-def _entry(resource: Resource, url: str = "") -> Resource:
-    entry: Resource = {"resource": resource, "request": {"method": "POST", "url": resource["resourceType"]}}
-    return entry | ({"fullUrl": url} if url else {})

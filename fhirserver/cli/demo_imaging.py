@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from fhirserver.cli.demo_bundle import entry
 from fhirserver.spec.systems import LOINC
 
 if TYPE_CHECKING:
@@ -77,8 +78,8 @@ def entries(names: dict[str, str]) -> Iterator[dict[str, Any]]:
     """Entries of the demo's transaction: each study with its report; `names`: a fullUrl by name."""
     for each in STUDIES:
         url = f"urn:uuid:00000000-0000-4000-8000-00000000ab{each.number:02}"
-        yield _entry(_study(each, names), url)
-        yield _entry(_report(each, url, names))
+        yield entry(_study(each, names), url)
+        yield entry(_report(each, url, names))
 
 
 def _study(study: Study, names: dict[str, str]) -> dict[str, Any]:
@@ -150,8 +151,3 @@ def _report(study: Study, url: str, names: dict[str, str]) -> dict[str, Any]:
         ],
         "context": {"related": [{"reference": url}]},
     }
-
-
-def _entry(resource: dict[str, Any], url: str | None = None) -> dict[str, Any]:
-    entry: dict[str, Any] = {"fullUrl": url} if url else {}
-    return {**entry, "resource": resource, "request": {"method": "POST", "url": resource["resourceType"]}}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any, Final
 
+from fhirserver.cli.demo_bundle import entry
 from fhirserver.espace.messages import message
 
 if TYPE_CHECKING:
@@ -27,10 +28,10 @@ def entries(names: Mapping[str, str], physician: str) -> Iterator[dict[str, Any]
     }
     said = {"contentString": "Bonjour, voici comment relever votre tension avant notre rendez-vous."}
     first = _message(claire, doctor, claire, "2025-11-19T08:30:00Z", said, {"contentAttachment": held})
-    yield _entry(first | {"topic": {"text": "Relevé de tension"}, "received": "2025-11-19T18:02:00Z"}, _THREAD)
+    yield entry(first | {"topic": {"text": "Relevé de tension"}, "received": "2025-11-19T18:02:00Z"}, _THREAD)
     thanks = {"contentString": "Merci docteur, je commence demain matin."}
     answer = _message(claire, claire, doctor, "2025-11-19T18:05:00Z", thanks)
-    yield _entry(answer | {"topic": {"text": "Relevé de tension"}, "partOf": [{"reference": _THREAD}]})
+    yield entry(answer | {"topic": {"text": "Relevé de tension"}, "partOf": [{"reference": _THREAD}]})
 
 
 def _message(
@@ -46,8 +47,3 @@ def _message(
         "sent": sent,
         "payload": [*payload],
     }
-
-
-def _entry(resource: dict[str, Any], url: str | None = None) -> dict[str, Any]:
-    entry: dict[str, Any] = {"fullUrl": url} if url else {}
-    return {**entry, "resource": resource, "request": {"method": "POST", "url": message.TYPE}}

@@ -12,12 +12,16 @@ _SIGNS: Final = (
 )
 
 
+def signed(data: bytes) -> str | None:
+    """The media type that the first bytes tell: PDF, PNG or JPEG."""
+    return next((media for sign, media in _SIGNS if data.startswith(sign)), None)
+
+
 def media_of(data: bytes) -> str | None:
     """The media type of a PDF, PNG, JPEG or text (UTF-8) that a person or a professional sends; None for what is not
     taken."""
-    for sign, media in _SIGNS:
-        if data.startswith(sign):
-            return media
+    if media := signed(data):
+        return media
     try:
         text = data.decode()
     except UnicodeDecodeError:

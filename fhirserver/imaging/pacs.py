@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import orjson
 
 from fhirserver.auth.fetching import Fetcher, Unfetchable
+from fhirserver.documents.media import signed
 from fhirserver.imaging.study import MOST, Image, is_uid
 from fhirserver.settings import SettingsError
 
@@ -40,7 +41,7 @@ _AWAY: Final = 10.0
 _KEPT: Final = 60.0
 """Seconds for which it is known whose a study is, and what is in it."""
 _MOST_KEPT: Final = 500
-_SIGNS: Final = {"image/jpeg": b"\xff\xd8\xff", "image/png": b"\x89PNG\r\n\x1a\n"}
+_IMAGES: Final = ("image/jpeg", "image/png")
 _JSON: Final = ("application/dicom+json", "application/json")
 _PATIENT_ID: Final = "00100020"
 _SERIES: Final = "0020000E"
@@ -88,8 +89,7 @@ class Pacs:
         """An image as a browser shows it, JPEG or PNG; `size` is a key of `SIZES`. Raises Unreachable, Absent."""
         path = f"/studies/{study}/series/{image.series}/instances/{image.instance}/rendered{SIZES[size]}"
         answer = self._asked(path, "image/jpeg")  # what every server renders; some refuse a list
-        sign = _SIGNS.get(answer.media)
-        if sign is None or not answer.body.startswith(sign):
+        if answer.media not in _IMAGES or signed(answer.body) != answer.media:
             raise Unreachable("the PACS answers with something else than an image")
         return Picture(answer.media, answer.body)
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.auth.accounts import factors, secretly, throttle, tries
-from fhirserver.auth.accounts.login import Refused
+from fhirserver.auth.accounts.refused import Refused
 from fhirserver.mail import Undelivered
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Enrolments:
 
     def prove(self, token: str | None, typed: str) -> tuple[Row, dict[str, Any]]:
         """What was kept, and the fields of the account that the factor is; once. Raises Refused (`over`, `wrong`)."""
-        row = self._counted(token)
+        row = tries.of(self._rows, token)
         code, fields = "".join(typed.split()), {}
         if row.get("method") == "totp":
             step = factors.totp_step(self._secrets.unseal(row["seed"]), code, 0)
@@ -93,12 +93,6 @@ class Enrolments:
         if self._rows.take(row["_id"], datetime.now(UTC)) is None:
             raise Refused("over")
         return row, fields
-
-    def _counted(self, token: str | None) -> dict[str, Any]:
-        row = tries.counted(self._rows, secretly.key(token or ""))
-        if row is None:
-            raise Refused("over")
-        return row
 
     @property
     def _rows(self) -> Register:

@@ -6,7 +6,6 @@ address: it is for the printer's eyes alone.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fhirserver.auth.accounts.people import name_of
@@ -14,6 +13,7 @@ from fhirserver.errors import Conflict, NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from datetime import datetime
 
     from fhirserver.auth.accounts.people import Resource
     from fhirserver.auth.accounts.room import AccountRoom
@@ -46,7 +46,7 @@ class Letters:
     def waiting(self) -> list[str]:
         """The patients who wait."""
         found, after = list[str](), ""
-        while rows := self._rows.listed(datetime.now(UTC), after=after, count=_AT_ONCE):
+        while rows := self._rows.listed(self._room.clock(), after=after, count=_AT_ONCE):
             after = rows[-1]["_id"]
             found += [row["_id"] for row in rows]
         return found

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fhirserver.auth.accounts import factors, secretly, throttle, tries
 from fhirserver.auth.accounts.account import Account, folded
+from fhirserver.auth.accounts.refused import Refused as Refused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,14 +33,6 @@ TEXT: Final = (
     "{code} est votre code de connexion à votre espace de santé. Il vaut dix minutes et une seule fois. "
     "Ne le donnez à personne. Si vous n’avez rien demandé, quelqu’un connaît peut-être votre mot de passe : changez-le."
 )
-
-
-class Refused(Exception):
-    """A step that is not taken. `why`: `wrong`, `wait` (for `wait`), `over` (begin again), `unsent`."""
-
-    def __init__(self, why: str, wait: timedelta = timedelta(0), account: str = "") -> None:
-        super().__init__(why)
-        self.why, self.wait, self.account = why, wait, account
 
 
 class Place(NamedTuple):
@@ -145,7 +138,7 @@ class Logins:
 
     def finish(self, token: str | None, typed: str = "", passkey: str = "") -> Passed:
         """The second step, by a code as it was typed or by what a passkey answered. Raises Refused."""
-        row = self._counted(token)
+        row = tries.of(self._rows, token)
         pending, account = _pending(row), self._accounts.find(row["account"]) if row["account"] else None
         if account is None:
             self._as_long(row, typed)
@@ -262,12 +255,6 @@ class Logins:
             self._throttle.forget(throttle.PAIR, pending.login, pending.place)
             self._throttle.forget(throttle.SECOND, account.id)
             self._throttle.refund(throttle.ADDRESS, pending.place)
-
-    def _counted(self, token: str | None) -> dict[str, Any]:
-        row = tries.counted(self._rows, secretly.key(token or ""))
-        if row is None:
-            raise Refused("over")
-        return row
 
     def _send(self, pending: Pending, channel: str, address: str, code: str) -> None:
         from fhirserver.mail import Undelivered

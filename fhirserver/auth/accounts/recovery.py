@@ -7,11 +7,11 @@ it was asked for, so that nobody is kept from his by those who ask in his name u
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from fhirserver.auth.accounts import factors, secretly, throttle, tries
 from fhirserver.auth.accounts.account import Account, folded
-from fhirserver.auth.accounts.login import Refused
+from fhirserver.auth.accounts.refused import Refused
 
 if TYPE_CHECKING:
     from fhirserver.auth.accounts.account import Accounts
@@ -52,7 +52,7 @@ class Resets:
 
     def check(self, token: str | None, code: str, second: str) -> Account:
         """The account when both codes are right; the second one is used up. Raises Refused (`over`, `wrong`)."""
-        row, now = self._counted(token), datetime.now(UTC)
+        row, now = tries.of(self._rows, token), datetime.now(UTC)
         account, key = self._accounts.find(row["account"]), secretly.key(row["account"])
         sent = self._codes.find(key, now)
         right = self._secrets.is_digest("reset", secretly.read(code), sent["code"] if sent else "")
@@ -85,12 +85,6 @@ class Resets:
         if used is not None:
             self._throttle.forget(throttle.SECOND, account.id)
         return used
-
-    def _counted(self, token: str | None) -> dict[str, Any]:
-        row = tries.counted(self._rows, secretly.key(token or ""))
-        if row is None:
-            raise Refused("over")
-        return row
 
     @property
     def _rows(self) -> Register:

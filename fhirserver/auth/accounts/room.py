@@ -43,7 +43,7 @@ class AccountRoom:
         root: str,
         over: Over,
     ) -> None:
-        self._store = store
+        self._store, self.clock = store, clock
         self.accounts, self.devices = Accounts(store), Devices(store)
         self.passwords, self.secrets = Passwords.of(settings), Secrets(derive)
         self.people = People(store, definitions, clock)

@@ -6,7 +6,6 @@ it comes before the transition that tells of it (`espace.space`). CSP R.1111-40.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from fhirserver.auth.accounts.letters import Letters
@@ -75,6 +74,6 @@ class TakeOver:
             except NotFound:
                 return
             except (Conflict, Undelivered):
-                self._letters.want(patient, BY, datetime.now(UTC))
+                self._letters.want(patient, BY, self._room.clock())
             return
-        self._letters.want(patient, BY, datetime.now(UTC))
+        self._letters.want(patient, BY, self._room.clock())

@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from fhirserver.auth.accounts import secretly
+from fhirserver.auth.accounts.refused import Refused
+
 if TYPE_CHECKING:
     from fhirserver.store import Register
 
@@ -22,3 +25,11 @@ def counted(rows: Register, key: str) -> dict[str, Any] | None:
         if changed is not None:
             return changed
     return None
+
+
+def of(rows: Register, token: str | None) -> dict[str, Any]:
+    """The row of a token, as `counted`. Raises Refused (`over`)."""
+    row = counted(rows, secretly.key(token or ""))
+    if row is None:
+        raise Refused("over")
+    return row
