@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from fhirserver.access.requester import Requester
 
 RANKS: Final = {"U": 0, "L": 1, "M": 2, "N": 3, "R": 4, "V": 5}
-NORMAL, RESTRICTED, VERY = RANKS["N"], RANKS["R"], RANKS["V"]
+NORMAL, RESTRICTED = RANKS["N"], RANKS["R"]
 CONFIDENTIALITY: Final = (
     systems.CONFIDENTIALITY,
     "http://hl7.org/fhir/v3/Confidentiality",

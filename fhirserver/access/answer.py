@@ -16,7 +16,7 @@ from fhirserver.access import tables
 from fhirserver.access.acl import CONFIDENTIALITY, NORMAL, RANKS, RESTRICTED
 from fhirserver.access.consent import AROUND
 from fhirserver.access.moments import Span, soonest
-from fhirserver.predicate import FALSE, TRUE, Always, Cmp, Elem, Eq, Exists, In, Predicate, all_of, any_of, negate
+from fhirserver.predicate import FALSE, TRUE, Cmp, Elem, Eq, Exists, In, Predicate, all_of, any_of, negate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -266,8 +266,3 @@ def _span(span: Node | None, type_: str) -> tuple[Predicate, Predicate]:
     if not overlap:
         return Exists(field), TRUE
     return all_of(within), any_of((negate(Exists(field)), Elem(field, tuple(overlap))))
-
-
-def always(predicate: Predicate) -> bool:
-    """Whether it holds whatever the resource."""
-    return isinstance(predicate, Always) and predicate.holds

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 BOOLEAN: Final = ("System.Boolean",)
 STRING: Final = ("System.String",)
 INTEGER: Final = ("System.Integer",)
-DECIMAL: Final = ("System.Decimal",)
 
 
 class Scope(NamedTuple):

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from fhirserver.terminology.sources import System
     from fhirserver.terminology.valuesets import Definition, Membership
 
-HEADS: Final = frozenset({"system", "name", "version", "display", "definition", "designation"})
 _NOT_SUBSUMPTION: Final = frozenset({"grouped-by", "part-of"})
 
 

@@ -21,11 +21,8 @@ NAMESPACES: Final = {
 LOINC: Final = "2.16.840.1.113883.6.1"
 SNOMED: Final = "2.16.840.1.113883.6.96"
 CIM10: Final = "2.16.840.1.113883.6.3"
-ATC: Final = "2.16.840.1.113883.6.73"
 CIS: Final = "1.2.250.1.213.2.3.1"
 ACT_CODE: Final = "2.16.840.1.113883.5.4"
-
-Child = "etree._Element | str | None | Iterable[Child]"
 
 
 def el(tag: str, *children: Any, type: str | None = None, **attributes: str | None) -> etree._Element:

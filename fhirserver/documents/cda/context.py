@@ -225,7 +225,11 @@ class Context:
         self.findings.append(Issue(weight, entry.code, text, where, rule=f"cda-{values.get('rule', key)}"))
 
     def leave(self, node: Node, why: str, part: str | None = None) -> None:
-        """Name an element (or its attribute `@name`) as being in no resource. `why` is a key of `messages.WHY`."""
+        """Name an element (or its attribute `@name`) as being in no resource.
+
+        `why`: `class`, `unread` (no resource has a place for it), `mood` (neither done nor wanted), `consent`, `value`
+        (cannot be read as its type), `conflict` (told otherwise elsewhere), `null`, `reference` (leads to nothing).
+        """
         path = node.xpath if part is None else f"{node.xpath}/{part}"
         self.left.append(Left(path, tuple(root for root, _ in node.templates), why))
         if part is None:

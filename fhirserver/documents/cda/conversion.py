@@ -44,7 +44,6 @@ class PatientTraits:
     used_name: str | None = None
     given: tuple[str, ...] = ()
     """Given names of birth, the first one first."""
-    used_given: str | None = None
     gender: str | None = None
     birth_date: str | None = None
     birth_place: str | None = None

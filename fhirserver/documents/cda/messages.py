@@ -118,20 +118,3 @@ RULES: Final[dict[str, Rule]] = {
         "warning", "not-found", "No element has the ID {found}.", "Aucun élément n'a l'ID {found}."
     ),
 }  # fmt: skip
-
-WHY: Final[dict[str, tuple[str, str]]] = {
-    "class": ("no handler knows this kind of statement", "aucun traitement ne connaît ce type d'énoncé"),
-    "unread": ("no resource has a place for it", "aucune ressource n'a de place pour cela"),
-    "consent": (
-        "a consent within a document grants nothing here",
-        "un consentement porté par un document n'ouvre aucun droit ici",
-    ),
-    "mood": ("a definition or criterion, neither done nor wanted", "une définition ou un critère, ni fait ni demandé"),
-    "value": ("cannot be read as its type", "ne se lit pas selon son type"),
-    "conflict": (
-        "the document tells it otherwise of the same actor elsewhere",
-        "le document le dit autrement du même acteur ailleurs",
-    ),
-    "null": ("a nullFlavor where the resource takes none", "un nullFlavor que la ressource n'admet pas"),
-    "reference": ("refers to what is not in the document", "renvoie à ce qui n'est pas dans le document"),
-}

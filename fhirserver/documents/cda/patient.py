@@ -150,7 +150,6 @@ def _traits(resource: Resource) -> PatientTraits:
         birth_name=birth.get("family"),
         used_name=used.get("family"),
         given=tuple(given),
-        used_given=(used.get("given") or [None])[0],
         gender=resource.get("gender"),
         birth_date=resource.get("birthDate"),
         birth_place=commune,

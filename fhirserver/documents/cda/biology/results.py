@@ -9,7 +9,7 @@ from fhirserver.documents.cda.biology.comments import comment, is_comment
 from fhirserver.documents.cda.biology.laboratory import Laboratory, Level, laboratory, narrowed, performer
 from fhirserver.documents.cda.biology.media import media
 from fhirserver.documents.cda.biology.ranges import interpretation, reference_ranges
-from fhirserver.documents.cda.biology.specimens import MICROORGANISM, is_germ, isolate, specimen, stated, taken
+from fhirserver.documents.cda.biology.specimens import is_germ, isolate, specimen, stated, taken
 from fhirserver.spec.systems import OBSERVATION_CATEGORY
 
 if TYPE_CHECKING:
@@ -256,9 +256,3 @@ def _filled(resource: Resource, found: Contents, level: Level) -> None:
         resource.setdefault("derivedFrom", []).extend(found.media)
     if found.previous:
         resource["extension"] = [{"url": SEQUEL, "valueReference": each} for each in found.previous]
-
-
-def is_isolate(resource: Resource, specimens: dict[str, Resource]) -> bool:
-    """Whether an Observation stands for an isolate; `specimens` by reference."""
-    held = specimens.get(resource.get("specimen", {}).get("reference", ""))
-    return held is not None and held.get("type") == MICROORGANISM and "valueCodeableConcept" in resource

@@ -26,7 +26,6 @@ INTENTS: Final = {"INT": "order", "RQO": "order", "PRP": "proposal", "PRMS": "pl
 PRIORITIES: Final = {"R": "routine", "UR": "urgent", "A": "asap", "S": "stat"}
 SUBSTITUTION: Final = frozenset({"1.3.6.1.4.1.19376.1.9.1.3.9.1", "1.2.250.1.213.1.1.3.87"})
 STEP: Final = frozenset({"1.3.6.1.4.1.19376.1.5.3.1.4.7.1", "1.2.250.1.213.1.1.3.83.1"})
-REQUESTERS: Final = ("Practitioner", "PractitionerRole", "Organization", "Patient", "RelatedPerson", "Device")
 
 Resource = dict[str, Any]
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from fhirserver.documents.cda.node import Node
 
 VERIFICATION: Final = f"{TERMINOLOGY}condition-ver-status"
-CATEGORIES: Final = f"{TERMINOLOGY}condition-category"
 ALLERGY_CLINICAL: Final = f"{TERMINOLOGY}allergyintolerance-clinical"
 ALLERGY_VERIFICATION: Final = f"{TERMINOLOGY}allergyintolerance-verification"
 

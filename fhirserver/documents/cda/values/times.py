@@ -100,12 +100,6 @@ def _legal(local: str) -> str:
     return "{:+03}:{:02}".format(*divmod(int(offset.total_seconds()) // 60, 60))
 
 
-def zoned(node: Node | None) -> bool:
-    """Whether a TS says its zone, or no hour."""
-    text = node.attributes.get("value", "") if node is not None else ""
-    return len(text) <= 8 or text.endswith("Z") or "+" in text or "-" in text
-
-
 def period(node: Node | None) -> dict[str, Any] | None:
     """An IVL_TS as Period: low and high, or low and width; a lone value is both ends."""
     if node is None:
