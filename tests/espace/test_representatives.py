@@ -98,8 +98,8 @@ def grown(application: Application, birth: str, code: str = "97400") -> tuple[st
 
 
 def test_the_person_takes_the_space_over_at_majority(application: Application) -> None:
-    """Born eighteen years ago, so that the server's clock, which is the real one here, says so."""
-    birth = f"{datetime.now(UTC).year - 18}-01-02"
+    """Of age since a year at most, so that the server's clock, which is the real one here, says so."""
+    birth = f"{datetime.now(UTC).year - 19}-01-02"
     child, parent, account = grown(application, birth)
     found, room = application.services, application.services.accounts
     who = Requester("representative", f"RelatedPerson/{parent}", patient=child, purpose="PATRQT")
@@ -125,7 +125,7 @@ def test_the_person_takes_the_space_over_at_majority(application: Application) -
 
 
 def test_whoever_acts_first_after_the_birthday_finds_the_space_taken_over(application: Application) -> None:
-    child, _, account = grown(application, f"{datetime.now(UTC).year - 18}-01-02")
+    child, _, account = grown(application, f"{datetime.now(UTC).year - 19}-01-02")
     assert application.operator().post(f"Patient/{child}/$espace-suspend", None).status == 200
     kept = application.services.accounts.accounts.find(account.id)
     assert kept is not None
