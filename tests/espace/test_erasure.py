@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,10 @@ from fhirserver.access import Access
 from fhirserver.audit import erasures, verify
 from fhirserver.espace.erasure import due
 from fhirserver.espace.space import Actor
+from fhirserver.store.envelope import unpacked
 from tests.records import INS_NIR, document, observation, patient
+from tests.rest.agenda.world import opened
+from tests.rest.messages.people import House, attachment
 
 if TYPE_CHECKING:
     from tests.application import Application
@@ -200,4 +204,74 @@ def test_an_erasure_that_was_broken_off_is_done_again(application: Application, 
     actor = Actor("operator", Access.system("test", NOW))
     application.services.erasure.erase(actor, id)
     assert found(application, id) <= {"actors", "links"}
+    assert faults(application) == []
+
+
+MARK = "Wqzvkyx"
+"""A word in a value of each kind that is the person's."""
+
+
+def standing(application: Application, *texts: str) -> dict[str, set[str]]:
+    """By collection, which of the texts stand anywhere: in fields, in bodies (compressed or in pieces), in files."""
+    settings = application.services.settings
+    wanted = {each: (each.encode(), base64.b64encode(each.encode())) for each in texts}
+    found: dict[str, set[str]] = {}
+    with MongoClient[dict[str, Any]](settings.mongo) as client:
+        database = client[settings.database]
+        for name in database.list_collection_names():
+            for row in database[name].find():
+                body = unpacked(row) if isinstance(row.get("r"), bytes) else b""
+                content = bson.encode(row) + body
+                if hits := {text for text, forms in wanted.items() if any(each in content for each in forms)}:
+                    found.setdefault(name, set()).update(hits)
+    return found
+
+
+def full_record(application: Application) -> tuple[str, str]:
+    """A person of whom there is something of each kind; id and number."""
+    operator, id = application.operator(), f"person-{uuid.uuid4().hex[:8]}"
+    number, here = number_of(id), {"reference": f"Patient/{id}"}
+    name = [{"use": "official", "family": MARK, "given": ["Ada"]}]
+    identifier = [{"system": INS_NIR, "value": number}]
+    mail = [{"system": "email", "value": f"{MARK}@example.org"}]
+    operator.store(patient(id=id, birthDate="1980-05-01", name=name, identifier=identifier, telecom=mail))
+    house = House(application)
+    house.person = here
+    holder = application.patient(id)
+    told = house.opened(None, {"contentString": MARK}, attachment(f"%PDF-1.4 {MARK}".encode(), MARK))
+    assert house.answered(told, holder, {"contentString": f"{MARK} {MARK}"}).status == 201
+    agenda = opened(application)
+    booked = agenda.appointment(0, description=MARK, comment=MARK) | {
+        "participant": agenda.participants(f"Patient/{id}")
+    }
+    operator.create(booked)
+    entered = holder.create(observation(id, note=[{"text": MARK}]))
+    holder.put(f"Observation/{entered}", {**holder.get(f"Observation/{entered}").json, "status": "amended"})
+    holder.delete(f"Observation/{holder.create(observation(id, note=[{'text': MARK}]))}")
+    operator.create(observation(id, note=[{"text": f"{MARK} " * 500}]))
+    operator.create(document(id))
+    operator.create({"resourceType": "RelatedPerson", "patient": here, "active": True, "name": [{"family": MARK}]})
+    channel = {"type": "rest-hook", "endpoint": f"https://{MARK}.example.org/", "payload": "application/fhir+json"}
+    hook = {"resourceType": "Subscription", "status": "requested", "reason": MARK, "channel": channel}
+    holder.post("Subscription", hook | {"criteria": f"Observation?patient={id}"})
+    application.services.accounts.invitations.invite(id, by="test")
+    application.services.spaces.happen(Actor("operator", Access.system("test", datetime.now(UTC))), id, "activate")
+    assert application.practitioner("10001112225", purpose="BTG").get(f"Patient/{id}").status == 200
+    assert operator.search("Patient", ("name", MARK)).total == 1
+    holder.post(f"Patient/{id}/$portability", None, Prefer="respond-async")
+    return id, number
+
+
+def test_no_value_of_any_kind_is_left_in_any_collection(application: Application) -> None:
+    id, number = full_record(application)
+    before = standing(application, id, number, MARK)
+    assert before.keys() >= {
+        "Patient", "Communication", "Appointment", "Observation", "Observation.history", "RelatedPerson", "policy",
+        "space", "outbox", "trace", "jobs", "register.invitations",
+    }  # fmt: skip
+    answer = application.operator().post(f"Patient/{id}/$espace-erase", None)
+    assert answer.status == 200, answer.content
+    left = standing(application, id, number, MARK)
+    assert {name: texts for name, texts in left.items() if name not in ("actors", "links")} == {}
+    assert all(texts == {id} for texts in left.values())
     assert faults(application) == []
