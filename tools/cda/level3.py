@@ -249,8 +249,9 @@ def _study_event() -> etree._Element:
     return el("documentationOf", event)
 
 
-def _unknown() -> etree._Element:
-    odd = el(
+def _transport() -> etree._Element:
+    """An act that no rule knows."""
+    return el(
         "act",
         templates("1.2.250.1.213.99.3.9"),
         s.identity("U1"),
@@ -261,7 +262,11 @@ def _unknown() -> etree._Element:
         classCode="ACT",
         moodCode="EVN",
     )
-    wanted = el(
+
+
+def _wanted() -> etree._Element:
+    """One that is wanted."""
+    return el(
         "act",
         s.identity("U2"),
         code("code", "T-2", "1.2.250.1.213.99.4", "Retour à domicile"),
@@ -269,7 +274,11 @@ def _unknown() -> etree._Element:
         classCode="ACT",
         moodCode="RQO",
     )
-    area = el(
+
+
+def _area() -> etree._Element:
+    """A region of a picture."""
+    return el(
         "regionOfInterest",
         s.identity("U3"),
         el("code", code="CIRCLE"),
@@ -277,7 +286,11 @@ def _unknown() -> etree._Element:
         classCode="ROIOVL",
         moodCode="EVN",
     )
-    device = el(
+
+
+def _implant() -> etree._Element:
+    """A device, as what was supplied."""
+    return el(
         "supply",
         s.identity("U4"),
         s.done(),
@@ -299,7 +312,11 @@ def _unknown() -> etree._Element:
         classCode="SPLY",
         moodCode="EVN",
     )
-    cluster = el(
+
+
+def _cluster() -> etree._Element:
+    """Results that no section expects."""
+    return el(
         "organizer",
         s.identity("U5"),
         s.done(),
@@ -313,16 +330,19 @@ def _unknown() -> etree._Element:
         classCode="CLUSTER",
         moodCode="EVN",
     )
+
+
+def _unknown() -> etree._Element:
     return section(
         ("1.2.250.1.213.99.2.9",),
         code("code", "INCONNU", "1.2.250.1.213.99.6", "Rubrique inconnue"),
         "Divers",
         "Éléments divers",
-        entry(odd),
-        entry(wanted),
-        entry(area),
-        entry(device),
-        entry(cluster),
+        entry(_transport()),
+        entry(_wanted()),
+        entry(_area()),
+        entry(_implant()),
+        entry(_cluster()),
     )
 
 
