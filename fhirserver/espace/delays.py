@@ -20,6 +20,14 @@ from fhirserver.espace.tables import delay
 if TYPE_CHECKING:
     from fhirserver.espace.tables import Delay
 
+_UNITS: Final = {
+    "days": ("jour", "jours"),
+    "weeks": ("semaine", "semaines"),
+    "months": ("mois", "mois"),
+    "years": ("an", "ans"),
+}
+"""In French, one and several."""
+
 
 def end(name: str, begin: datetime, zone: str) -> datetime:
     """The first moment (UTC) at which a delay that begins at a moment is over."""
@@ -29,6 +37,13 @@ def end(name: str, begin: datetime, zone: str) -> datetime:
 
 code_over: Final = partial(end, "code")
 """When a provisional code is void, by when it was made and the zone in which the person lives."""
+
+
+def told(name: str, begin: datetime, zone: str) -> str:
+    """How long a delay that begins at a moment lasts, in French: 6 semaines."""
+    found = delay(name, begin.astimezone(ZoneInfo(zone)).date())
+    one, several = _UNITS[found.unit]
+    return f"{found.number} {several if found.number > 1 else one}"
 
 
 def last_day(known: Delay, day: date) -> date:

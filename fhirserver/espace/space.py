@@ -9,7 +9,7 @@ from fhirserver.access import Access, spaces
 from fhirserver.access.zones import zone
 from fhirserver.audit import Entity, Event, news
 from fhirserver.errors import Conflict, NotFound
-from fhirserver.espace import machine
+from fhirserver.espace import delays, machine
 from fhirserver.espace.tables import ERASED
 from fhirserver.search import parse
 
@@ -198,7 +198,9 @@ class Spaces:
         self, tx: Transaction, access: Access, patient: str, row: Mapping[str, Any], happened: Iterable[Transition]
     ) -> None:
         """Queues what the person is told; who has no e-mail finds it in the record."""
-        rows = [news.row("space", patient, access, text=each.told) for each in happened if each.told]
+        objection = delays.told("objection", row["log"][-1]["at"], row["zone"])
+        texts = [each.told.replace("{objection}", objection) for each in happened if each.told]
+        rows = [news.row("space", patient, access, text=each) for each in texts]
         if rows:
             tx.post(rows)
 

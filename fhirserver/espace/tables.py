@@ -29,7 +29,7 @@ class Delay(NamedTuple):
 class Transition(NamedTuple):
     """`who` may have it happen: `holder`, `representative`, `agent` (of the health insurance), `operator`, `time`.
 
-    `told`: what the person is told of it, with places for `when` and `who`; empty: nothing.
+    `told`: what the person is told of it, with places for `when`, `who` and the delay `objection`; empty: nothing.
     """
 
     event: str

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from fhirserver.access import Access, Requester
 from fhirserver.errors import NotFound
+from fhirserver.espace import tables
 from fhirserver.espace.space import Actor
+from fhirserver.espace.tables import Delay
 from tests.records import observation, patient
 
 if TYPE_CHECKING:
@@ -99,6 +101,22 @@ def test_the_person_is_told_of_the_closing(application: Application) -> None:
     Keeping(application.services).deliver()
     found = application.patient(id).search("Communication", ("patient", id))
     assert "clôturé votre espace santé" in found.content.decode()
+
+
+def test_the_person_is_told_how_long_a_suspension_can_be_objected_to(
+    application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the table has it on the day of the suspension."""
+    rows = (Delay("objection", date(2022, 1, 1), 6, "weeks", "-"), Delay("objection", NOW.date(), 1, "months", "-"))
+    monkeypatch.setattr(tables, "delays", lambda: rows)
+    from fhirserver.rest.tracing.keeping import Keeping
+
+    for at, told in ((NOW - timedelta(days=1), "6 semaines"), (NOW, "1 mois")):
+        id = born(application)
+        application.at(at).operator().post(f"Patient/{id}/$espace-suspend", None)
+        Keeping(application.services).deliver()
+        found = application.operator().search("Communication", ("patient", id))
+        assert f"vous y opposer pendant {told}, après quoi" in found.content.decode()
 
 
 def test_an_agent_acts_and_sees_nothing(application: Application) -> None:
