@@ -9,12 +9,15 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from fhirserver import jsontext
+from fhirserver.cli import main
 from tests.records import observation, patient
 from tests.serving import COMMAND, Served, free_port, serve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    import pytest
 
 COUNT = 300
 ENVIRON = {"FHIRSERVER_PROFILES": "core", "FHIRSERVER_JOB_LEASE": "2"}
@@ -26,7 +29,7 @@ BUNDLE = {
 }
 
 
-def test_an_export_outlives_its_server_and_loads_elsewhere(tmp_path: Path) -> None:
+def test_an_export_outlives_its_server_and_loads_elsewhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     resources = [patient(id="p"), BUNDLE, *(observation("p", id=f"o{number:04}") for number in range(COUNT))]
     port = free_port()
     with serve(tmp_path / "first", environ=ENVIRON, port=port) as served:
@@ -46,22 +49,19 @@ def test_an_export_outlives_its_server_and_loads_elsewhere(tmp_path: Path) -> No
             file = served.call("GET", output["url"].partition("/fhir/")[2], token)
             (exported / f"{number}.ndjson").write_bytes(file.body)
     assert _of(exported) == _contents(resources)
-    with serve(tmp_path / "second", environ=ENVIRON) as served:
+    with serve(tmp_path / "second", "--workers", "1", environ=ENVIRON) as served:
         _break_off(served, exported, tmp_path)
         _load(served, exported, tmp_path / "journal")
         assert _searched(served) == _contents(resources)
-        _indexed_anew(served)
+        _indexed_anew(served, capsys)
 
 
-def _indexed_anew(served: Served) -> None:
-    line = [COMMAND, "reindex", "--base", served.base, "--token", served.token("--operator"), "--type", "Observation"]
-    done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=600)
-    assert done.returncode == 0, done.stderr
-    assert f"{COUNT} resources looked through, 0 indexed anew" in done.stdout
-    line = [COMMAND, "reindex", "--base", served.base, "--token", served.token("--patient", "p")]
-    done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=600)
-    assert done.returncode == 1
-    assert "operator" in done.stderr
+def _indexed_anew(served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+    line = ["reindex", "--base", served.base, "--token"]
+    assert main([*line, served.token("--operator"), "--type", "Observation"]) == 0
+    assert f"{COUNT} resources looked through, 0 indexed anew" in capsys.readouterr().out
+    assert main([*line, served.token("--patient", "p")]) == 1
+    assert "operator" in capsys.readouterr().err
 
 
 def _until_progress(served: Served, status: str, token: str) -> Iterator[None]:
@@ -88,7 +88,8 @@ def _done(served: Served, status: str, token: str) -> Any:
 def _break_off(served: Served, exported: Path, folder: Path) -> None:
     """Kills a load when a part has been acknowledged."""
     journal = folder / "journal"
-    loading = subprocess.Popen(_line(served, exported, journal), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    line = [COMMAND, *_words(served, exported, journal)]
+    loading = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     until = time.monotonic() + 300
     while time.monotonic() < until and not (journal.exists() and journal.stat().st_size > 33 * 30):
         time.sleep(0.01)
@@ -97,19 +98,12 @@ def _break_off(served: Served, exported: Path, folder: Path) -> None:
 
 
 def _load(served: Served, path: Path, journal: Path | None = None) -> None:
-    done = subprocess.run(
-        _line(served, path, journal or path.with_suffix(".journal")),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert main(_words(served, path, journal or path.with_suffix(".journal"))) == 0
 
 
-def _line(served: Served, path: Path, journal: Path) -> list[str]:
+def _words(served: Served, path: Path, journal: Path) -> list[str]:
     return [
-        COMMAND, "load", str(path), "--base", served.base, "--token", served.token("--operator"),
+        "load", str(path), "--base", served.base, "--token", served.token("--operator"),
         "--journal", str(journal), "--rejected", str(journal.with_suffix(".rejected")),
     ]  # fmt: skip
 

@@ -18,9 +18,12 @@ from fhirserver.store import Embedded
 from tests.store.standin import access, open_store
 
 if TYPE_CHECKING:
+    import pytest
+
     from fhirserver.store import View
 
-ROUNDS = 5
+ROUNDS = 3
+"""Twenty in the long campaign."""
 WRITES = 60
 """Acknowledged writes a round before the kill."""
 
@@ -63,11 +66,14 @@ def check(view: View, traces: set[str], id_: str, acknowledged: int) -> None:
         assert [match.version for match in view.search(asked).matches] == ([version_] if there else [])
 
 
-def test_whatever_was_acknowledged_survives_a_kill_and_nothing_is_half_stored(tmp_path: Path) -> None:
+def test_whatever_was_acknowledged_survives_a_kill_and_nothing_is_half_stored(
+    tmp_path: Path, pytestconfig: pytest.Config
+) -> None:
     embedded = Embedded(tmp_path / "data")
     embedded.start()
     notes, checked = tmp_path / "notes", 0
-    for round_ in range(ROUNDS):
+    rounds = 20 if pytestconfig.getoption("--long") else ROUNDS
+    for round_ in range(rounds):
         load_and_kill(embedded, notes, round_)
         embedded.ensure()
         store = open_store(embedded.uri, "fhir")
@@ -80,7 +86,7 @@ def test_whatever_was_acknowledged_survives_a_kill_and_nothing_is_half_stored(tm
         checked += len(mine)
         store.close()
     embedded.stop()
-    assert checked >= ROUNDS * WRITES // 2
+    assert checked >= rounds * WRITES // 2
 
 
 def traces_of(uri: str) -> set[str]:

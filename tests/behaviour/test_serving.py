@@ -17,9 +17,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+pytestmark = pytest.mark.xdist_group("serving")
+
+
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with serve(tmp_path_factory.mktemp("serving") / "data", "--workers", "2") as running:
+    environ = {"FHIRSERVER_CLOCK": "2030-02-03T04:05:06Z"}
+    with serve(tmp_path_factory.mktemp("serving") / "data", "--workers", "2", environ=environ) as running:
         yield running
 
 
@@ -77,7 +81,27 @@ def test_options_are_not_abbreviated(tmp_path: Path) -> None:
     assert done.returncode == 2
 
 
-def test_sigterm_ends_all_processes_and_data_and_keys_outlive_it(tmp_path: Path) -> None:
+def test_a_test_clock_moves_the_time_of_writes(served: Served) -> None:
+    resource = {"resourceType": "Organization", "name": "o"}
+    answer = served.call("POST", "Organization", served.token("--operator"), resource)
+    assert answer.json["meta"]["lastUpdated"] == "2030-02-03T04:05:06.000Z"
+
+
+def test_a_killed_database_is_started_again(served: Served) -> None:
+    operator = served.token("--operator")
+    database = next(each for each in family(served.process) if "secantus" in " ".join(each.cmdline()))
+    database.kill()
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        answer = served.call("GET", "Patient?_summary=count", operator)
+        if answer.status == 200:
+            return
+        assert answer.status == 503
+        assert answer.json["resourceType"] == "OperationOutcome"
+    raise AssertionError("the database did not come back")
+
+
+def test_data_and_keys_outlive_sigterm_and_no_process_outlives_it_or_the_main_process(tmp_path: Path) -> None:
     with serve(tmp_path / "data") as first:
         operator = first.token("--operator")
         created = first.call(
@@ -90,34 +114,7 @@ def test_sigterm_ends_all_processes_and_data_and_keys_outlive_it(tmp_path: Path)
         assert gone(processes)
     with serve(tmp_path / "data") as second:
         assert second.call("GET", "Organization/o", operator).status == 200
-
-
-def test_nothing_outlives_a_killed_main_process(tmp_path: Path) -> None:
-    with serve(tmp_path / "data") as running:
-        processes = family(running.process)
+        processes = family(second.process)
         assert len(processes) >= 4
-        running.process.kill()
+        second.process.kill()
         assert gone(processes)
-
-
-def test_a_killed_database_is_started_again(tmp_path: Path) -> None:
-    with serve(tmp_path / "data") as running:
-        operator = running.token("--operator")
-        database = next(each for each in family(running.process) if "secantus" in " ".join(each.cmdline()))
-        database.kill()
-        deadline = time.monotonic() + 120
-        while time.monotonic() < deadline:
-            answer = running.call("GET", "Patient?_summary=count", operator)
-            if answer.status == 200:
-                return
-            assert answer.status == 503
-            assert answer.json["resourceType"] == "OperationOutcome"
-        raise AssertionError("the database did not come back")
-
-
-def test_a_test_clock_moves_the_time_of_writes(tmp_path: Path) -> None:
-    with serve(tmp_path / "data", environ={"FHIRSERVER_CLOCK": "2030-02-03T04:05:06Z"}) as running:
-        answer = running.call(
-            "POST", "Organization", running.token("--operator"), {"resourceType": "Organization", "name": "o"}
-        )
-        assert answer.json["meta"]["lastUpdated"] == "2030-02-03T04:05:06.000Z"
