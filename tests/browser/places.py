@@ -34,6 +34,7 @@ VISITED: Final = {
     "/dossier/<patient>": "espace",
     "/dossier/<patient>/agenda": "agenda",
     "/dossier/<patient>/agenda/creneau/<slot>": "agenda-creneau",
+    "/dossier/<patient>/agenda/inscrire": "agenda-inscrire",
     "/dossier/<patient>/agenda/noter": "agenda-note-refus",
     "/dossier/<patient>/agenda/passes": "agenda-passes",
     "/dossier/<patient>/agenda/prendre": "agenda-recherche",

@@ -56,3 +56,5 @@ def agenda(visit: Visit, house: House) -> Iterator[str]:
     visit.fill(Du="2030-03-28", Au="2030-03-20")
     visit.press("Ouvrir ces créneaux")
     yield "mon-agenda-refus"
+    page.goto(f"{base}/inscrire")
+    yield "agenda-inscrire"

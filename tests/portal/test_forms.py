@@ -82,7 +82,9 @@ def forms(app: Flask) -> list[Rule]:
 
 
 RPPS, FINESS = "10001112225", "750000001"
-OF_PROFESSIONALS = re.compile(r"/(patients|mon-agenda|messages)|/federation/psc/situation|.*/messages/nouveau")
+OF_PROFESSIONALS = re.compile(
+    r"/(patients|mon-agenda|messages)|/federation/psc/situation|.*/(messages/nouveau|agenda/inscrire)"
+)
 OF_OPERATORS = re.compile(r"/(catalogue/revue|operateur)")
 OF_NOBODY = re.compile(r"/(connexion|activation|opposition)")
 VALID = {"section": "allergies", "name": "poids", "event": "suspend"}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fhirserver.portal.agenda import booking, feed, keeping, mine
+from fhirserver.portal.agenda import booking, feed, giving, keeping, mine
 
 if TYPE_CHECKING:
     from flask import Blueprint
 
 
 def routes(pages: Blueprint) -> None:
-    for module in (mine, booking, feed, keeping):
+    for module in (mine, booking, feed, giving, keeping):
         module.routes(pages)

@@ -99,7 +99,7 @@ def book(patient: str, slot: str) -> Response:
         return _confirming(space, found, keeper, moved, 422, {"motif": _(_REASON)}, reason)
     try:
         if moved is None:
-            space.ask("POST", TYPE, _made(space, found, reason))
+            space.ask("POST", TYPE, made(space, found, reason))
         else:
             changed(space, moved, _moving(space, found, moved), request.form.get("version", ""))
     except Refused as refused:
@@ -173,11 +173,12 @@ def _confirming(
     )
 
 
-def _made(space: Space, slot: Resource, reason: str) -> Resource:
-    made: dict[str, Any] = {"resourceType": TYPE, "status": "booked"}
-    made |= times(slot) | {"participant": [*_me(space), *_theirs(space, slot)]}
-    made |= {"created": telling.instant(access_of(space).now)}
-    return made | ({"comment": reason} if reason else {})
+def made(space: Space, slot: Resource, reason: str) -> Resource:
+    """An Appointment of the person on a slot, with the actors of its schedule."""
+    found: dict[str, Any] = {"resourceType": TYPE, "status": "booked"}
+    found |= times(slot) | {"participant": [*_me(space), *_theirs(space, slot)]}
+    found |= {"created": telling.instant(access_of(space).now)}
+    return found | ({"comment": reason} if reason else {})
 
 
 def _moving(space: Space, slot: Resource, moved: Resource) -> Iterable[Resource]:

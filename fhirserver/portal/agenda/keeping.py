@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from flask import Blueprint, Response
 
     from fhirserver.portal.agenda.booking import Keeper
-    from fhirserver.portal.record.space import Resource
+    from fhirserver.portal.record.space import Found, Resource
 
 LENGTHS: Final = ("10", "15", "20", "30", "45", "60")
 WEEKS: Final = 12
@@ -59,6 +59,7 @@ _DONE: Final = {
     "creneaux": N_("Les créneaux sont ouverts."),
     "retire": N_("Le créneau est retiré."),
     "change": N_("C’est enregistré."),
+    "inscrit": N_("Le rendez-vous est inscrit ; la personne en est informée."),
 }
 
 
@@ -166,7 +167,7 @@ def _professional() -> Space:
     return Space(session.subject)
 
 
-def _schedules(space: Space) -> list[Keeper]:
+def schedules(space: Space) -> list[Keeper]:
     """The agendas that the professional is an actor of, himself or in a role."""
     found: dict[str, Keeper] = {}
     number = f"{RPPS}|{space.subject.rpps}"
@@ -176,28 +177,34 @@ def _schedules(space: Space) -> list[Keeper]:
     return list(found.values())
 
 
+def free(space: Space, agendas: list[Keeper], *, slot: str | None = None, page: str = "") -> Found | None:
+    """The free slots to come of these agendas, or just that one of them; None where there can be none."""
+    if not agendas or (slot is not None and not ID.fullmatch(slot)):
+        return None
+    of = ",".join(f"Schedule/{each.id}" for each in agendas)
+    now = telling.instant(access_of(space).now)
+    asked = (("schedule", of), ("status", "free"), ("start", f"gt{now}"), ("_sort", "start"), ("_count", _COUNT))
+    return space.found("Slot", *asked, *((("_id", slot),) if slot is not None else ()), page=page)
+
+
 def _page(space: Space, status: int = 200, errors: dict[str, str] | None = None, typed: Any = None) -> Response:
-    now, schedules = access_of(space).now, _schedules(space)
+    now, agendas = access_of(space).now, schedules(space)
     known, found = choices.found(space, RPPS, space.subject.rpps or ""), None
-    free: list[Resource] = []
     if known is not None:
         asked = (("actor", f"Practitioner/{known['id']}"), ("date", f"ge{telling.instant(now - timedelta(hours=12))}"))
         more = (COMING, ("_sort", "date"), ("_count", _COUNT))
         found = space.found(TYPE, *asked, *more, page=request.args.get(PAGE, ""))
-    if schedules:
-        of = ",".join(f"Schedule/{each.id}" for each in schedules)
-        asked_slots = (("schedule", of), ("status", "free"), ("start", f"gt{telling.instant(now)}"), ("_sort", "start"))
-        free = space.found("Slot", *asked_slots, ("_count", _COUNT)).resources
+    offered = free(space, agendas)
     return page(
         "agenda/own.html",
         status,
         errors=errors or {},
         typed=typed
         or {"duree": "30", "de": "09:00", "a": "12:00", "fuseau": METROPOLE, "jours": ["0", "1", "2", "3", "4"]},
-        schedules=schedules,
+        schedules=agendas,
         found=found,
         rows=[telling.row(each, ROLES[space.subject.kind], now) for each in found.resources] if found else [],
-        free=[(each["id"], telling.when(each)) for each in free],
+        free=[(each["id"], telling.when(each)) for each in offered.resources] if offered is not None else [],
         weekdays=telling.weekdays(),
         lengths=LENGTHS,
         zones=[(each, dates.place_of(each) or _(_HERE)) for each in zones.names()],
@@ -215,7 +222,7 @@ def _series(space: Space, typed: dict[str, str], days: list[str], errors: dict[s
         errors["de"] = _(_HOURS)
     if not days:
         errors["jours"] = _(_WEEK)
-    offered = {"duree": LENGTHS, "fuseau": zones.names(), "agenda": [each.id for each in _schedules(space)]}
+    offered = {"duree": LENGTHS, "fuseau": zones.names(), "agenda": [each.id for each in schedules(space)]}
     errors |= {name: _(_CHOICE) for name, among in offered.items() if typed[name] not in among}
     if errors or first is None or last is None:
         return None

@@ -29,6 +29,7 @@ ENTRIES: Final = (
     Entry("imaging", "/imagerie", N_("Imagerie")),
     Entry("reminders", "/rappels", N_("Prévention"), personal=True),
     Entry("agenda", "/agenda", N_("Agenda"), personal=True),
+    Entry("agenda", "/agenda/inscrire", N_("Donner un rendez-vous"), professional=True),
     Entry("messages", "/messages", N_("Messagerie"), personal=True),
     Entry("messages", "/messages/nouveau", N_("Écrire à la personne"), professional=True),
     Entry("sharing", "/partage", N_("Partage et accès"), personal=True),

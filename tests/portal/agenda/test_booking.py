@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from fhirserver.cli.demo import PHYSICIAN, bundle
 from tests.portal.record.visiting import holder, logged_in, patient_named, professional
-from tests.records import practitioner
+from tests.records import care_team, practitioner
 from tests.rest.agenda.world import HOSPITAL, OTHER
 
 if TYPE_CHECKING:
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from tests.portal.agenda.conftest import Visit
     from tests.portal.browser import Page
+
+THIRD = "10000000034"
 
 
 def booked(visit: Visit, number: int, reason: str = "") -> str:
@@ -166,3 +168,41 @@ def test_the_demo_shows_an_agenda_to_the_family_and_to_the_physician(application
         slot = re.search(rf"/dossier/{claire}/agenda/creneau/[\w-]+", free.html)
         assert slot is not None
         assert "est pris" in mine.send(mine.get(slot[0]), slot[0], motif="Grippe").text
+
+
+def test_a_professional_books_for_the_person_whose_record_he_sees(visit: Visit) -> None:
+    path, who = f"{visit.path}/inscrire", visit.agenda.patient
+    assert visit.theirs.get(path).status == 404, "he does not see the record"
+    visit.agenda.server.operator().create(care_team(who, f"Practitioner/{visit.agenda.practitioner}"))
+    page = visit.theirs.get(path)
+    assert f'href="{path}"' in visit.theirs.get(f"/dossier/{who}").html
+    assert "Créneau libre" in page.text
+    visit.agenda.holder.create(visit.agenda.appointment(0))
+    gone = visit.theirs.send(page, path, creneau=visit.agenda.slots[0], motif="Contrôle <b>")
+    assert (gone.status, "plus libre" in gone.text, "Contrôle &lt;b&gt;" in gone.html) == (422, True, True)
+    for wrong in ("", "../x", "nowhere"):
+        assert visit.theirs.send(page, path, creneau=wrong).status == 422
+    assert visit.theirs.send(page, path, creneau=visit.agenda.slots[1], motif="x" * 501).status == 422
+    assert visit.agenda.states(1) == ["free"]
+    done = visit.theirs.send(page, path, creneau=visit.agenda.slots[1], motif="Contrôle")
+    assert "Le rendez-vous est inscrit" in done.text, done.text
+    assert visit.agenda.states(1) == ["busy"]
+    found = [each["resource"] for each in visit.agenda.holder.search("Appointment").json["entry"]]
+    made = next(each for each in found if each.get("comment") == "Contrôle")
+    actors = {each["actor"]["reference"] for each in made["participant"]}
+    assert actors == {f"Patient/{who}", f"Practitioner/{visit.agenda.practitioner}"}
+    assert "Contrôle" in visit.mine.get(f"{visit.path}/rendez-vous/{made['id']}").text
+    assert visit.mine.get(path).status == 404, "the person has a page of his own for it"
+
+
+def test_a_professional_without_an_agenda_is_led_to_his_own(visit: Visit) -> None:
+    operator = visit.agenda.server.operator()
+    known = operator.search("Practitioner", identifier=f"https://rpps.esante.gouv.fr|{THIRD}").ids
+    third = known[0] if known else operator.create(practitioner(THIRD))
+    operator.create(care_team(visit.agenda.patient, f"Practitioner/{third}"))
+    browser = logged_in(visit.agenda.server, professional(THIRD))
+    page = browser.get(f"{visit.path}/inscrire")
+    assert "pas encore d’agenda" in page.text
+    form = {"csrf": page.form("/deconnexion").fields["csrf"], "creneau": visit.agenda.slots[0]}
+    assert browser.post(f"{visit.path}/inscrire", form).status == 422, "slots of others are not his to give"
+    assert visit.agenda.states(0) == ["free"]
