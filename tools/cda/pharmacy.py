@@ -79,9 +79,53 @@ PREDNISONE: Final = s.product("63561700", "CORTANCYL 20 mg, comprimé", atc=("H0
 INSULINE: Final = s.product("65089833", "LANTUS 100 unités/ml", atc=("A10AE04", "insuline glargine"))
 
 
-def prescriptions() -> etree._Element:
+def _when_needed() -> etree._Element:
+    """At most so much a day, while it hurts."""
     unit = el("translation", el("originalText", "comprimé"))
     counted = el("doseQuantity", el("low", unit, value="1"), el("high", copy(unit), value="1"))
+    return s.prescribed(
+        "P1",
+        copy(PARACETAMOL),
+        "m1",
+        el("maxDoseQuantity", el("numerator", value="4", unit="g"), el("denominator", value="1", unit="d")),
+        el("precondition", el("criterion", el("text", "Si douleur")), typeCode="PRCN"),
+        relation("SUBJ", s.instruction("Ne pas dépasser 4 g par jour"), inverted=True),
+        relation("SUBJ", s.instruction("Délivrer en une fois", to_dispenser=True), inverted=True),
+        relation("COMP", s.supply("16")),
+        relation("COMP", s.substitution("G", "Générique")),
+        relation("RSON", s.pointer("PB1")),
+        period=("20260305", "20260309"),
+        times=[s.every("6")],
+        amount=counted,
+        repeats="1",
+    )
+
+
+def _for_a_week() -> etree._Element:
+    """So much with a meal, for a week."""
+    return s.prescribed(
+        "P2",
+        copy(PREDNISONE),
+        "m2",
+        period=("20260305", "20260312"),
+        times=[s.meal("ACM")],
+        amount=s.dose("20", "40", "mg"),
+    )
+
+
+def _for_good() -> etree._Element:
+    """Every evening, without an end."""
+    return s.prescribed(
+        "P3",
+        copy(INSULINE),
+        "m3",
+        period=("20260305", None),
+        times=[s.every("24", times_a_day=True)],
+        amount=s.dose("12", "12", "[iU]"),
+    )
+
+
+def prescriptions() -> etree._Element:
     return section(
         ("1.3.6.1.4.1.19376.1.9.1.2.1", f"{SECTION}19", "1.2.250.1.213.1.1.2.39"),
         loinc("57828-6", "Prescriptions"),
@@ -94,44 +138,9 @@ def prescriptions() -> etree._Element:
                 [("LANTUS", "m3"), "le soir"],
             ],
         ),
-        entry(
-            s.prescribed(
-                "P1",
-                copy(PARACETAMOL),
-                "m1",
-                el("maxDoseQuantity", el("numerator", value="4", unit="g"), el("denominator", value="1", unit="d")),
-                el("precondition", el("criterion", el("text", "Si douleur")), typeCode="PRCN"),
-                relation("SUBJ", s.instruction("Ne pas dépasser 4 g par jour"), inverted=True),
-                relation("SUBJ", s.instruction("Délivrer en une fois", to_dispenser=True), inverted=True),
-                relation("COMP", s.supply("16")),
-                relation("COMP", s.substitution("G", "Générique")),
-                relation("RSON", s.pointer("PB1")),
-                period=("20260305", "20260309"),
-                times=[s.every("6")],
-                amount=counted,
-                repeats="1",
-            )
-        ),
-        entry(
-            s.prescribed(
-                "P2",
-                copy(PREDNISONE),
-                "m2",
-                period=("20260305", "20260312"),
-                times=[s.meal("ACM")],
-                amount=s.dose("20", "40", "mg"),
-            )
-        ),
-        entry(
-            s.prescribed(
-                "P3",
-                copy(INSULINE),
-                "m3",
-                period=("20260305", None),
-                times=[s.every("24", times_a_day=True)],
-                amount=s.dose("12", "12", "[iU]"),
-            )
-        ),
+        entry(_when_needed()),
+        entry(_for_a_week()),
+        entry(_for_good()),
     )
 
 

@@ -163,14 +163,9 @@ def _processing(node: Node, ctx: Context, lab: Laboratory) -> list[Reference]:
     found = contents(node, ctx, lab, sampled(level, specimens))
     if not (level.effective or {}).items() <= resource.items():
         untimely(node, level, found.members, ctx)
-    done = [{"reference": url} for code, url in level.performers if code is None]
-    _enlist(report, "performer", [each for each in done if ctx.resource(each)["resourceType"] in INTERPRETERS])
-    validators = [{"reference": url} for code, url in level.performers if code == VALIDATED]
-    _enlist(
-        report,
-        "resultsInterpreter",
-        [each for each in validators if ctx.resource(each)["resourceType"] in INTERPRETERS],
-    )
+    for name, function in (("performer", None), ("resultsInterpreter", VALIDATED)):
+        who = [{"reference": url} for code, url in level.performers if code == function]
+        _enlist(report, name, [each for each in who if ctx.resource(each)["resourceType"] in INTERPRETERS])
     _enlist(report, "specimen", specimens)
     _enlist(report, "result", found.members)
     if concept and not found.members and concept != resource["code"]:

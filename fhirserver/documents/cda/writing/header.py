@@ -61,19 +61,7 @@ def gather(reports: list[Resource], resolve: Callable[[Resource], Resource | Non
     if patient is None or patient.get("resourceType") != "Patient":
         raise Unprocessable("The Patient of the report is not in the Bundle.", expression="DiagnosticReport.subject")
     actors = Actors(resolve)
-    laboratory = next(iter(first.get("performer", ())), None)
-    organization = actors.employer(laboratory) if laboratory is not None else None
-    if laboratory is None or organization is None:
-        raise Unprocessable(
-            "The report names no laboratory: performer must refer to an Organization of the Bundle, or to a"
-            " PractitionerRole with one.",
-            expression="DiagnosticReport.performer",
-        )
-    if not values.ids(organization):
-        raise Unprocessable(
-            "The laboratory has no identifier that a document can carry, such as its FINESS.",
-            expression="Organization.identifier",
-        )
+    laboratory, organization = _laboratory(first, actors)
     author = next((each for each in (*first.get("resultsInterpreter", ()), laboratory) if _signs(each, resolve)), None)
     if author is None:
         raise Unprocessable(
@@ -100,6 +88,24 @@ def gather(reports: list[Resource], resolve: Callable[[Resource], Resource | Non
         orders=tuple(orders),
         actors=actors,
     )
+
+
+def _laboratory(report: Resource, actors: Actors) -> tuple[Resource, Resource]:
+    """The reference to who performed it, and his Organization. Raises Unprocessable."""
+    laboratory = next(iter(report.get("performer", ())), None)
+    organization = actors.employer(laboratory) if laboratory is not None else None
+    if laboratory is None or organization is None:
+        raise Unprocessable(
+            "The report names no laboratory: performer must refer to an Organization of the Bundle, or to a"
+            " PractitionerRole with one.",
+            expression="DiagnosticReport.performer",
+        )
+    if not values.ids(organization):
+        raise Unprocessable(
+            "The laboratory has no identifier that a document can carry, such as its FINESS.",
+            expression="Organization.identifier",
+        )
+    return laboratory, organization
 
 
 def _signs(reference: Resource, resolve: Callable[[Resource], Resource | None]) -> bool:
