@@ -1,4 +1,4 @@
-"""What Consents say, one scenario a test: those of IHE PCF, the combination rules, and what nobody should write."""
+"""What Consents say, one scenario a test: those of IHE PCF, and the combination rules."""
 
 from __future__ import annotations
 
@@ -7,85 +7,11 @@ from typing import Any
 
 import pytest
 
-from fhirserver.access import Access, Policy, Requester, acl, build, predicate, problems
+from fhirserver.access import Access, Policy, Requester, acl, build, predicate
 from fhirserver.access.answer import answer, question
 from fhirserver.predicate import TRUE, matches
-from fhirserver.search import Indexer
-from fhirserver.spec import Definitions
+from tests.access.consents import ACT, TEAM, TPO, actors, consent, observation, physician, purposes, sees
 from tests.access.world import ALICE, BOB, CONF, HERE, NOW, NUMBERS, THERE
-
-INDEX = Indexer(Definitions.core()).index
-ACT = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
-REASON = "http://terminology.hl7.org/CodeSystem/v3-ActReason"
-
-
-def physician(rpps: str = ALICE, organization: str | None = HERE, purpose: str = "TREAT") -> Requester:
-    return Requester(
-        "practitioner",
-        rpps,
-        rpps=rpps,
-        profession="G15_10",
-        organization=organization,
-        purpose=purpose,
-        scopes=("user/*.cruds",),
-    )
-
-
-def consent(provision: dict[str, Any] | None, id_: str = "c", **more: Any) -> dict[str, Any]:
-    made = {
-        "resourceType": "Consent",
-        "id": id_,
-        "status": "active",
-        "scope": {"coding": [{"code": "patient-privacy"}]},
-        "patient": {"reference": "Patient/p"},
-        **more,
-    }
-    return made if provision is None else {**made, "provision": provision}
-
-
-def actors(*references: str) -> list[dict[str, Any]]:
-    return [{"role": {"coding": [{"code": "IRCP"}]}, "reference": {"reference": each}} for each in references]
-
-
-def purposes(*codes: str) -> list[dict[str, str]]:
-    return [{"system": REASON, "code": code} for code in codes]
-
-
-def observation(id_: str = "1", *labels: str, **more: Any) -> dict[str, Any]:
-    security = [{"system": CONF if len(each) == 1 else ACT, "code": each} for each in labels]
-    made = {"resourceType": "Observation", "id": id_, "subject": {"reference": "Patient/p"}, **more}
-    return made | ({"meta": {"security": security}} if security else {})
-
-
-def sees(
-    who: Requester,
-    resource: dict[str, Any],
-    *consents: dict[str, Any],
-    teams: tuple[dict[str, Any], ...] = (),
-    now: datetime = NOW,
-    patient: dict[str, Any] | None = None,
-    by: tuple[str, ...] = (),
-) -> bool:
-    document = build("p", patient or {"resourceType": "Patient", "id": "p"}, consents, teams, NUMBERS)
-    kind, index = resource["resourceType"], INDEX(resource)
-    envelope = {
-        "_id": resource["id"],
-        "pat": "p",
-        "t": list(index.t),
-        "d": dict(index.d),
-        "acl": acl(resource, who, now, {"by": list(by), "at": now}),
-    }
-    return matches(predicate(Access.of(who, now), kind, [Policy.of(document)], frozenset({"p"})), envelope)
-
-
-TEAM = {
-    "resourceType": "CareTeam",
-    "id": "t",
-    "status": "active",
-    "subject": {"reference": "Patient/p"},
-    "participant": [{"member": {"reference": "Practitioner/alice"}}, {"member": {"reference": "Practitioner/bob"}}],
-}
-TPO = purposes("TREAT", "HPAYMT", "HOPERAT")
 
 
 def test_permit_for_treatment() -> None:
@@ -430,96 +356,6 @@ def test_a_block_of_the_organisation_hides_its_own_deposits(who: str) -> None:
     said = consent({"type": "deny", "actor": actors("Organization/here")})
     assert sees(requester, observation(), by=(f"finess|{HERE}",))
     assert not sees(requester, observation(), said, by=(f"finess|{HERE}",))
-
-
-# What nobody should write
-
-DEEP: dict[str, Any] = {"type": "permit"}
-for _ in range(30):
-    DEEP = {"type": "permit", "provision": [DEEP]}
-
-BAD: list[tuple[str, dict[str, Any]]] = [
-    ("too deep", DEEP),
-    ("too many", {"type": "permit", "provision": [{"type": "deny"}] * 500}),
-    ("no type", {}),
-    ("nested without type", {"type": "permit", "provision": [{}]}),
-    ("inverted period", {"type": "permit", "period": {"start": "2026-03-02", "end": "2026-03-01"}}),
-    ("unknown purpose", {"type": "permit", "purpose": purposes("NONSENSE")}),
-    ("purpose that only looks known", {"type": "permit", "purpose": [{"system": "urn:x", "code": "TREAT"}]}),
-    (
-        "unknown class",
-        {"type": "permit", "class": [{"system": "http://hl7.org/fhir/resource-types", "code": "Nothing"}]},
-    ),
-    ("class of a media type", {"type": "permit", "class": [{"system": "urn:ietf:bcp:13", "code": "application/pdf"}]}),
-    ("unknown action", {"type": "permit", "action": [{"coding": [{"code": "steal"}]}]}),
-    ("code without coding", {"type": "permit", "code": [{"text": "all of it"}]}),
-    ("unknown confidentiality", {"type": "permit", "securityLabel": [{"system": CONF, "code": "Z"}]}),
-    ("a group", {"type": "permit", "actor": actors("Group/1")}),
-    ("an actor by name", {"type": "permit", "actor": [{"role": {}, "reference": {"display": "Dr Who"}}]}),
-    ("inverted data period", {"type": "permit", "dataPeriod": {"start": "2026", "end": "2025"}}),
-    (
-        "data of no meaning",
-        {"type": "permit", "data": [{"meaning": "all", "reference": {"reference": "Observation/1"}}]},
-    ),
-    ("data elsewhere", {"type": "permit", "data": [{"meaning": "instance", "reference": {"reference": "urn:uuid:1"}}]}),
-    (
-        "related to what is no episode",
-        {"type": "permit", "data": [{"meaning": "related", "reference": {"reference": "Observation/1"}}]},
-    ),
-    ("modifier", {"type": "permit", "modifierExtension": [{"url": "urn:not"}]}),
-    (
-        "contradiction",
-        {
-            "type": "deny",
-            "provision": [
-                {"type": "permit", "actor": actors("Practitioner/alice")},
-                {"type": "deny", "actor": actors("Practitioner/alice")},
-            ],
-        },
-    ),
-]
-
-
-@pytest.mark.parametrize(("name", "provision"), BAD, ids=[name for name, _ in BAD])
-def test_what_is_not_understood_is_refused_and_where_stored_never_widens(name: str, provision: dict[str, Any]) -> None:
-    found = problems(consent(provision))
-    assert found
-    assert all(issue.is_error or issue.code == "required" for issue in found)
-    assert not sees(physician(), observation("9"), consent(provision))
-    denying = {**provision, "type": "deny"}
-    if name not in ("contradiction", "no type", "nested without type"):
-        assert not sees(physician(), observation("1"), consent(denying), teams=(TEAM,)), "a deny holds wherever it may"
-
-
-def test_a_modifier_of_the_whole_consent_voids_its_permits_only() -> None:
-    said = consent(
-        {"type": "permit", "provision": [{"type": "deny", "actor": actors("Practitioner/bob")}]}, modifierExtension=[{}]
-    )
-    assert problems(said)
-    assert [sees(physician(who), observation(), said, teams=(TEAM,)) for who in (ALICE, BOB)] == [True, False]
-
-
-def test_a_sound_consent_has_no_problems() -> None:
-    assert (
-        problems(
-            consent(
-                {
-                    "type": "permit",
-                    "purpose": [*TPO, {"system": "urn:acme", "code": "FooBar"}],
-                    "actor": actors("Practitioner/alice"),
-                }
-            ),
-            NUMBERS,
-        )
-        == []
-    )
-    assert problems(consent({"type": "permit"}, scope={"coding": [{"code": "research"}]})) == []
-
-
-def test_who_cannot_be_told_from_others_is_refused_where_identifiers_are_known() -> None:
-    said = consent({"type": "deny", "actor": actors("Practitioner/unknown")})
-    assert [issue.code for issue in problems(said, NUMBERS)] == ["not-found"]
-    assert problems(consent({"type": "deny"}, patient={"display": "me"}))[0].expression == ("Consent.patient",)
 
 
 def test_a_purpose_of_ones_own_is_matched_as_it_stands() -> None:
