@@ -14,7 +14,7 @@ from fhirserver.rest.patch import FORMATS
 from fhirserver.rest.search_compartment import COMPARTMENTS
 from fhirserver.rest.smart import security
 from fhirserver.search import includes
-from fhirserver.search.parameters import Catalogue
+from fhirserver.search.parameters import catalogue
 from fhirserver.search.parse import WITHOUT_TERMS
 from fhirserver.subscriptions.plan import ADVERTISED, PROFILE
 from fhirserver.subscriptions.topics import TOPICS
@@ -67,7 +67,6 @@ def _statement(services: Services) -> dict[str, Any]:
 
 @lru_cache(maxsize=4)
 def _resources(definitions: Definitions, conditional_delete: str) -> list[dict[str, Any]]:
-    catalogue = Catalogue(definitions)
     return [
         {
             "type": type,
@@ -82,7 +81,7 @@ def _resources(definitions: Definitions, conditional_delete: str) -> list[dict[s
             "referencePolicy": ["literal", "logical", "local"],
             "searchInclude": includes.listed(definitions, type),
             "searchRevInclude": list(includes.leading_to(definitions, type)),
-            "searchParam": _parameters(definitions, catalogue, type),
+            "searchParam": _parameters(definitions, type),
             **_SUBSCRIPTIONS.get(type, {}),
             "operation": [
                 {"name": each.name, "definition": each.definition}
@@ -94,9 +93,9 @@ def _resources(definitions: Definitions, conditional_delete: str) -> list[dict[s
     ]
 
 
-def _parameters(definitions: Definitions, catalogue: Catalogue, type: str) -> list[dict[str, Any]]:
+def _parameters(definitions: Definitions, type: str) -> list[dict[str, Any]]:
     defined = definitions.search_parameters(type)
     return [
         {"name": code, "definition": defined[code].url, "type": defined[code].type}
-        for code in sorted({*catalogue.of(type).offered, *WITHOUT_TERMS} & defined.keys())
+        for code in sorted({*catalogue(definitions).of(type).offered, *WITHOUT_TERMS} & defined.keys())
     ]

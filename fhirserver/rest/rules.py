@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.routing import Rule
@@ -15,7 +16,7 @@ class LazyRule(Rule):
     builds next to no URL, and compiling that function for all rules was four fifths of making the application."""
 
     def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
-        compiled = super()._compile_builder
+        compiled = cache(super()._compile_builder)
 
         def build(rule: Rule, **values: Any) -> tuple[str, str]:
             return compiled(append_unknown)(rule, **values)

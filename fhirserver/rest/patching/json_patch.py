@@ -11,7 +11,7 @@ from fhirserver.errors import BadRequest, FhirError, Unprocessable
 
 MOST: Final = 1000
 """Operations of one patch."""
-MOST_COPIED: Final = 1_000_000
+MOST_COPIED: Final = 200_000
 """Values that the `copy` operations of one patch may make: a few of them could double a document without end."""
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,8}")
 _ESCAPES: Final = re.compile(r"~[01]?")
