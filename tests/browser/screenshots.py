@@ -34,6 +34,11 @@ Each page, with the demo family, at a phone's width and at a desk's. `make scree
 
 | address | phone | desk |
 |---|---|---|"""
+SETTLED: Final = """async () => {
+  await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+  await Promise.all([...document.images].map(each => each.decode().catch(() => null)));
+}"""
+"""Images that a window of another size asks for are there."""
 QUALITY: Final = 50
 """Of WebP: a quarter of what the same PNG takes."""
 
@@ -69,6 +74,7 @@ def page() -> str:
 def _taken(page: Page, folder: Path, name: str) -> None:
     for kind, size in SIZES.items():
         page.set_viewport_size(size)
+        page.evaluate(SETTLED)
         height = page.evaluate("document.documentElement.scrollHeight")
         clip = {"x": 0, "y": 0, "width": size["width"], "height": height, "scale": 1}
         asked = {"format": "webp", "quality": QUALITY, "clip": clip, "captureBeyondViewport": True}

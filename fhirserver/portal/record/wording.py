@@ -50,7 +50,7 @@ def offered(value: Any) -> str:
 
 def series(parts: Iterable[str]) -> str:
     """Several things on one line, as the language of the page separates them."""
-    return ("; " if current() == ENGLISH else " ; ").join(parts)
+    return ("; " if current() == ENGLISH else "\u00a0; ").join(parts)
 
 
 def document_type(value: Any) -> str:

@@ -63,7 +63,7 @@ def test_all_results_of_one_in_a_table_a_drawing_and_words(mine: Browser, claire
     assert dates == ["5 janvier 2025", "5 juin 2024", "5 janvier 2024"]
     assert "1,32 g/L (haut)" in page.text
     alternative = re.findall(r'alt="([^"]*)"', page.html)[0]
-    assert "3 résultats, du 5 janvier 2024 au 5 janvier 2025 ; de 0,95 à 1,02 g/L" in alternative
+    assert "3 résultats, du 5 janvier 2024 au 5 janvier 2025\u00a0; de 0,95 à 1,02 g/L" in alternative
     assert "le plus bas 0,95, le plus haut 1,32" in alternative
     source = re.findall(r'src="([^"]*courbe[^"]*)"', page.html)[0]
     image = mine.get(source)
