@@ -128,36 +128,27 @@ def is_germ(node: Node) -> bool:
 
 def stated(node: Node, ctx: Context, lab: Laboratory) -> Reference:
     """The Specimen that a statement names (`specimen`), without its collection."""
+    resource, _ = _of_role(node, None, ctx)
+    return _once(resource, node, ctx, lab)
+
+
+def _of_role(node: Node, type: Resource | None, ctx: Context) -> tuple[Resource, list[Resource]]:
+    """The Specimen of a `specimenRole`, of this type or of what it says to be; and what it says to be."""
     node.get("typeCode")
     role = node.one("specimenRole")
     kinds: list[Resource] = []
     collection: Resource = {}
     identifiers = _material(role, kinds, collection) if role is not None else []
+    said = type or (kinds[0] if kinds else None)
     resource: Resource = {"resourceType": "Specimen"}
-    if identifiers:
-        resource["identifier"] = identifiers
-    if kinds:
-        resource["type"] = kinds[0]
-    resource["subject"] = ctx.patient
-    if collection:
-        resource["collection"] = collection
-    return _once(resource, node, ctx, lab)
+    known = {"identifier": identifiers, "type": said, "subject": ctx.patient, "collection": collection}
+    resource |= {name: value for name, value in known.items() if value or name == "subject"}
+    return resource, kinds
 
 
 def isolate(node: Node, source: Reference | None, ctx: Context, lab: Laboratory) -> tuple[Reference, Resource | None]:
     """The Specimen of a microorganism that was isolated (`specimen` of an organizer), and what it is."""
-    node.get("typeCode")
-    role = node.one("specimenRole")
-    kinds: list[Resource] = []
-    collection: Resource = {}
-    identifiers = _material(role, kinds, collection) if role is not None else []
-    resource: Resource = {"resourceType": "Specimen"}
-    if identifiers:
-        resource["identifier"] = identifiers
-    resource["type"] = MICROORGANISM
-    resource["subject"] = ctx.patient
-    if collection:
-        resource["collection"] = collection
+    resource, kinds = _of_role(node, MICROORGANISM, ctx)
     if source is not None:
         resource["parent"] = [source]
     return _once(resource, node, ctx, lab), kinds[0] if kinds else None
