@@ -1,7 +1,8 @@
 """`python -m bench.subscriptions`: what Subscriptions cost who writes, and how soon what is stored is told.
 
 Creates of an Observation, one client: without Subscriptions, with a hundred that it does not meet, and that it does.
-Then one Subscription: from the answer of the create to the notification; and how many a second many creates bring.
+Then one Subscription: from the answer of the create to the notification; and how many a second are told of many that
+are stored at once, to one subscriber and to twenty, beside a bare loop of requests to that endpoint in the same run.
 """
 
 from __future__ import annotations
@@ -18,13 +19,19 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import psutil
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 COMMAND: Final = str(Path(sys.executable).parent / "fhirserver")
 _CODE: Final = "718-7"
+_SUBSCRIBERS: Final = 20
+_TOGETHER: Final = 50
+"""Observations in one transaction."""
 
 
 class Hook:
@@ -32,12 +39,19 @@ class Hook:
 
     def __init__(self) -> None:
         self.came: dict[int, float] = {}
+        self.all: set[tuple[str | None, int]] = set()
+        self.last = 0.0
         hook = self
 
         class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
             def do_PUT(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                hook.came.setdefault(body.get("valueInteger", -1), time.monotonic())
+                value = body.get("valueInteger", -1)
+                hook.came.setdefault(value, time.monotonic())
+                hook.all.add((self.headers["X-Who"], value))
+                hook.last = time.monotonic()
                 self.send_response(204)
                 self.end_headers()
 
@@ -58,25 +72,38 @@ class Client:
         self.values = 0
 
     def send(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """What is answered. Ends the run with what is refused."""
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/fhir+json"}
         content = None if body is None else json.dumps(body)
-        self._connection.request(method, f"{self._parts.path}/{path}", content, headers)
+        self._connection.request(method, f"{self._parts.path}/{path}".rstrip("/"), content, headers)
         answer = self._connection.getresponse()
         read = answer.read()
         if answer.status >= 300:
             raise SystemExit(f"{method} {path}: {answer.status} {read[:300]!r}")
         return dict(json.loads(read)) if read else {}
 
-    def observe(self, patient: str) -> int:
-        """Stores an Observation of its own value."""
+    def observation(self, patient: str) -> dict[str, Any]:
+        """Of its own value."""
         self.values += 1
         coding = {"system": "http://loinc.org", "code": _CODE}
         made = {"resourceType": "Observation", "status": "final", "code": {"coding": [coding]}}
-        self.send("POST", "Observation", made | {"subject": {"reference": patient}, "valueInteger": self.values})
+        return made | {"subject": {"reference": patient}, "valueInteger": self.values}
+
+    def observe(self, patient: str) -> int:
+        """Stores an Observation of its own value."""
+        self.send("POST", "Observation", self.observation(patient))
         return self.values
 
-    def subscribe(self, hook: Hook, criteria: str) -> str:
-        channel = {"type": "rest-hook", "payload": "application/fhir+json", "endpoint": hook.url}
+    def observe_many(self, patient: str, count: int) -> set[int]:
+        """Stores as many in one transaction; their values."""
+        made = [self.observation(patient) for _ in range(count)]
+        entries = [{"resource": each, "request": {"method": "POST", "url": "Observation"}} for each in made]
+        self.send("POST", "", {"resourceType": "Bundle", "type": "transaction", "entry": entries})
+        return {each["valueInteger"] for each in made}
+
+    def subscribe(self, hook: Hook, criteria: str, who: str = "") -> str:
+        channel: dict[str, Any] = {"type": "rest-hook", "payload": "application/fhir+json", "endpoint": hook.url}
+        channel |= {"header": [f"X-Who: {who}"]} if who else {}
         made = {"resourceType": "Subscription", "status": "requested", "reason": "bench", "criteria": criteria}
         return str(self.send("POST", "Subscription", made | {"channel": channel})["id"])
 
@@ -121,8 +148,12 @@ def _measure(client: Client, hook: Hook, pid: int, count: int) -> None:
     ids = [client.subscribe(hook, f"Observation?code={_CODE}&patient={patient}")]
     time.sleep(3)
     _latencies(client, hook, patient, count // 3)
-    _rate(client, hook, patient, count)
     _forget(client, ids)
+    for number in (1, _SUBSCRIBERS):
+        names = [f"{number}-{place}" for place in range(number)]
+        ids = [client.subscribe(hook, f"Observation?code={_CODE}&patient={patient}", each) for each in names]
+        _rate(client, hook, patient, names, count if number == 1 else count // 5)
+        _forget(client, ids)
 
 
 def _forget(client: Client, ids: list[str]) -> None:
@@ -164,21 +195,45 @@ def _latencies(client: Client, hook: Hook, patient: str, count: int) -> None:
     )
 
 
-def _rate(client: Client, hook: Hook, patient: str, count: int) -> None:
+def _rate(client: Client, hook: Hook, patient: str, names: list[str], count: int) -> None:
+    values: set[int] = set()
     began = time.monotonic()
-    values = {client.observe(patient) for _ in range(count)}
+    while len(values) < count:
+        values |= client.observe_many(patient, min(_TOGETHER, count - len(values)))
     stored = time.monotonic() - began
-    _wait(hook, values)
-    told = max(hook.came[value] for value in values) - began
-    print(f"{'many at once':>22}: stored {count / stored:.0f} a second, told {count / told:.0f} a second")
+    wanted = {(name, value) for name in names for value in values}
+    _until(lambda: wanted <= hook.all, lambda: len(wanted - hook.all))
+    told = len(wanted) / (hook.last - began)
+    bare = _bare(client, hook, patient, min(len(wanted), 500))
+    print(
+        f"{f'many to {len(names)}':>22}: stored {count / stored:.0f} a second, told {told:.0f} a second, "
+        f"{told / bare:.2f} of a bare loop ({bare:.0f})"
+    )
+
+
+def _bare(client: Client, hook: Hook, patient: str, count: int) -> float:
+    """Requests a second of a loop that sends one after another, over one connection."""
+    parts = urlsplit(hook.url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port)
+    body = json.dumps(client.observation(patient)).encode()
+    began = time.monotonic()
+    for _ in range(count):
+        connection.request("PUT", "/Observation/x", body, {"Content-Type": "application/fhir+json"})
+        connection.getresponse().read()
+    connection.close()
+    return count / (time.monotonic() - began)
 
 
 def _wait(hook: Hook, values: set[int]) -> None:
-    until = time.monotonic() + 120
-    while not values <= hook.came.keys():
+    _until(lambda: values <= hook.came.keys(), lambda: len(values - hook.came.keys()))
+
+
+def _until(done: Callable[[], bool], missing: Callable[[], int]) -> None:
+    until = time.monotonic() + 300
+    while not done():
         if time.monotonic() > until:
-            raise SystemExit(f"{len(values - hook.came.keys())} notifications did not come")
-        time.sleep(0.01)
+            raise SystemExit(f"{missing()} notifications did not come")
+        time.sleep(0.02)
 
 
 if __name__ == "__main__":

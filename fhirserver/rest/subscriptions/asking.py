@@ -47,13 +47,13 @@ def status(exchange: Exchange, type: str, id: str | None = None) -> Answer:
     if id is not None:
         found: Sequence[Stored] = [instance(exchange, type, id)]
     elif "id" in inputs:
-        found = by_ids(exchange, type, inputs.all("id")[:MOST])
+        found = by_ids(exchange, type, _several(inputs, "id")[:MOST])
     else:
         require(exchange.access.requester, type, "s")
         found = exchange.view.search(Query(type, count=MOST, total="none")).matches
     rows = exchange.services.store.subscribers.several(each.id for each in found)
     told = [_told(exchange, each, "query-status", rows.get(each.id) or {}) for each in found]
-    wanted = frozenset(inputs.all("status"))
+    wanted = frozenset(_several(inputs, "status"))
     parameters = [notification.status(each) for each in told if not wanted or each.status in wanted]
     entries = [{"fullUrl": f"urn:uuid:{each['id']}", "resource": each, "search": _MATCH} for each in parameters]
     bundle = {"resourceType": "Bundle", "type": "searchset", "total": len(entries)} | (
@@ -91,6 +91,11 @@ def _told(exchange: Exchange, stored: Stored, kind: str, row: Mapping[str, Any])
     topic = row.get("plan", {}).get("topic", "")
     url = f"{exchange.services.base}/{stored.type}/{stored.id}"
     return Told(url, topic, resource["status"], kind, row.get("number", 0), resource.get("error", ""))
+
+
+def _several(inputs: Inputs, name: str) -> list[str]:
+    """The values of a parameter that may be repeated, or name several by commas."""
+    return [one for each in inputs.all(name) for one in each.split(",") if one]
 
 
 def _number(inputs: Inputs, name: str, otherwise: int) -> int:

@@ -150,6 +150,7 @@ def test_status_says_how_it_stands(person: Caller, patient: str, endpoint: Endpo
     assert person.get("Subscription/$status?status=active").json["total"] == 1
     assert person.get("Subscription/$status?status=off").json["total"] == 0
     assert person.get(f"Subscription/$status?id={id}").json["total"] == 1
+    assert person.get(f"Subscription/$status?id=other,{id}&status=off,active").json["total"] == 1
     assert person.get("Subscription/$status?id=other").json["total"] == 0
     assert person.get("Subscription/absent/$status").status == 404
 
