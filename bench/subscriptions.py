@@ -75,8 +75,14 @@ class Client:
         """What is answered. Ends the run with what is refused."""
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/fhir+json"}
         content = None if body is None else json.dumps(body)
-        self._connection.request(method, f"{self._parts.path}/{path}".rstrip("/"), content, headers)
-        answer = self._connection.getresponse()
+        asked = method, f"{self._parts.path}/{path}".rstrip("/"), content, headers
+        try:
+            self._connection.request(*asked)
+            answer = self._connection.getresponse()
+        except ConnectionError:  # it was not used for so long that the server hung up
+            self._connection.close()
+            self._connection.request(*asked)
+            answer = self._connection.getresponse()
         read = answer.read()
         if answer.status >= 300:
             raise SystemExit(f"{method} {path}: {answer.status} {read[:300]!r}")
@@ -152,7 +158,7 @@ def _measure(client: Client, hook: Hook, pid: int, count: int) -> None:
     for number in (1, _SUBSCRIBERS):
         names = [f"{number}-{place}" for place in range(number)]
         ids = [client.subscribe(hook, f"Observation?code={_CODE}&patient={patient}", each) for each in names]
-        _rate(client, hook, patient, names, count if number == 1 else count // 5)
+        _rate(client, hook, patient, pid, names, count if number == 1 else count // 5)
         _forget(client, ids)
 
 
@@ -195,19 +201,24 @@ def _latencies(client: Client, hook: Hook, patient: str, count: int) -> None:
     )
 
 
-def _rate(client: Client, hook: Hook, patient: str, names: list[str], count: int) -> None:
+def _rate(client: Client, hook: Hook, patient: str, pid: int, names: list[str], count: int) -> None:
     values: set[int] = set()
     began = time.monotonic()
     while len(values) < count:
         values |= client.observe_many(patient, min(_TOGETHER, count - len(values)))
     stored = time.monotonic() - began
+    processes = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    before, already = _seconds(processes), len(hook.all)
     wanted = {(name, value) for name in names for value in values}
     _until(lambda: wanted <= hook.all, lambda: len(wanted - hook.all))
     told = len(wanted) / (hook.last - began)
+    told_since = max(1, len(hook.all) - already)
+    spent = {name: (after - before[name]) / told_since * 1000 for name, after in _seconds(processes).items()}
     bare = _bare(client, hook, patient, min(len(wanted), 500))
     print(
         f"{f'many to {len(names)}':>22}: stored {count / stored:.0f} a second, told {told:.0f} a second, "
-        f"{told / bare:.2f} of a bare loop ({bare:.0f})"
+        f"{told / bare:.2f} of a bare loop ({bare:.0f}); "
+        f"CPU once all was stored: server {spent['server']:.1f} ms, database {spent['database']:.1f} ms a notification"
     )
 
 
