@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from tests.application import Application
 
-QUIET = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+pytestmark = [pytest.mark.no_cover, pytest.mark.xdist_group("auth-fuzz")]
+QUIET = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 NAMES = (
     *("response_type", "client_id", "redirect_uri", "scope", "state", "aud", "code_challenge", "nonce", "prompt"),
     *("code_challenge_method", "max_age", "launch", "login_since", "request", "response_mode", "grant_type", "code"),

@@ -49,6 +49,7 @@ def house(application: Application) -> Application:
     return application
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("kind", list(NARROW))
 def test_no_endpoint_serves_it(house: Application, kind: str) -> None:
     client, token = house.app.test_client(), house.caller(NARROW[kind]).token
@@ -63,7 +64,7 @@ def test_no_endpoint_serves_it(house: Application, kind: str) -> None:
         methods = (rule.methods or set()) - {"OPTIONS", "HEAD"}
         path = adapter.build(rule.endpoint, given, method=min(methods))
         for method in methods:
-            for body in BODIES:
+            for body in BODIES if method != "GET" else BODIES[:1]:
                 sent = {"Authorization": f"Bearer {token}", **({"Content-Type": "application/json"} if body else {})}
                 answer = client.open(path, method=method, data=body, headers=sent)
                 assert answer.status_code < 500, (method, path, answer.data)

@@ -14,6 +14,7 @@ from tests.serving import Served, serve
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.xdist_group("bytes")
 BODY = b'{"resourceType":"Patient","active":true}'
 
 
@@ -38,7 +39,7 @@ def said(served: Served, *pieces: bytes, half: bool = False) -> tuple[int, bytes
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for piece in pieces:
             connection.sendall(piece)
-            served.call("GET", "metadata")
+            served.call("GET", "Patient")
         if half:
             connection.shutdown(socket.SHUT_WR)
         answer = b""
