@@ -9,7 +9,7 @@ from fhirserver import clock
 from fhirserver.documents.cda.rules import displays
 from fhirserver.espace.profile import tables
 from fhirserver.portal import dates
-from fhirserver.portal.language import ENGLISH, _, current
+from fhirserver.portal.language import ENGLISH, N_, _, current
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 Resource = dict[str, Any]
 _DATE: Final = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?")
 _INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT.+")
+_UNITS: Final = (N_("jours par semaine"),)
+"""That the forms of the profile give, in words."""
 
 
 def when(text: Any, *, time: bool = False) -> str:
@@ -91,8 +93,8 @@ def quantity(value: Any) -> str:
     if not isinstance(value, dict) or "value" not in value:
         return ""
     sign = str(value.get("comparator") or "")
-    number = decimal(value["value"])
-    return " ".join(each for each in (f"{sign}{number}", str(value.get("unit") or value.get("code") or "")) if each)
+    number, unit = decimal(value["value"]), str(value.get("unit") or value.get("code") or "")
+    return " ".join(each for each in (f"{sign}{number}", _(unit) if unit in _UNITS else unit) if each)
 
 
 def decimal(value: Any) -> str:
