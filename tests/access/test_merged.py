@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +18,7 @@ from fhirserver.store.merges import one_of
 from tests.access import naive, world
 from tests.access.draw import Draw
 
+pytestmark = pytest.mark.no_cover  # thousands of draws
 P = frozenset({"p"})
 SEEDS = st.integers(0, 2**64)
 NUMBERS = {name: set(found) for name, found in world.NUMBERS.items()}

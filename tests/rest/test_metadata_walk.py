@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fhirserver.spec import SearchParameter
     from tests.application import Application, Caller
 
+pytestmark = pytest.mark.no_cover  # every type by the same code
 Listed = dict[str, Any]
 TYPES: Final = Definitions.core().resource_types
 VALUES: Final = {

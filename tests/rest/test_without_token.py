@@ -114,6 +114,7 @@ def test_every_endpoint_by_every_method(server: Application) -> None:
 
 
 @given(data=st.data())
+@pytest.mark.no_cover
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 def test_anything_sent_anywhere(server: Application, data: st.DataObject) -> None:
     rule = data.draw(st.sampled_from(rules(server)))
