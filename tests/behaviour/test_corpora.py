@@ -1,18 +1,19 @@
 from __future__ import annotations
 
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
 from fhirserver import jsontext
+from fhirserver.cli import main
 from tests import corpus
-from tests.serving import COMMAND, Served, serve
+from tests.serving import Served, serve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = [pytest.mark.xdist_group("corpora"), pytest.mark.no_cover]
 NOT_VALID = {
     "ImplementationGuide-fhir.json": "`name` and `status` are required (1..1)",
     "DeviceUseStatement-example.json": "reasonReference may not point to a Procedure",
@@ -62,13 +63,15 @@ def _sorted(value: object) -> object:
 
 
 @pytest.mark.corpus("synthea")
-def test_every_synthea_bundle_loads_and_a_second_run_has_nothing_to_do(served: Served, tmp_path: Path) -> None:
-    line = [COMMAND, "load", str(corpus.path("synthea")), "--base", served.base, "--token", served.token("--operator")]
-    first = subprocess.run(line, capture_output=True, text=True, check=False, cwd=tmp_path, timeout=600)
-    assert first.returncode == 0, first.stdout + first.stderr
-    assert first.stdout.startswith("5917 resources stored, 0 rejected, 0 done before")
-    second = subprocess.run(line, capture_output=True, text=True, check=False, cwd=tmp_path, timeout=600)
-    assert second.stdout.startswith("0 resources stored, 0 rejected, 24 done before")
+def test_every_synthea_bundle_loads_and_a_second_run_has_nothing_to_do(
+    served: Served, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    line = ["load", str(corpus.path("synthea")), "--base", served.base, "--token", served.token("--operator")]
+    assert main(line) == 0
+    assert capsys.readouterr().out.startswith("5917 resources stored, 0 rejected, 0 done before")
+    assert main(line) == 0
+    assert capsys.readouterr().out.startswith("0 resources stored, 0 rejected, 24 done before")
     operator = served.token("--operator")
     assert served.call("GET", "Patient?identifier:missing=false&_summary=count", operator).json["total"] >= 24
     encounters = served.call("GET", "Encounter?_summary=count&patient:missing=false", operator).json["total"]
