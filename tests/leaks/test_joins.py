@@ -65,11 +65,8 @@ def hidden() -> list[dict[str, Any]]:
 @pytest.fixture(scope="module")
 def linked(twins: Twins) -> Twins:
     whole, bare = twins.pair
-    for resource in shared():
-        whole.operator.store(resource)
-        bare.operator.store(resource)
-    for resource in hidden():
-        whole.operator.store(resource)
+    whole.store([*shared(), *hidden()])
+    bare.store(shared())
     return twins
 
 

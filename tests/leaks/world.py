@@ -13,7 +13,7 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tests.records import RPPS, care_team, consent, document, observation, patient, practitioner, reference
+from tests.records import RPPS, care_team, consent, document, observation, patient, practitioner, put, reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -127,13 +127,24 @@ class World:
     def __init__(self, application: Application, keep: Callable[[dict[str, Any]], bool] = lambda _: True) -> None:
         self.application = application.at(NOW)
         self.operator = self.application.operator()
-        for resource in filter(keep, resources()):
-            self.operator.store(resource)
+        self.store([each for each in resources() if keep(each)])
         for place in DELETED:
             self.operator.delete(place)
         self.alice = self.application.practitioner(ALICE, organization=CLINIC)
         self.bob = self.application.practitioner(BOB, organization=CLINIC)
         self.hospital = self.application.system(HOSPITAL)
+
+    def store(self, found: list[dict[str, Any]]) -> None:
+        """In as few transactions as there are versions of one resource."""
+        first, later, places = [], [], set[str]()
+        for each in found:
+            place = f"{each['resourceType']}/{each['id']}"
+            (later if place in places else first).append(each)
+            places.add(place)
+        answer = self.operator.transact(*map(put, first))
+        assert answer.status == 200, answer
+        if later:
+            self.store(later)
 
     def patient(self, letter: str) -> Caller:
         return self.application.patient(f"patient-{letter}")
