@@ -136,7 +136,9 @@ class World:
 
     def store(self, found: list[dict[str, Any]]) -> None:
         """In as few transactions as there are versions of one resource."""
-        first, later, places = [], [], set[str]()
+        first: list[dict[str, Any]] = []
+        later: list[dict[str, Any]] = []
+        places: set[str] = set()
         for each in found:
             place = f"{each['resourceType']}/{each['id']}"
             (later if place in places else first).append(each)
