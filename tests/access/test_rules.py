@@ -295,6 +295,14 @@ def test_what_is_about_several_patients_is_for_none_of_their_professionals() -> 
     assert sees(ALICE_HERE, envelope("Patient", patx=["q"]), policy(), "Patient")
 
 
+@pytest.mark.parametrize("kind", ["Group", "Coverage", "Observation"])
+def test_what_is_about_several_patients_is_not_for_a_relative_whom_one_of_them_named(kind: str) -> None:
+    named = {**PERMIT, "provision": {"type": "permit", "actor": [actor("Patient/cousin")]}}
+    cousin = Requester("patient", "Patient/cousin", patient="cousin", scopes=("user/*.rs",))
+    assert sees(cousin, envelope(kind), policy(named), kind)
+    assert not sees(cousin, envelope(kind, patx=["q"]), policy(named), kind)
+
+
 # express consent, emergency
 
 
