@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -59,6 +60,14 @@ def test_a_line_is_one_connection(host: Host) -> None:
         assert [line.ask("POST", host.url, {}, b"x").status for _ in range(3)] == [204] * 3
     assert len(host.ports) == 3
     assert len(set(host.ports)) == 1
+
+
+def test_what_is_sent_waits_for_no_acknowledgement(host: Host) -> None:
+    with closing(Fetcher(production=False).line(host.url)) as line:
+        line.ask("POST", host.url, {}, b"x")
+        made = line._connection
+        assert made is not None
+        assert made.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_where_the_host_hung_up_another_is_made(host: Host) -> None:
