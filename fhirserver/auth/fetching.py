@@ -107,7 +107,8 @@ class Fetcher:
         if form is not None:
             sent["Content-Type"] = "application/x-www-form-urlencoded"
         try:
-            return self._answer(self._connection(url), (method, _target(url), body, sent), keep=False)
+            until = time.monotonic() + self._seconds
+            return self._answer(self._connection(url), (method, _target(url), body, sent), until, keep=False)
         except (OSError, http.client.HTTPException, ValueError):
             raise Unfetchable(_SILENT) from None
 
@@ -131,10 +132,18 @@ class Fetcher:
         return found[0]
 
     def _answer(
-        self, connection: _Connection, question: tuple[str, str, str | bytes | None, dict[str, str]], *, keep: bool
+        self,
+        connection: _Connection,
+        question: tuple[str, str, str | bytes | None, dict[str, str]],
+        until: float,
+        *,
+        keep: bool,
     ) -> Response:
-        until, kept = time.monotonic() + self._seconds, False
-        watch = threading.Timer(self._seconds, connection.cut)
+        left, kept = until - time.monotonic(), False
+        if left <= 0:
+            raise TimeoutError
+        connection.timeout = left
+        watch = threading.Timer(left, connection.cut)
         watch.daemon = True
         watch.start()
         try:
@@ -172,18 +181,21 @@ class Line:
 
     def ask(self, method: str, url: str, headers: Mapping[str, str], content: bytes) -> Response:
         """What a URL at the same host answers, whatever its status. Asked twice where the other side had hung up in the
-        meantime. Raises Unfetchable."""
+        meantime, never where it was silent. Raises Unfetchable."""
         sent = {"User-Agent": "fhirserver", **headers}
         question = method, _target(url), content, sent
+        until = time.monotonic() + self._fetcher._seconds
         try:
             if self._connection is not None and self._connection.sock is not None:
                 try:
-                    return self._fetcher._answer(self._connection, question, keep=True)
+                    return self._fetcher._answer(self._connection, question, until, keep=True)
                 except (ConnectionError, http.client.BadStatusLine):
                     self.close()
+                    if time.monotonic() >= until:
+                        raise
             if self._connection is None:
                 self._connection = self._fetcher._connection(self._url)
-            return self._fetcher._answer(self._connection, question, keep=True)
+            return self._fetcher._answer(self._connection, question, until, keep=True)
         except (OSError, http.client.HTTPException, ValueError):
             self.close()
             raise Unfetchable(_SILENT) from None

@@ -17,11 +17,14 @@ if TYPE_CHECKING:
 
 
 class Host:
-    """Notes from which port each request came; `hangs_up`: after each answer, without saying so."""
+    """Notes from which port each request came; `hangs_up`: after each answer, without saying so; it
+    answers while it `speaks`."""
 
     def __init__(self) -> None:
         self.ports: list[int] = []
         self.hangs_up, self.status = False, 204
+        self.speaks = threading.Event()
+        self.speaks.set()
         host = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -30,6 +33,7 @@ class Host:
             def do_POST(self) -> None:
                 self.rfile.read(int(self.headers["Content-Length"]))
                 host.ports.append(self.client_address[1])
+                host.speaks.wait()
                 self.send_response(host.status)
                 if host.status != 204:
                     self.send_header("Location", "/elsewhere")
@@ -50,6 +54,7 @@ def host() -> Iterator[Host]:
     thread = threading.Thread(target=made.server.serve_forever, args=(0.01,))
     thread.start()
     yield made
+    made.speaks.set()
     made.server.shutdown()
     thread.join()
     made.server.server_close()
@@ -75,6 +80,15 @@ def test_where_the_host_hung_up_another_is_made(host: Host) -> None:
     with closing(Fetcher(production=False).line(host.url)) as line:
         assert [line.ask("POST", host.url, {}, b"x").status for _ in range(3)] == [204] * 3
     assert (len(host.ports), len(set(host.ports))) == (3, 3)
+
+
+def test_a_host_that_falls_silent_is_asked_once(host: Host) -> None:
+    with closing(Fetcher(production=False, seconds=2.0).line(host.url)) as line:
+        line.ask("POST", host.url, {}, b"x")
+        host.speaks.clear()
+        with pytest.raises(Unfetchable, match="in time"):
+            line.ask("POST", host.url, {}, b"x")
+    assert len(host.ports) == 2, "what it may have taken is not sent again, nor waited for twice"
 
 
 def test_a_line_follows_no_redirect(host: Host) -> None:
