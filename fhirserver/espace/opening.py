@@ -19,7 +19,7 @@ from fhirserver.audit import Entity, Event
 from fhirserver.errors import FhirError, Unavailable
 from fhirserver.espace import insured
 from fhirserver.search import parse
-from fhirserver.store import new_id as new_id
+from fhirserver.store import new_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
