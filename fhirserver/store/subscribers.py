@@ -16,14 +16,16 @@ from __future__ import annotations
 
 import secrets
 import threading
+from collections import deque
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
-from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument, UpdateOne
+from pymongo import ASCENDING, DESCENDING, IndexModel, UpdateOne
 
 from fhirserver.store.actors import POLICIES
 from fhirserver.store.errors import translated
+from fhirserver.store.heard import Heard
 from fhirserver.store.planner import few
 
 if TYPE_CHECKING:
@@ -47,8 +49,12 @@ KEPT: Final = timedelta(days=7)
 """For so long an event that was told can be asked for again (`$events`)."""
 LINGERS: Final = timedelta(hours=1)
 """For so long who follows the changes may yet post to a subscriber that is gone."""
+_FORMER: Final = "due"
+"""An index of a former version, by whether they are live first: the embedded database would read all who are."""
 _EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _AT_ONCE: Final = 1000
+_STOCK: Final = 500
+"""Who is due is asked for so many at once: the embedded database reads all who are, for one as for many."""
 _FORGOTTEN: Final = (
     "plan", "who", "grant", "owner", "since", "host", "status", "version", "shook", "told", "failed",
     "holder",
@@ -77,7 +83,8 @@ class Subscribers:
 
     def __init__(self, database: Database[Row], session: ClientSession | None = None) -> None:
         self._rows, self._events, self._session = database[COLLECTION], database[EVENTS], session
-        self._policies = database[POLICIES]
+        self._policies, self._heard = database[POLICIES], Heard(database, COLLECTION)
+        self._stock: deque[Row] = deque()
         self._lock = threading.Lock()
         self._made = session is not None
 
@@ -90,6 +97,7 @@ class Subscribers:
         change = {"$set": {"tries": 0, "failed": None, **facts}, "$setOnInsert": first, "$unset": given}
         with self._errors():
             self._rows.update_one({"_id": id_}, change, upsert=True, session=self._session)
+            self._heard.add(facts.get("types", ()), id_, facts.get("since", datetime.now(UTC)), self._session)
 
     def remove(self, id_: str) -> None:
         """Forgets a subscriber; what waits for it goes by itself (`sweep`)."""
@@ -121,13 +129,25 @@ class Subscribers:
     def anybody(self) -> bool:
         """Whether there are subscribers, or were lately."""
         self._make()
+        return self._heard.anything()
+
+    def behind(self) -> list[Row]:
+        """The next live subscribers whom a former version kept, without what they are found by: `_id`, `plan`, `who`,
+        `since`."""
+        self._make()
+        fields = dict.fromkeys(("plan", "who", "since"), 1)
         with translated():
-            return self._rows.find_one({}, {"_id": 1}) is not None
+            return self._rows.find({"hears": None, "live": True}, fields).limit(_STOCK).to_list()
+
+    def bring_up(self, row: Row, **facts: Any) -> None:
+        """Keeps what a subscriber that was `behind` is found by: `types`, `hears`, `host`."""
+        with translated():
+            self._heard.add(facts["types"], row["_id"], row["since"])
+            self._rows.update_one({"_id": row["_id"], "hears": None, "live": True}, {"$set": facts})
 
     def types(self) -> frozenset[str]:
         """The resource types of which something may be told to somebody."""
-        with translated():
-            return frozenset(self._rows.distinct("types"))
+        return self._heard.types()
 
     def newcomers(self, ids: Iterable[str]) -> frozenset[str]:
         """Of what types something may be told to these."""
@@ -136,10 +156,8 @@ class Subscribers:
             return frozenset(each for row in rows for each in row.get("types", ()))
 
     def earliest(self, types: Iterable[str]) -> datetime | None:
-        """Since when somebody is to be told what is stored of these types, None if nobody is."""
-        with translated():
-            row = self._rows.find_one({"types": {"$in": sorted(types)}}, {"since": 1}, sort=[("since", ASCENDING)])
-            return None if row is None else row["since"]
+        """Since when somebody is to be told what is stored of these types, or before; None if nobody is."""
+        return self._heard.earliest(types)
 
     def hearing(self, keys: Iterable[str]) -> Iterator[Row]:
         """The live subscribers that bear one of the keys: `_id`, `since`, `hears`, and what their `plan` wants.
@@ -177,17 +195,29 @@ class Subscribers:
 
         `besides`: none at these hosts; `sound`: none whose last notification was not taken."""
         self._make()
-        asked: Row = {"due": {"$lte": now}}
-        asked |= {"host": {"$nin": sorted(besides)}} if besides else {}
-        asked |= {"tries": 0} if sound else {}
         lease = {"$add": [now + SPARE, {"$multiply": [1000, {"$ifNull": ["$plan.timeout", 0]}]}]}
-        with translated():
-            return self._rows.find_one_and_update(
-                asked,
-                [{"$set": {"due": lease, "holder": secrets.token_hex(8)}}],
-                sort=[("due", ASCENDING)],
-                return_document=ReturnDocument.AFTER,
-            )
+        while (id_ := self._due(now, besides, sound=sound)) is not None:
+            holder = secrets.token_hex(8)
+            change = [{"$set": {"due": lease, "holder": holder}}]
+            with translated():
+                if self._rows.update_one({"_id": id_, "due": {"$lte": now}}, change).matched_count:
+                    return self._rows.find_one({"_id": id_, "holder": holder})
+        return None
+
+    def _due(self, now: datetime, besides: Collection[str], *, sound: bool) -> str | None:
+        """Who may be taken next; of those who were due when it was last asked, another may have some."""
+        with self._lock:
+            for row in self._stock:
+                if row.get("host") not in besides and not (sound and row["tries"]):
+                    self._stock.remove(row)
+                    return str(row["_id"])
+            asked: Row = {"due": {"$lte": now}}
+            asked |= {"host": {"$nin": sorted(besides)}} if besides else {}
+            asked |= {"tries": 0} if sound else {}
+            with translated():
+                found = self._rows.find(asked, {"host": 1, "tries": 1}).sort("due", ASCENDING).limit(_STOCK)
+                self._stock = deque(found)
+            return str(self._stock.popleft()["_id"]) if self._stock else None
 
     def settle(self, taken: Row, due: datetime, **facts: Any) -> bool:
         """Gives a taken subscriber back, to be looked at when it is `due`; at once where more came for it meanwhile.
@@ -265,6 +295,7 @@ class Subscribers:
     def sweep(self, now: datetime) -> int:
         """Throws away events past their time, and those of Subscriptions that are gone; how many."""
         self._make()
+        self._heard.types()
         with translated():
             count = self._events.delete_many({"kept": {"$lte": now}}).deleted_count
             for row in self._rows.find({"gone": {"$gt": _EVER}}, {"gone": 1}):
@@ -281,9 +312,11 @@ class Subscribers:
         with self._lock, translated():
             if not self._made:
                 by: dict[str, tuple[str, ...]] = {
-                    "due": ("due",), "owner": ("owner", "live"), "hears": ("hears",), "types": ("types",),
-                    "failed": ("failed",), "gone": ("gone",),
+                    "next": ("due",), "owner": ("owner", "live"), "hears": ("hears",), "types": ("types",),
+                    "failed": ("failed",), "gone": ("gone",), "person": ("who.patient",),
                 }  # fmt: skip
+                if _FORMER in self._rows.index_information():
+                    self._rows.drop_index(_FORMER)
                 self._rows.create_indexes([_index(name, fields) for name, fields in by.items()])
                 by = {"sub": ("sub", "number", "seq"), "kept": ("kept",), "pat": ("pat",)}
                 self._events.create_indexes([_index(name, fields) for name, fields in by.items()])

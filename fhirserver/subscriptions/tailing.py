@@ -9,7 +9,9 @@ import logging
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
+from fhirserver.access import Requester
 from fhirserver.errors import FhirError
 from fhirserver.store.changes import MARGIN, WAIT, Gone
 from fhirserver.store.subscribers import Posted
@@ -82,6 +84,7 @@ class Tailer:
 
     def _begin(self) -> bool:
         """Takes the stream up, if somebody is subscribed and no other worker has it."""
+        self._bring_up()
         if not self._store.subscribers.anybody():
             return False
         following = self._store.changes.claim()
@@ -92,6 +95,19 @@ class Tailer:
         self._load(following, self._store.subscribers.types() if known is None else known)
         self._open(following)
         return True
+
+    def _bring_up(self) -> None:
+        """Whom a former version kept is from now on found by who hears of what."""
+        while rows := self._store.subscribers.behind():
+            for row in rows:
+                wanted = [Wanted(*each) for each in row["plan"]["wanted"]]
+                queries = [query for query in map(self._query, wanted) if query is not None]
+                self._store.subscribers.bring_up(
+                    row,
+                    types=sorted({query.type for query in queries}),
+                    hears=audience.of_subscriber(queries, Requester.written(row["who"])),
+                    host=urlsplit(row["plan"]["endpoint"]).netloc,
+                )
 
     def _open(self, following: Following) -> None:
         """Opened first, so that nothing falls between; then what came before is looked for, if that is not known."""
@@ -131,6 +147,8 @@ class Tailer:
             return
         self._busy = changes is not None
         subscriptions = [each.envelope["_id"] for each in changes or () if each.type == SUBSCRIPTION]
+        if subscriptions:
+            self._bring_up()
         self._tell([each for each in changes or () if each.type != SUBSCRIPTION])
         now = time.monotonic()
         if now >= self._next_load:

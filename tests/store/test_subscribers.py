@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 from fhirserver.access import Access
 from fhirserver.store.changes import Change
-from fhirserver.store.subscribers import KEPT, Posted
+from fhirserver.store.subscribers import KEPT, Posted, Subscribers
 
 if TYPE_CHECKING:
+    from pymongo.database import Database
+
     from fhirserver.store import Store, Transaction
 
 NOW = datetime.now(UTC)
@@ -27,6 +29,15 @@ def subscribed(store: Store, id: str = "s", **facts: Any) -> None:
 
 def posted(id: str, seq: int = 1, to: str = "s") -> Posted:
     return Posted(to, Change("Observation", {"_id": id, "v": 1, "lu": NOW, "pat": "p"}), seq)
+
+
+def taken(subscribers: Subscribers, **asked: Any) -> str | None:
+    row = subscribers.take(NOW, **asked)
+    return None if row is None else row["_id"]
+
+
+def database(store: Store) -> Database[dict[str, Any]]:
+    return store._bound().database
 
 
 def test_a_version_is_posted_once_and_the_subscriber_is_due(store: Store) -> None:
@@ -72,6 +83,67 @@ def test_events_are_found_by_number_both_ends_included(store: Store) -> None:
     assert [each["id"] for each in store.subscribers.between("s", 2, 2, 9)] == ["b"]
     assert store.subscribers.waiting("s", 9) == []
     assert store.subscribers.sweep(NOW + KEPT) == 4
+
+
+def test_several_who_are_due_are_taken_once_each_the_longest_due_first(store: Store) -> None:
+    for minutes, id in enumerate("abc"):
+        subscribed(store, id, due=NOW - timedelta(minutes=9 - minutes), host=id, tries=int(id == "b"))
+    first, other = store.subscribers, Subscribers(database(store))
+    assert taken(first, besides={"a"}, sound=True) == "c"
+    assert taken(other) == "a"
+    assert [taken(first), taken(other), taken(first)] == ["b", None, None]
+
+
+def test_who_was_due_and_is_no_more_is_not_taken(store: Store) -> None:
+    for id in "ab":
+        subscribed(store, id, due=NOW)
+    assert taken(store.subscribers) == "a"
+    subscribed(store, "b", due=NOW + timedelta(hours=1))
+    assert taken(store.subscribers) is None
+
+
+def test_types_are_heard_of_while_somebody_does(store: Store) -> None:
+    subscribers = store.subscribers
+    assert not subscribers.anybody()
+    for place in range(25):
+        subscribed(store, f"s{place}", types=["Observation"], since=NOW + timedelta(minutes=place))
+    subscribed(store, "t", types=["Consent", "Observation"], since=NOW + timedelta(hours=1))
+    assert subscribers.anybody()
+    assert subscribers.types() == {"Observation", "Consent"}
+    assert subscribers.earliest(["Observation", "Patient"]) == NOW.replace(microsecond=NOW.microsecond // 1000 * 1000)
+    for id in ("t", *(f"s{place}" for place in range(1, 25))):
+        store.subscribers.remove(id)
+    assert subscribers.types() == {"Observation"}, "of the last who were kept nobody does, but another one"
+    assert subscribers.earliest(["Consent"]) is None
+    subscribers.remove("s0")
+    subscribers.sweep(NOW)
+    assert not subscribers.anybody()
+
+
+def test_the_index_of_a_former_version_gives_way(store: Store) -> None:
+    """One of its name would be refused; one that begins with whether they are live reads all who are."""
+    rows = database(store)["subscribers"]
+    rows.create_index([("live", 1), ("due", 1)], name="due")
+    subscribed(store, due=NOW)
+    assert taken(store.subscribers) == "s"
+    leading = {facts["key"][0][0] for facts in rows.index_information().values()}
+    assert leading == {"_id", "due", "owner", "hears", "types", "failed", "gone", "who.patient"}
+
+
+def test_of_many_a_few_are_found_by_an_index(store: Store) -> None:
+    subscribed(store)
+    store.subscribers.anybody()
+    asked: tuple[dict[str, Any], ...] = (
+        {"hears": {"$in": ["Observation?p", "Observation@rpps|1"]}},
+        {"hears": None},
+        {"failed": {"$gt": NOW}},
+        {"gone": {"$gt": NOW}},
+        {"who.patient": "p"},
+        {"due": {"$lte": NOW}},
+    )
+    for each in asked:
+        plan = database(store)["subscribers"].find(each).explain()["queryPlanner"]["winningPlan"]
+        assert "COLLSCAN" not in str(plan), each
 
 
 def test_a_transaction_that_meets_a_delivery_runs_again(store: Store) -> None:

@@ -52,13 +52,14 @@ class Lanes:
     def enter(self, row: Mapping[str, Any]) -> None:
         with self._lock:
             self._count += 1
-            self._hosts[row["host"]] += 1
-            if row["tries"] or row["host"] in self._ailing:
+            host = row.get("host", "")  # none of one that a former version kept
+            self._hosts[host] += 1
+            if row["tries"] or host in self._ailing:
                 self._slow.add(row["holder"])
 
     def leave(self, row: Mapping[str, Any], *, failed: bool) -> None:
         """`row`: as it entered."""
-        host = row["host"]
+        host = row.get("host", "")
         with self._lock:
             self._count -= 1
             self._hosts[host] -= 1

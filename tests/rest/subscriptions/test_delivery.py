@@ -260,6 +260,25 @@ def test_nobody_subscribed_nobody_follows(application: Application, endpoint: En
     assert working.tailer.step() is False
 
 
+def test_who_was_subscribed_under_a_former_version_hears(
+    application: Application, person: Caller, patient: str, endpoint: Endpoint, working: Working
+) -> None:
+    """Its rows do not say what they are found by; and a worker of it may yet keep one beside this version."""
+    database = application.services.store._bound().database
+    former = {"$unset": dict.fromkeys(("hears", "types", "host"), "")}
+    first = person.create(subscription(endpoint))
+    database["subscribers"].update_one({"_id": first}, former)
+    database["heard"].delete_many({})
+    person.create(observation(patient))
+    assert working.work() == 1
+    assert len(endpoint.take()) == 1
+    second = person.create(subscription(endpoint))
+    database["subscribers"].update_one({"_id": second}, former)
+    person.create(observation(patient))
+    working.work()
+    assert len(endpoint.take()) == 2
+
+
 def test_a_document_and_what_it_says_of_itself(
     application: Application, patient: str, endpoint: Endpoint, working: Working
 ) -> None:
