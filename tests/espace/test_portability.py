@@ -81,6 +81,34 @@ def test_what_the_person_entered_and_appointments_are_in_it(application: Applica
     assert f"AllergyIntolerance/{allergy}" in names.read("donnees/Provenance.ndjson").decode()
 
 
+def test_it_can_be_read_without_a_program(application: Application) -> None:
+    """At Réunion, where it is four hours later than in UTC."""
+    operator = application.operator()
+    id = operator.create(patient(birthDate="1980-05-01", address=[{"postalCode": "97400", "city": "Saint-Denis"}]))
+    pressure = observation(id) | {
+        "code": {"coding": [{"system": "http://loinc.org", "code": "85354-9"}], "text": "Tension <b>"},
+        "component": [{"code": {"text": "Systolique"}, "valueQuantity": {"value": 132.5, "unit": "mmHg"}}],
+    }
+    pressure.pop("valueQuantity", None)
+    for at in ("2024-02-28T21:30:00Z", "2025-03-01", "2024-12-31T23:00:00+01:00"):
+        operator.create(pressure | {"effectiveDateTime": at})
+    operator.create(document(id, date="2024-12-31T21:00:00Z"))
+    person = {"actor": {"reference": f"Patient/{id}"}, "status": "accepted"}
+    times = {"start": "2030-03-04T09:00:00Z", "end": "2030-03-04T09:30:00Z"}
+    operator.create({"resourceType": "Appointment", "status": "cancelled", "participant": [person], **times})
+    found = archive(application, application.patient(id), id)[0]
+    page = found.read("lire/Observation.html").decode()
+    assert "<h1>Résultats et mesures</h1>" in page
+    assert "<strong>Tension &lt;b&gt;</strong><br>01/03/2025<br>Systolique – 132,5 mmHg" in page
+    days = ("01/03/2025", "01/01/2025 à 02:00", "29/02/2024 à 01:30")
+    assert sorted(days, key=page.index) == list(days)
+    appointments = found.read("lire/Appointment.html").decode()
+    assert "<strong>Sans intitulé</strong><br>04/03/2030 à 13:00<br>annulé" in appointments
+    index = found.read("LISEZMOI.html").decode()
+    assert '<a href="lire/Observation.html">Résultats et mesures</a> : 3' in index
+    assert "</a> 01/01/2025 à 01:00<" in index
+
+
 def test_it_is_the_persons_alone_and_only_while_he_sees_the_record(application: Application) -> None:
     operator = application.operator()
     id = operator.create(patient(birthDate="1980-05-01"))

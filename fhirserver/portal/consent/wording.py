@@ -1,6 +1,7 @@
 """What an app asks, in plain words: one line for each thing that can be refused by itself.
 
-Reading and writing are two lines; `patient/*.rs` is a line for each family of data (`types.csv`, `families.csv`).
+Reading and writing are two lines; `patient/*.rs` is a line for each family of data (`espace/types.csv`,
+`families.csv`).
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ def _of_type(scope: Scope) -> str:
 
 def types() -> dict[str, tuple[str, str]]:
     """By resource type: its words, and its family."""
-    return {row["type"]: (words(row), row["family"]) for row in _rows("types.csv")}
+    return {row["type"]: (words(row), row["family"]) for row in _rows("types.csv", "fhirserver.espace")}
 
 
 def families() -> dict[str, str]:
@@ -96,8 +97,8 @@ def categories() -> dict[str, str]:
 
 
 @cache
-def _rows(name: str) -> list[dict[str, str]]:
-    return rows_of(__package__, name)
+def _rows(name: str, package: str = __package__) -> list[dict[str, str]]:
+    return rows_of(package, name)
 
 
 def known(asked: Iterable[str], resource_types: Iterable[str]) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """`Patient/[id]/$portability`: all of a record in one archive, for the person (GDPR, article 20; CSP L.1111-13-1).
 
     LISEZMOI.html           what is in it, to begin reading with
+    lire/TYPE.html          the same to read: what each says, newest first
     donnees/TYPE.ndjson     resources, one a line
     documents/…             each content of a document as it is, and of CDA documents a page to read beside it
 
@@ -12,10 +13,12 @@ from __future__ import annotations
 import zipfile
 from html import escape
 from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
 
 from fhirserver import jsontext
 from fhirserver.access import Access, keys
 from fhirserver.access.rules import WHOLE
+from fhirserver.access.zones import zone
 from fhirserver.audit import Entity, Event
 from fhirserver.documents.cda import rendering
 from fhirserver.errors import BadRequest, FhirError
@@ -23,7 +26,7 @@ from fhirserver.espace.messages import message
 from fhirserver.rest.documents import contents
 from fhirserver.rest.documents.belonging import BINARY, attachments
 from fhirserver.rest.documents.render import CDA
-from fhirserver.rest.jobs import asking, exporting
+from fhirserver.rest.jobs import asking, exporting, readable
 from fhirserver.rest.jobs.asking import requester_of
 from fhirserver.rest.operations.stored import instance
 from fhirserver.rest.parameters import received_as
@@ -45,13 +48,17 @@ _SUFFIXES: Final = {
     "text/html": "html", "application/dicom": "dcm", "application/json": "json",
 }  # fmt: skip
 _PAGE: Final = """<!DOCTYPE html>
-<html lang="fr"><head><meta charset="utf-8"><title>Copie de votre dossier</title></head><body>
+<html lang="fr"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>Copie de votre dossier</title></head><body>
 <h1>Copie de votre dossier</h1>
-<p>Faite le {at}. Elle contient tout ce que vous voyez de votre dossier.</p>
+<p>Faite le {at}. Elle contient tout ce que vous voyez de votre dossier, sauf le journal des accès,
+que montre votre espace.</p>
+<h2>À lire</h2>
+<ul>{pages}</ul>
 <h2>Documents</h2>
 <ul>{documents}</ul>
-<h2>Données</h2>
-<p>Au format FHIR R4, une ressource par ligne, pour être reprises par un autre service.</p>
+<h2>À reprendre ailleurs</h2>
+<p>Les mêmes données au format FHIR R4, une ressource par ligne, pour être reprises par un autre service.</p>
 <ul>{data}</ul>
 </body></html>
 """
@@ -88,7 +95,7 @@ def carry_out(services: Services, lease: Lease) -> Mapping[str, Any]:
     exported = exporting.carry_out(services, lease)
     view = services.store.view(Access.of(requester_of(lease.job), services.clock()))
     facts: dict[str, Any] = {ARCHIVE: lease.job.asked["patients"][0]}
-    archive = _Archive(services, view, exported["files"])
+    archive = _Archive(services, view, facts[ARCHIVE], exported["files"])
     file = services.store.files.write(zipped(archive.entries()), ZIP, lease.job.id, facts)
     for each in exported["files"]:
         services.store.files.delete(each["id"])
@@ -98,29 +105,37 @@ def carry_out(services: Services, lease: Lease) -> Mapping[str, Any]:
 class _Archive:
     """What goes into an archive. `count`: resources, when all was taken."""
 
-    def __init__(self, services: Services, view: View, files: Iterable[Mapping[str, Any]]) -> None:
+    def __init__(self, services: Services, view: View, patient: str, files: Iterable[Mapping[str, Any]]) -> None:
         self._services, self._view, self._exported = services, view, list(files)
+        person = view.read("Patient", patient)
+        self._zone = zone(jsontext.parse_object(person.body) if person is not None and not person.deleted else {})
         self._data: list[str] = []
+        self._pages: list[str] = []
         self._documents: list[str] = []
         self.count = sum(each["count"] for each in self._exported)
 
     def entries(self) -> Iterator[tuple[str, Iterable[bytes]]]:
         """Names and contents, each to be taken before the next."""
         for number, each in enumerate(self._exported):
-            name = (
-                f"donnees/{each['type']}.ndjson" if self._first(number) else f"donnees/{each['type']}-{number}.ndjson"
+            type_ = each["type"]
+            suffix = "" if self._first(number) else f"-{number}"
+            name, shown = f"donnees/{type_}{suffix}.ndjson", f"lire/{type_}{suffix}.html"
+            self._data.append(f'<li><a href="{escape(name)}">{escape(type_)}</a> : {each["count"]}</li>')
+            self._pages.append(
+                f'<li><a href="{escape(shown)}">{escape(readable.title(type_))}</a> : {each["count"]}</li>'
             )
-            self._data.append(f'<li><a href="{escape(name)}">{escape(each["type"])}</a> : {each["count"]}</li>')
             yield name, self._services.store.files.read(each["id"])
-            if each["type"] == "DocumentReference":
-                for line in b"".join(self._services.store.files.read(each["id"])).splitlines():
-                    yield from self._contents(jsontext.parse_object(line))
-            elif each["type"] == message.TYPE:
-                for line in b"".join(self._services.store.files.read(each["id"])).splitlines():
-                    yield from self._enclosed(jsontext.parse_object(line))
-        at = self._services.clock().strftime("%d/%m/%Y")
-        page = _PAGE.format(at=at, documents="".join(self._documents), data="".join(self._data))
+            yield shown, [readable.page(type_, self._lines(each["id"]), self._zone)]
+            if enclosed := {"DocumentReference": self._contents, message.TYPE: self._enclosed}.get(type_):
+                for resource in self._lines(each["id"]):
+                    yield from enclosed(resource)
+        at = self._services.clock().astimezone(ZoneInfo(self._zone)).strftime("%d/%m/%Y")
+        lists = {"pages": self._pages, "documents": self._documents, "data": self._data}
+        page = _PAGE.format(at=at, **{key: "".join(each) for key, each in lists.items()})
         yield "LISEZMOI.html", [page.encode()]
+
+    def _lines(self, file: str) -> Iterator[dict[str, Any]]:
+        return map(jsontext.parse_object, b"".join(self._services.store.files.read(file)).splitlines())
 
     def _first(self, number: int) -> bool:
         type_ = self._exported[number]["type"]
@@ -133,7 +148,7 @@ class _Archive:
             if parts is not None:
                 media = str(attachment.get("contentType", "")).partition(";")[0].strip().lower()
                 name = f"messages/{sent['id']}-{place}.{_SUFFIXES.get(media, 'bin')}"
-                said, at = escape(str(attachment.get("title") or name)), escape(str(sent.get("sent", "")))
+                said, at = escape(str(attachment.get("title") or name)), self._when(sent.get("sent"))
                 self._documents.append(f'<li><a href="{escape(name)}">{said}</a> {at}</li>')
                 yield name, parts
 
@@ -153,10 +168,11 @@ class _Archive:
                     shown = f"{name.removesuffix('.xml')}.html"
                     yield shown, [page]
             said = escape(str(attachment.get("title") or title))
-            self._documents.append(
-                f'<li><a href="{escape(shown)}">{said}</a> {escape(str(document.get("date", "")))}</li>'
-            )
+            self._documents.append(f'<li><a href="{escape(shown)}">{said}</a> {self._when(document.get("date"))}</li>')
             yield name, parts
+
+    def _when(self, value: object) -> str:
+        return escape(readable.when(str(value or ""), self._zone))
 
     def _bytes(self, attachment: Mapping[str, Any]) -> Iterable[bytes] | None:
         """The content, of a Binary if the person sees it; None where there is none."""
