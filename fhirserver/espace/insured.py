@@ -25,11 +25,11 @@ LONGEST: Final = {"family": 200, "given": 200, "email": 200, "postalcode": 20}
 OLDEST: Final = 1850
 """The year of birth before which nobody is alive."""
 _SEPARATORS: Final = ",;\t"
-_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
-_INSEE: Final = re.compile(r"\d[\dAB]\d{3}")
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_INSEE: Final = re.compile(r"[0-9][0-9AB][0-9]{3}")
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+")
 _NOT_UTF_8: Final = re.compile("[\udc80-\udcff]")
-_CONTROL: Final = re.compile("[\x00-\x1f\x7f]")
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f]")
 _BIRTH_PLACE: Final = "http://hl7.org/fhir/StructureDefinition/patient-birthPlace"
 _COMMUNE: Final = "https://hl7.fr/ig/fhir/core/StructureDefinition/fr-core-address-insee-code"
 Resource = dict[str, Any]

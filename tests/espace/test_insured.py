@@ -192,6 +192,20 @@ def test_each_row_that_cannot_be_is_told_by_its_line_and_the_others_are_announce
     assert done == (0, 0, ["line 2: the number is known already, of somebody born on another day"])
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "fault"),
+    [
+        ("birthplace", "\u0667\u0665\u0660\u0665\u0666", "five characters"),
+        ("birthplace", "7505", "five characters"),
+        ("family", "Mar\x85tin", "control character"),
+    ],
+)
+def test_digits_of_other_scripts_and_hidden_characters_are_told(name: str, value: str, fault: str) -> None:
+    told = dict(zip(HEAD.split(","), (ONE, "Martin", "Ada", "1980-05-01", "female"), strict=True))
+    with pytest.raises(ValueError, match=fault):
+        insured.person(insured.Row(2, told | {name: value}), ACCESS.now)
+
+
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252"])
 def test_a_file_as_spreadsheets_write_it(tmp_path: Path, separator: str, encoding: str) -> None:
