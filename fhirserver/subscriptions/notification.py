@@ -73,8 +73,9 @@ def status(told: Told, events: Sequence[Occurrence] = (), *, base: str = "", foc
 
 
 def bundle(told: Told, events: Sequence[Occurrence], content: str, base: str, now: datetime) -> Resource:
-    """A notification with as much content as is wanted: `empty`, `id-only` or `full-resource`."""
-    first = status(told, events, base=base, focus=content != "empty")
+    """A notification with as much content as is wanted: `empty` (not even the topic), `id-only` or `full-resource`."""
+    empty = content == "empty"
+    first = status(told._replace(topic="") if empty else told, events, base=base, focus=not empty)
     entries: list[Resource] = [
         {
             "fullUrl": f"urn:uuid:{first['id']}",

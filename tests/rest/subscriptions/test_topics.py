@@ -82,6 +82,7 @@ def test_content_is_as_much_as_is_wanted(
     working.work()
     got = endpoint.take()[1]
     assert (id in got.body.decode(), len(got.json["entry"])) == (focus, entries)
+    assert ("topic" in got.told, f"{BASE}results" in got.body.decode()) == (focus, focus)
 
 
 def test_filters_narrow(application: Application, endpoint: Endpoint, working: Working) -> None:
@@ -94,6 +95,25 @@ def test_filters_narrow(application: Application, endpoint: Endpoint, working: W
     operator.create(report | {"subject": {"reference": f"Patient/{one}"}})
     working.work()
     assert len(endpoint.take()) == 2
+
+
+@pytest.mark.parametrize(
+    "narrowed",
+    [
+        "code:not=718-7",
+        "code:text=x",
+        "Observation?status:not=amended&code:missing=false&value-quantity=gt4",
+        "Observation?_filter=value-quantity gt 4",
+    ],
+)
+def test_filters_take_modifiers_and_comparators(
+    person: Caller, patient: str, endpoint: Endpoint, working: Working, narrowed: str
+) -> None:
+    person.create(by_topic(endpoint, "results", narrowed, content="id-only"))
+    person.create(result(patient) | {"valueQuantity": {"value": 4}})
+    told = person.create(result(patient) | {"code": {"text": "xyz"}, "valueQuantity": {"value": 5}})
+    working.work()
+    assert [each.focus for each in endpoint.take()[1:]] == [[f"Observation/{told}"]]
 
 
 def test_several_events_may_come_at_once(person: Caller, patient: str, endpoint: Endpoint, working: Working) -> None:
