@@ -21,7 +21,13 @@ class Held(NamedTuple):
 def sized(who: str, slots: int) -> None:
     """Raises Refusal where one appointment of that requester (a word of `rules.csv`) names more slots than it may."""
     most = limits().get(("appointment", who))
-    if most is not None and slots > most:
+    if most is not None:
+        kept(slots, most)
+
+
+def kept(slots: int, most: int) -> None:
+    """Raises Refusal where an appointment names more slots than it may keep."""
+    if slots > most:
         raise Refusal("many-slots", most=str(most))
 
 

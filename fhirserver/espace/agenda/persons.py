@@ -39,7 +39,7 @@ def _names(node: Mapping[str, Any], types: frozenset[str]) -> bool:
     parts = str(node.get("reference") or "").split("/")
     if any(each.partition("?")[0] in types for each in parts):
         return True
-    if types & {str(node.get("type")), str(node.get("resourceType"))}:
+    if types & {str(node.get("type")).rpartition("/")[2], str(node.get("resourceType"))}:
         return True
     return _INS in str(node.get("system") or "")
 

@@ -54,9 +54,10 @@ def settled(exchange: Exchange, tx: Transaction, change: Change) -> Resource | N
     if who is not None:
         own = pre is None or _is_own(requester, set(change.acl.get("by", ())))
         rule = rules.judge(pre, post, who, exchange.access.now, own=own)
-        limiting.sized(who, pre, post)
+        ours = own or limiting.entered_by_person(change.acl.get("by", ()))
+        limiting.sized(who, pre, post, ours=ours)
     keeper = _taken(exchange, tx, change, strict=who is not None)
-    if who in rules.PERSONS and own and post is not None and change.patient is not None:
+    if who in rules.PERSONS and ours and post is not None and change.patient is not None:
         limiting.counted(exchange, tx, change.patient, who, pre, post)
     _given_back(exchange, tx, change)
     if who is not None and rule.told and who not in rules.PERSONS:

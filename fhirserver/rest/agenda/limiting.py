@@ -28,10 +28,14 @@ _MOST: Final = "1000"
 _REASON: Final = "slots that a person holds"
 
 
-def sized(who: str, pre: Mapping[str, Any] | None, post: Mapping[str, Any] | None) -> None:
-    """Raises Refusal for an Appointment that names more slots than that requester gives it; before any is read."""
-    if post is not None and (named := slots.named(post)) != slots.named(pre):
-        limits.sized(who, len(named))
+def sized(who: str, pre: Mapping[str, Any] | None, post: Mapping[str, Any] | None, *, ours: bool) -> None:
+    """Raises Refusal for an Appointment that names more slots than that requester gives it, or, of a person, than it
+    was given by somebody else, for those are not counted; before any is read. `ours`: his side entered it."""
+    if post is None or (named := slots.named(post)) == (before := slots.named(pre)):
+        return
+    limits.sized(who, len(named))
+    if who in rules.PERSONS and not ours:
+        limits.kept(len(named), max(len(before), 1))
 
 
 def counted(exchange: Exchange, tx: Transaction, patient: str, who: str, pre: Resource | None, post: Resource) -> None:

@@ -78,6 +78,31 @@ def test_what_is_over_and_what_a_professional_booked_is_not_counted(agenda: Agen
     assert agenda.doctor.post("Appointment", agenda.appointment(5)).status == 409, "it is taken, not one too many"
 
 
+def test_a_person_makes_what_a_professional_booked_no_longer(agenda: Agenda) -> None:
+    given = agenda.doctor.create(agenda.appointment(0))
+    found = agenda.holder.get(f"Appointment/{given}").json
+    refused = agenda.holder.put(f"Appointment/{given}", found | agenda.appointment(1, 2))
+    assert many(refused, "names 1 slots at most"), refused.json
+    assert agenda.states(0, 1, 2) == ["busy", "free", "free"]
+    assert agenda.holder.put(f"Appointment/{given}", found | agenda.appointment(1)).status == 200, "moved"
+    found = agenda.doctor.get(f"Appointment/{given}").json
+    assert agenda.doctor.put(f"Appointment/{given}", found | agenda.appointment(1, 2)).status == 200
+
+
+def test_what_one_of_the_persons_side_makes_longer_counts_whoever_of_them_booked_it(
+    agenda: Agenda, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "limits", lambda: {("schedule", "representative"): 2})
+    operator, me = agenda.server.operator(), f"Patient/{agenda.patient}"
+    operator.store(operator.get(me).json | {"birthDate": "2012-05-01"})
+    parent = operator.create({"resourceType": "RelatedPerson", "active": True, "patient": reference(me)})
+    mother = agenda.server.representative(agenda.patient, parent)
+    mine = agenda.holder.create(agenda.appointment(0))
+    found = mother.get(f"Appointment/{mine}").json
+    assert many(mother.put(f"Appointment/{mine}", found | agenda.appointment(1, 2, 3)), HERE)
+    assert mother.put(f"Appointment/{mine}", found | agenda.appointment(1, 2)).status == 200
+
+
 def test_a_person_books_no_more_of_all_agendas_than_the_table_has(agenda: Agenda) -> None:
     schedule = {"resourceType": "Schedule", "active": True, "actor": [reference(f"Practitioner/{agenda.practitioner}")]}
     second = agenda.doctor.create(schedule)

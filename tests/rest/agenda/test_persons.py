@@ -68,6 +68,12 @@ def test_one_who_stands_within_the_appointment_is_a_patient_too(agenda: Agenda) 
     assert agenda.hospital.post("Appointment", agenda.appointment(0)).status == 201
 
 
+def test_one_whose_type_is_told_as_a_url_is_a_patient_too(agenda: Agenda) -> None:
+    other = {"type": "http://hl7.org/fhir/StructureDefinition/Patient", "display": "Un autre"}
+    actors = [*agenda.participants(f"Patient/{agenda.patient}"), {"actor": other, "status": "accepted"}]
+    assert refused(agenda.hospital.post("Appointment", agenda.appointment(0, participant=actors)))
+
+
 def test_the_refusal_is_in_the_words_of_who_asks(agenda: Agenda) -> None:
     both = agenda.participants(f"Patient/{agenda.patient}", f"Patient/{agenda.stranger}")
     answer = agenda.doctor.post("Appointment", agenda.appointment(0, participant=both), Accept_Language="fr")
