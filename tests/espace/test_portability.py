@@ -93,9 +93,10 @@ def test_it_can_be_read_without_a_program(application: Application) -> None:
     for at in ("2024-02-28T21:30:00Z", "2025-03-01", "2024-12-31T23:00:00+01:00"):
         operator.create(pressure | {"effectiveDateTime": at})
     operator.create(document(id, date="2024-12-31T21:00:00Z"))
-    person = {"actor": {"reference": f"Patient/{id}"}, "status": "accepted"}
+    person = {"actor": {"reference": f"Patient/{id}", "display": "Claire"}, "status": "accepted"}
+    doctor = {"actor": {"display": "Dr Exemple"}, "status": "accepted"}
     times = {"start": "2030-03-04T09:00:00Z", "end": "2030-03-04T09:30:00Z"}
-    operator.create({"resourceType": "Appointment", "status": "cancelled", "participant": [person], **times})
+    operator.create({"resourceType": "Appointment", "status": "cancelled", "participant": [person, doctor], **times})
     found = archive(application, application.patient(id), id)[0]
     page = found.read("lire/Observation.html").decode()
     assert "<h1>Résultats et mesures</h1>" in page
@@ -103,7 +104,7 @@ def test_it_can_be_read_without_a_program(application: Application) -> None:
     days = ("01/03/2025", "01/01/2025 à 02:00", "29/02/2024 à 01:30")
     assert sorted(days, key=page.index) == list(days)
     appointments = found.read("lire/Appointment.html").decode()
-    assert "<strong>Sans intitulé</strong><br>04/03/2030 à 13:00<br>annulé" in appointments
+    assert "<strong>Dr Exemple</strong><br>04/03/2030 à 13:00<br>annulé" in appointments
     index = found.read("LISEZMOI.html").decode()
     assert '<a href="lire/Observation.html">Résultats et mesures</a> : 3' in index
     assert "</a> 01/01/2025 à 01:00<" in index

@@ -32,6 +32,8 @@ _TEXTS: Final = frozenset({
     "line", "city", "postalCode", "family", "given", "lotNumber", "conclusion", "instruction",
 })  # fmt: skip
 _SILENT: Final = frozenset({"meta", "subject", "patient", "identifier", "category", "instance", "content"})
+_BEFORE: Final = {"sender": "de", "recipient": "à", "low": "de", "high": "à"}
+"""What is said before a part. Of a sender and a recipient the person is named too; elsewhere that goes without saying."""
 _ORDINARY: Final = frozenset(
     {"active", "final", "completed", "current", "booked", "available", "finished", "in-progress"}
 )
@@ -77,8 +79,9 @@ def _local(value: str, zone: str) -> str:
 
 
 def _row(resource: Mapping[str, Any], zone: str) -> str:
-    name = next((words for each in _NAMES if (words := ", ".join(_words(resource.get(each), each)))), _NAMELESS)
     rest = [each for key, value in resource.items() if key not in _SILENT for each in _value(key, value)]
+    named = (", ".join(_words(resource.get(each), each)) for each in _NAMES)
+    name = next(filter(None, (*named, *rest)), _NAMELESS)
     state = str(resource.get("status", ""))
     said = [*dict.fromkeys(each for each in rest if each != name)]
     said += [_STATES.get(state, state)] if state and state not in _ORDINARY else []
@@ -101,9 +104,11 @@ def _value(key: str, value: Any) -> Iterator[str]:
     if isinstance(value, list):
         for each in value:
             yield from _value(key, each)
-    elif isinstance(value, dict):
+    elif isinstance(value, dict) and key in _BEFORE:
+        yield from (f"{_BEFORE[key]} {each}" for each in _structure(value))
+    elif isinstance(value, dict) and not str(value.get("reference", "")).startswith("Patient/"):
         yield from _structure(value)
-    elif key in _TEXTS or key == "valueInteger":
+    elif not isinstance(value, dict) and (key in _TEXTS or key == "valueInteger"):
         yield str(value)
 
 
