@@ -104,9 +104,9 @@ def test_one_whom_the_store_refuses_does_not_take_his_batch_with_him(
         return create(tx, resource, *names, **more)
 
     monkeypatch.setattr(Transaction, "create", refusing)
-    done = opened(store, tmp_path, *(matricule(each) for each in range(6)))
-    assert done == (5, 0, ["line 5: not this one"])
-    assert len(store.ids(ACCESS, "Patient", "", 10)) == 5
+    done = opened(store, tmp_path, *(matricule(each) for each in range(8)))
+    assert done == (7, 0, ["line 5: not this one"])
+    assert len(store.ids(ACCESS, "Patient", "", 10)) == 7
 
 
 def test_a_database_that_does_not_answer_for_a_while_is_waited_for(

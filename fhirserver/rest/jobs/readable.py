@@ -33,7 +33,7 @@ _TEXTS: Final = frozenset({
 })  # fmt: skip
 _SILENT: Final = frozenset({"meta", "subject", "patient", "identifier", "category", "instance", "content"})
 _BEFORE: Final = {"sender": "de", "recipient": "à", "low": "de", "high": "à"}
-"""What is said before a part. Of a sender and a recipient the person is named too; elsewhere that goes without saying."""
+"""What is said before a part. Sender and recipient may be the person, who is not named elsewhere."""
 _ORDINARY: Final = frozenset(
     {"active", "final", "completed", "current", "booked", "available", "finished", "in-progress"}
 )
