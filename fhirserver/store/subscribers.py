@@ -22,6 +22,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from pymongo import ASCENDING, DESCENDING, IndexModel, UpdateOne
+from pymongo.errors import OperationFailure
 
 from fhirserver.store.actors import POLICIES
 from fhirserver.store.errors import translated
@@ -51,6 +52,7 @@ LINGERS: Final = timedelta(hours=1)
 """For so long who follows the changes may yet post to a subscriber that is gone."""
 _FORMER: Final = "due"
 """An index of a former version, by whether they are live first: the embedded database would read all who are."""
+_NO_INDEX: Final = 27
 _EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _AT_ONCE: Final = 1000
 _STOCK: Final = 500
@@ -315,12 +317,19 @@ class Subscribers:
                     "next": ("due",), "owner": ("owner", "live"), "hears": ("hears",), "types": ("types",),
                     "failed": ("failed",), "gone": ("gone",), "person": ("who.patient",),
                 }  # fmt: skip
-                if _FORMER in self._rows.index_information():
-                    self._rows.drop_index(_FORMER)
+                self._drop_former()
                 self._rows.create_indexes([_index(name, fields) for name, fields in by.items()])
                 by = {"sub": ("sub", "number", "seq"), "kept": ("kept",), "pat": ("pat",)}
                 self._events.create_indexes([_index(name, fields) for name, fields in by.items()])
                 self._made = True
+
+    def _drop_former(self) -> None:
+        try:
+            if _FORMER in self._rows.index_information():
+                self._rows.drop_index(_FORMER)
+        except OperationFailure as error:  # another worker was first
+            if error.code != _NO_INDEX:
+                raise
 
 
 def _index(name: str, fields: Iterable[str]) -> IndexModel:
