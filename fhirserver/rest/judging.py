@@ -37,12 +37,17 @@ def require_reach(exchange: Exchange, type: str, letter: str, acl: Mapping[str, 
             raise Forbidden(f"The token's scopes do not cover this {type} ({letter}).")
 
 
+def require_scopes(write: Write) -> None:
+    """The scopes must reach what is there and what is to be. Raises Forbidden."""
+    acl = write.acl if write.before is not None else {"by": sorted(write.exchange.access.requester.own)}
+    require_reach(write.exchange, write.type, _LETTERS[write.interaction], acl, *write.states)
+
+
 def require_allowed(write: Write) -> None:
     """Raises Forbidden; Conflict for a Patient that is one with others, Unprocessable for what would enter a record
     that was merged into another one."""
-    who, patients = write.exchange.access.requester, {patient for _, patient in write.states}
-    acl = write.acl if write.before is not None else {"by": sorted(who.own)}
-    require_reach(write.exchange, write.type, _LETTERS[write.interaction], acl, *write.states)
+    patients = {patient for _, patient in write.states}
+    require_scopes(write)
     entering = _entering(write)
     for patient in patients if write.owner is None else {write.owner.pat}:
         _require(_judged(write, write.tx.policy(patient)))
@@ -78,11 +83,8 @@ def _entering(write: Write) -> Iterable[str]:
     """
     if write.index is None or write.pre is None or write.before is None:
         return () if write.index is None else write.index.patx
-    index, known, kind = (
-        write.index,
-        write.exchange.services.indexer.index(write.pre),
-        write.exchange.access.requester.kind,
-    )
+    index, kind = write.index, write.exchange.access.requester.kind
+    known = write.exchange.services.indexer.index(write.pre)
     unnamed = index.pat is None and known.pat is None
     if index.pat != write.before.pat and not unnamed and kind != "operator":
         raise Forbidden(WORDS["subject"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fhirserver.espace.messages import message
+from fhirserver.rest import judging
 from fhirserver.rest.messages.sending import attached, require_kept, sending
 from fhirserver.rest.steps import Step
 
@@ -20,7 +21,9 @@ class Messages(Step):
         write = self.write
         if write.pre is not None:
             require_kept(write.exchange, write.pre, write.post)
-        elif not write.derived:
+        elif not write.derived and message.is_sent(write.resource):
+            write.find()
+            judging.require_scopes(write)  # first: the rules of messages tell what a person wants
             self.sent = sending(write.exchange, write.tx, write.resource)
         if self.sent is not None:
             write.post = self.sent.resource

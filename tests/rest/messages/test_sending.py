@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from fhirserver.access import Requester
 from tests.application import BASE
 from tests.records import consent
 from tests.rest.messages.people import ALICE, BOB, CAROL, HIS, PDF, TAG, attachment, finess, professional, rpps
@@ -208,3 +209,20 @@ def test_what_is_attached_is_there_where_references_must_lead_somewhere(house: H
     strict = house.application.under(referential_integrity=True).patient(house.patient)
     sent = house.answered(house.opened(), strict, attachment())
     assert sent.status == 201, sent.json
+
+
+def test_an_app_that_was_launched_for_another_person_learns_of_nobody(house: House) -> None:
+    """Whether there is a record, and whether its person wants messages of who asks."""
+    launched = Requester(
+        "practitioner", f"practitioner/{ALICE}", rpps=ALICE, profession="G15_10", organization=HIS,
+        patient=house.patient, scopes=("patient/*.cruds",),
+    )  # fmt: skip
+    caller, here = house.application.caller(launched), house.operator.create({"resourceType": "Patient"})
+    answers = [
+        caller.post("Communication", house.message(topic={"text": "Bonjour"}, subject={"reference": f"Patient/{each}"}))
+        for each in (here, "nobody")
+    ]
+    assert [(each.status, each.told) for each in answers] == [
+        (403, "The token's scopes do not cover this Communication (c).")
+    ] * 2
+    assert caller.post("Communication", house.message(topic={"text": "Bonjour"})).status == 201
