@@ -5,9 +5,9 @@ from __future__ import annotations
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Final
 
+from fhirserver.espace import ages
 from fhirserver.espace.profile.tables import Measure, by_code, measures, parts
 from fhirserver.espace.profile.typed import Read, number
-from fhirserver.espace.reminders import ages
 from fhirserver.spec.systems import LOINC, OBSERVATION_CATEGORY, UCUM
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from fhirserver.espace.reminders.ages import Age, Days, days
+from fhirserver.espace.ages import Age, Days, days
 from fhirserver.espace.reminders.tables import rules, seasons
 
 if TYPE_CHECKING:

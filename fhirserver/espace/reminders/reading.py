@@ -12,7 +12,7 @@ from fhirserver import jsontext
 from fhirserver.access.acl import HIDDEN_FROM_REPRESENTATIVES
 from fhirserver.access.entered import ANSWER, REMINDER
 from fhirserver.access.zones import zone
-from fhirserver.espace.reminders.ages import Age, days, today
+from fhirserver.espace.ages import Age, days, today
 from fhirserver.espace.reminders.engine import ANSWERS, Act, Answer, Person
 from fhirserver.espace.reminders.tables import KINDS, codes, of_kind, rules
 from fhirserver.predicate import In, negate

@@ -7,7 +7,7 @@ from datetime import date
 from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from fhirserver.espace.reminders.ages import Age, age
+from fhirserver.espace.ages import Age, age
 from fhirserver.tables import rows as rows_of
 
 if TYPE_CHECKING:

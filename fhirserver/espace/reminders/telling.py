@@ -20,8 +20,8 @@ from fhirserver import jsontext
 from fhirserver.access import Access, Requester, spaces
 from fhirserver.audit import Entity, Event, news
 from fhirserver.errors import Unavailable
+from fhirserver.espace.ages import today
 from fhirserver.espace.reminders import engine, reading
-from fhirserver.espace.reminders.ages import today
 from fhirserver.search import parse
 
 if TYPE_CHECKING:

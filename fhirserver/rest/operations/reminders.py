@@ -14,8 +14,8 @@ from fhirserver.access.entered import ANSWER
 from fhirserver.audit import Entity, Event
 from fhirserver.documents.authored import VISIBILITY
 from fhirserver.errors import BadRequest, Unprocessable
+from fhirserver.espace.ages import today
 from fhirserver.espace.reminders import engine, reading
-from fhirserver.espace.reminders.ages import today
 from fhirserver.rest import writing
 from fhirserver.rest.answer import Answer, of_value
 from fhirserver.rest.operations.stored import instance

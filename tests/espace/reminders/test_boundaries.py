@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from fhirserver.espace.reminders import ages, engine, tables
+from fhirserver.espace import ages
+from fhirserver.espace.reminders import engine, tables
 from tests.espace.reminders import oracle
 
 BIRTHS = (

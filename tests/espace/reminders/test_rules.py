@@ -8,8 +8,8 @@ from importlib import resources
 
 import pytest
 
+from fhirserver.espace.ages import Days, days
 from fhirserver.espace.reminders import engine
-from fhirserver.espace.reminders.ages import Days, days
 from fhirserver.espace.reminders.engine import Act, Answer, Person, Reminder
 from fhirserver.espace.reminders.reading import kinds_of
 
