@@ -9,8 +9,8 @@ from flask import abort, request
 
 from fhirserver.auth.accounts import factors, throttle
 from fhirserver.auth.accounts.account import STAFF
-from fhirserver.auth.accounts.login import Refused
 from fhirserver.auth.accounts.passwords import refusal
+from fhirserver.auth.accounts.refused import Refused
 from fhirserver.portal import browser, enrolling, tracing
 from fhirserver.portal.language import N_, _
 from fhirserver.portal.login import waiting

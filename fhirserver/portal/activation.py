@@ -10,9 +10,10 @@ from fhirserver.access import Access
 from fhirserver.auth.accounts import factors
 from fhirserver.auth.accounts.account import Reach
 from fhirserver.auth.accounts.invitations import TooEarly
-from fhirserver.auth.accounts.login import Passed, Refused
+from fhirserver.auth.accounts.login import Passed
 from fhirserver.auth.accounts.passwords import refusal
 from fhirserver.auth.accounts.people import read_birth, read_matricule
+from fhirserver.auth.accounts.refused import Refused
 from fhirserver.errors import Conflict
 from fhirserver.espace.space import Actor
 from fhirserver.portal import browser, enrolling, entering, tracing

@@ -9,7 +9,7 @@ import segno
 from flask import Response, request
 
 from fhirserver.auth.accounts import factors
-from fhirserver.auth.accounts.login import Refused
+from fhirserver.auth.accounts.refused import Refused
 from fhirserver.mail import is_address, phone_number
 from fhirserver.portal import browser
 from fhirserver.portal.language import N_, _

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from flask import abort, request
 
-from fhirserver.auth.accounts.login import Passed, Refused
 from fhirserver.auth.accounts.people import SHUT
+from fhirserver.auth.accounts.refused import Refused
 from fhirserver.portal import browser, sealed, tracing
 from fhirserver.portal.language import N_, _
 from fhirserver.portal.page import allow_forms_to, error_page, page
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from fhirserver.access import Requester
     from fhirserver.auth.accounts.account import Account, Reach
+    from fhirserver.auth.accounts.login import Passed
     from fhirserver.auth.accounts.people import Subject
 
 CHOICE: Final = "choix"

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 from flask import request
 
-from fhirserver.auth.accounts.login import Refused
 from fhirserver.auth.accounts.passwords import refusal
 from fhirserver.auth.accounts.recovery import CHANGED, CHANGED_SUBJECT
+from fhirserver.auth.accounts.refused import Refused
 from fhirserver.portal import browser, tracing
 from fhirserver.portal.language import N_, _
 from fhirserver.portal.login import place, waiting

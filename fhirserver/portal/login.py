@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 from flask import request
 
-from fhirserver.auth.accounts.login import Place, Refused
+from fhirserver.auth.accounts.login import Place
 from fhirserver.auth.accounts.post import CHANNELS, masked
+from fhirserver.auth.accounts.refused import Refused
 from fhirserver.portal import browser, entering, farewell, sealed, tracing
 from fhirserver.portal.language import N_, _, of_number
 from fhirserver.portal.page import allow_forms_to, page

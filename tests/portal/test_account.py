@@ -9,7 +9,8 @@ import pyotp
 import pytest
 
 from fhirserver.auth.accounts import secretly, throttle
-from fhirserver.auth.accounts.login import Passed, Place, Refused
+from fhirserver.auth.accounts.login import Passed, Place
+from fhirserver.auth.accounts.refused import Refused
 from fhirserver.auth.sessions import REGISTER
 from fhirserver.store import Register
 from tests.portal.browser import Browser

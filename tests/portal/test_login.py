@@ -11,7 +11,8 @@ from argon2 import PasswordHasher
 from fhirserver.access import Access
 from fhirserver.auth.accounts import factors, secretly, throttle
 from fhirserver.auth.accounts.account import Passkey, Reach
-from fhirserver.auth.accounts.login import Place, Refused
+from fhirserver.auth.accounts.login import Place
+from fhirserver.auth.accounts.refused import Refused
 from fhirserver.portal import sealed
 from tests.mail.gateway import sms_gateway
 from tests.portal.browser import Browser

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fhirserver.auth.accounts import factors, secretly, throttle, tries
 from fhirserver.auth.accounts.account import Account, folded
-from fhirserver.auth.accounts.refused import Refused as Refused
+from fhirserver.auth.accounts.refused import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
