@@ -30,15 +30,18 @@ def own() -> Response:
 
 
 def overview(patient: str) -> Response:
-    """The latest documents, results and, for the person, notifications."""
+    """The latest documents, the latest result of each analysis and, for the person, notifications."""
     space = opened(patient)
     written = space.search(documents.TYPE, ("status", "current"), ("_sort", "-date"), FEW)
     results = space.search(biology.TYPE, biology.LABORATORY, ("_sort", "-date"), FEW)
+    latest: dict[str, biology.Row] = {}
+    for each in map(biology.row, results.resources):
+        latest.setdefault(each.name, each)
     told = space.search(news.TYPE, *news.ASKED, ("_count", "3")) if space.is_person else None
     return page(
         "record/overview.html",
         documents=[documents.summary(each) for each in written.resources],
-        rows=list({each.name: each for each in reversed([*map(biology.row, results.resources)])}.values())[::-1],
+        rows=list(latest.values()),
         news=[news.told(each) for each in told.resources] if told else [],
         reminders=reminders.upcoming(space),
         here="overview",
