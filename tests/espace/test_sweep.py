@@ -60,14 +60,24 @@ def test_all_that_are_due_are_brought_each_once_though_some_cannot_be(
     monkeypatch.setattr(space, "_LISTED", 3)
     ids = [f"p{each}" for each in range(7)]
     spaces = announced(store, *ids)
+    merged = {
+        "_id": "p4",
+        "into": "p5",
+        "names": ["p4", "p5"],
+        "mine": [],
+        "traitant": [],
+        "space": [[], []],
+        "active": True,
+    }
     store.transact(Access.system("test", BEGIN), lambda tx: tx.delete("Patient", "p2"))
+    store.transact(Access.system("test", BEGIN), lambda tx: tx.merges.add(merged))
     assert spaces.bring(BEGIN) == {}
-    assert spaces.bring(LATER) == {"open": 6}
-    assert states(store, *ids) == ["open", "open", "announced", *["open"] * 4]
+    assert spaces.bring(LATER) == {"open": 5}
+    assert states(store, *ids) == ["open", "open", "announced", "open", "announced", "open", "open"]
     assert spaces.bring(LATER) == {}
     traced = [each["p"] for row in store.traces(Access.system("test", LATER)) for each in row["entities"]]
-    assert sorted(traced) == sorted({*ids} - {"p2"})
-    assert store.outbox.waiting() == 6
+    assert sorted(traced) == sorted({*ids} - {"p2", "p4"})
+    assert store.outbox.waiting() == 5
 
 
 def test_broken_off_it_goes_on_and_nothing_happens_twice(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
