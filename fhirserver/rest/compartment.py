@@ -12,6 +12,7 @@ from fhirserver import jsontext
 from fhirserver.access import Access
 from fhirserver.documents.fhir import is_document
 from fhirserver.errors import Conflict, Unprocessable
+from fhirserver.rest import judging
 from fhirserver.search import parse
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ MOST_ENTRIES: Final = 10_000
 """Search entries of one resource, which are one document of the database, indexed one by one."""
 _NAMESPACE: Final = uuid.UUID("6f1a3f0e-2f0b-5b62-9d43-6a3d1f2f9c11")
 _SUBJECTS: Final = ("subject", "patient")
+_NOBODY: Final = "-"
+"""In the place of a patient who is not known."""
 
 
 def indexed(exchange: Exchange, tx: Transaction, resource: dict[str, Any]) -> Index:
@@ -49,7 +52,11 @@ def indexed(exchange: Exchange, tx: Transaction, resource: dict[str, Any]) -> In
     if name is None:
         return index
     identifier = resource[name]["identifier"]
-    patient = _by_ins(exchange, tx, str(identifier.get("value", "")), identifier["system"], name)
+    try:
+        patient = _by_ins(exchange, tx, str(identifier.get("value", "")), identifier["system"], name)
+    except (Conflict, Unprocessable):  # for others than the scopes reach it is the same as of one who is here
+        judging.require_reach(exchange, resource["resourceType"], "c", {}, (resource, _NOBODY))
+        raise
     return exchange.services.indexer.index(_about(resource, name, patient))
 
 
