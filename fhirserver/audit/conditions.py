@@ -119,9 +119,11 @@ class Conditions:
             for each in terms.token(*code, sensitive):
                 found.setdefault(name, []).append((name + each, where))
 
-        restful = In("what", tuple(tables.PATTERNS))
+        restful, whole = (In("what", tuple(each)) for each in (tables.PATTERNS, tables.TYPES))
         put("type", (tables.EVENTS, "rest"), lambda: restful)
-        put("type", (tables.DCM, tables.USER_AUTHENTICATION), lambda: negate(restful))
+        for what, type_ in tables.TYPES.items():
+            put("type", type_, lambda what=what: Eq("what", what))  # type: ignore[misc]
+        put("type", (tables.DCM, tables.USER_AUTHENTICATION), lambda: negate(any_of((restful, whole))))
         put("action", (_ACTIONS, tables.OTHER.action), lambda: negate(restful))
         put("source:identifier", (tables.URI, self._base), lambda: TRUE)
         found["source"] = [("source|", lambda: TRUE)]

@@ -20,7 +20,7 @@ APPLICATION: Final = "fhirserver"
 _BOM: Final = b"\xef\xbb\xbf"
 _UNSAYABLE: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|&#6553[45];")
 """Characters that XML 1.0 cannot hold, which a name may: the message would be thrown away."""
-_NAMES: Final = {"rest": "RESTful Operation", "110114": "User Authentication"}
+_NAMES: Final = {"rest": "RESTful Operation", "110114": "User Authentication", "110106": "Export", "110107": "Import"}
 _SYSTEMS: Final = {"http://dicom.nema.org/resources/ontology/DCM": "DCM"}
 
 

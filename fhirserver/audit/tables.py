@@ -66,8 +66,12 @@ USER_AUTHENTICATION: Final = "110114"
 """Of DICOM: the type of what is no interaction of REST."""
 
 
+TYPES: Final = {"backup": (DCM, "110106"), "restore": (DCM, "110107")}
+"""Of DICOM, what the whole database goes through: Export, Import."""
+
+
 def event_type(what: str) -> Code:
-    return (EVENTS, "rest") if what in PATTERNS else (DCM, USER_AUTHENTICATION)
+    return TYPES.get(what, (EVENTS, "rest") if what in PATTERNS else (DCM, USER_AUTHENTICATION))
 
 
 def subtype(what: str) -> Code:

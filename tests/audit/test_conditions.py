@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from fhirserver.access import Access, Delegate, Requester
 from fhirserver.audit import AuditEvents, Entity, Event, Origin
-from fhirserver.audit.tables import BALP, PATTERNS
+from fhirserver.audit.tables import BALP, PATTERNS, TYPES
 from fhirserver.predicate import all_of, matches
 from fhirserver.search import Indexer, parse
 from fhirserver.spec import Definitions
@@ -83,7 +83,7 @@ entities = st.lists(
 ).map(tuple)
 events = st.builds(
     Event,
-    st.sampled_from([*sorted(PATTERNS), "login", "grant"]),
+    st.sampled_from([*sorted(PATTERNS), *TYPES, "login", "grant"]),
     st.sampled_from([200, 201, 404, 403, 503]),
     entities,
     st.sampled_from([None, "Observation?patient=p1&code=718-7"]),

@@ -55,9 +55,10 @@ def test_a_server_on_a_restored_database_gives_the_record_back_byte_for_byte(
         after = server.call("GET", worked.place, operator)
         assert (after.body, after.headers["etag"]) == (worked.before.body, worked.before.headers["etag"])
         assert server.call("POST", "Patient", operator, BODY).status == 201
-        for what in ("backup", "restore"):
-            told = server.call("GET", f"AuditEvent?subtype={what}", operator).json
+        for what, code in (("backup", "110106"), ("restore", "110107")):
+            told = server.call("GET", f"AuditEvent?subtype={what}&type={code}", operator).json
             assert told["total"] == 1
+            assert told["entry"][0]["resource"]["type"]["code"] == code
             assert "system:command line" in json.dumps(told["entry"][0]["resource"]["agent"])
 
 
