@@ -134,14 +134,15 @@ def _letters(options: argparse.Namespace, room: AccountRoom) -> int:
 
 def _numbered(file: Path, room: AccountRoom) -> Iterator[str]:
     """The patients of the numbers in a file, of those who have no account yet."""
+    from fhirserver.espace import insured
+
     try:
-        with file.open(encoding="utf-8-sig", newline="") as text:
-            for row in csv.DictReader(text):
-                for patient in room.people.of_matricule((row.get("matricule") or "").replace(" ", "").upper()):
-                    if not room.accounts.of_patient(patient):
-                        yield patient
-    except (OSError, ValueError, csv.Error):
-        raise Problem(f"{file} cannot be read.") from None
+        for row in insured.rows(file):
+            for patient in room.people.of_matricule(row.values.get("matricule", "").replace(" ", "").upper()):
+                if not room.accounts.of_patient(patient):
+                    yield patient
+    except (OSError, ValueError) as error:
+        raise Problem(f"{file} cannot be read: {error}.") from None
 
 
 def _over_http(options: argparse.Namespace) -> int:

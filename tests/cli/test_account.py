@@ -107,3 +107,17 @@ def test_a_server_tells_the_last_day_of_a_code_where_the_person_lives(
     ends = datetime.fromisoformat(answers[0]["ends"])
     assert until == (ends - timedelta(seconds=1)).astimezone(ZoneInfo("Pacific/Tahiti")).date().isoformat()
     assert until != ends.date().isoformat()
+
+
+def test_letters_are_made_for_the_persons_of_a_file_as_it_opens_spaces(
+    house: Application, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    number = matricule()
+    house.operator().create(named("Zoé", number=number))
+    file, out = tmp_path / "insured.csv", tmp_path / "letters.csv"
+    file.write_text(f"Matricule;family;given;birthdate;sex\n{number};Exemple;Zoé;1980-05-01;female\n", "utf-8")
+    assert main(["account", "letters", "--out", str(out), "--file", str(file)]) == 0
+    assert "1 letters, 0 refused" in capsys.readouterr().out
+    file.write_text("number\n1\n")
+    assert main(["account", "letters", "--out", str(tmp_path / "more.csv"), "--file", str(file)]) == 1
+    assert "lacks the columns" in capsys.readouterr().err
