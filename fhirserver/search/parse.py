@@ -100,11 +100,7 @@ def parse(
         includes=_includes(defs, resource_type, params, shape.summary),
         params=tuple(item for item in params if item[0] not in ignored),
         ignored=tuple(dict.fromkeys(ignored)),
-        sort=shape.sort,
-        count=shape.count,
-        total=shape.total,
-        summary=shape.summary,
-        elements=shape.elements,
+        **vars(shape),
     )
 
 
