@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from tests.serving import Served
 
-pytestmark = pytest.mark.xdist_group("backend")
 FINESS = "750000001"
 SCOPE = "system/*.cruds"
 TRIES = 12

@@ -83,7 +83,6 @@ def app(house: Application, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 @pytest.mark.program("node", "npm")
-@pytest.mark.xdist_group("clients")
 def test_a_smart_app_in_javascript_launches_reads_and_refreshes(house: Application, app: str) -> None:
     who = person(house, totp=True)
     house.operator().create(records.observation(who.patient))

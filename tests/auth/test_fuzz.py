@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tests.application import Application
 
-pytestmark = [pytest.mark.no_cover, pytest.mark.xdist_group("auth-fuzz")]
+pytestmark = pytest.mark.no_cover
 QUIET = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 NAMES = (
     *("response_type", "client_id", "redirect_uri", "scope", "state", "aud", "code_challenge", "nonce", "prompt"),

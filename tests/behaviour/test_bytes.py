@@ -14,7 +14,6 @@ from tests.serving import Served, serve
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.xdist_group("bytes")
 BODY = b'{"resourceType":"Patient","active":true}'
 
 

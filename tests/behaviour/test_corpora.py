@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = [pytest.mark.xdist_group("corpora"), pytest.mark.no_cover]
+pytestmark = pytest.mark.no_cover
 NOT_VALID = {
     "ImplementationGuide-fhir.json": "`name` and `status` are required (1..1)",
     "DeviceUseStatement-example.json": "reasonReference may not point to a Procedure",

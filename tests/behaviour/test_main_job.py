@@ -12,7 +12,6 @@ from tests.serving import Served, serve
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.xdist_group("main-job")
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = pytest.mark.xdist_group("overload")
 BODY = b'{"resourceType": "Patient", "active": true}'
 TAKEN = 3
 """Requests that the small server takes: one at work, two that arrive or wait."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.browser.house import House
     from tests.browser.visit import Visit
 
-pytestmark = [pytest.mark.program("chromium"), pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.program("chromium")
 
 PAGE = Path(__file__).with_name("smart.html")
 SCOPE = "openid fhirUser offline_access launch/patient patient/*.rs"

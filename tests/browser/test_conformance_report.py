@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser
 
-pytestmark = [pytest.mark.program("chromium"), pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.program("chromium")
 LONG = "x" * 400
 
 

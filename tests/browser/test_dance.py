@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tests.browser.house import House
 
-pytestmark = [pytest.mark.program("chromium"), pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.program("chromium")
 
 
 @pytest.mark.parametrize(

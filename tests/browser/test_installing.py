@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from tests.browser.house import House
 
-pytestmark = [pytest.mark.program("chromium"), pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.program("chromium")
 
 OF_THE_WINDOW = {"in-incognito"}
 """What keeps a window of tests from installing anything."""

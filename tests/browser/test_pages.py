@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.browser.visit import Visit
 
 Schemes: TypeAlias = 'dict[str, Literal["light", "dark"]]'
-pytestmark = [pytest.mark.program("chromium", "node", "npm"), pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.program("chromium", "node", "npm")
 
 RULES = {
     "phone": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],

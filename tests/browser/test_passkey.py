@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.browser.house import House
     from tests.browser.visit import Visit
 
-pytestmark = [pytest.mark.program("chromium"), pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.program("chromium")
 
 
 def test_a_passkey_is_made_and_then_is_the_second_factor(chromium: Browser, house: House) -> None:

@@ -14,6 +14,6 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A running server that commands speak to; tests that take it are of the group `cli`."""
+    """A running server that commands speak to, of one worker."""
     with serve(tmp_path_factory.mktemp("cli") / "data", "--profiles", "core", "--workers", "1") as running:
         yield running

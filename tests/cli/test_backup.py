@@ -11,8 +11,6 @@ from tests.serving import Answer, serve
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.xdist_group("backup")
-
 
 class Worked(NamedTuple):
     """The folder of a server that has ended, and what it answered about `place`."""

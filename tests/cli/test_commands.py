@@ -149,7 +149,6 @@ def test_every_command_has_help_and_takes_no_abbreviation(command: str) -> None:
         assert ended.value.code == status
 
 
-@pytest.mark.xdist_group("cli")
 def test_load_stores_reports_the_rejected_and_goes_on(
     served: Served, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

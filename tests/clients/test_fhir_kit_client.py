@@ -16,7 +16,7 @@ import pytest
 if TYPE_CHECKING:
     from tests.clients.conftest import Connection
 
-pytestmark = [pytest.mark.program("node", "npm"), pytest.mark.xdist_group("clients")]
+pytestmark = pytest.mark.program("node", "npm")
 
 HERE = Path(__file__).parent
 

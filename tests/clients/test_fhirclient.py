@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
     from tests.clients.conftest import Connection
 
-pytestmark = pytest.mark.xdist_group("clients")
-
 
 @pytest.fixture(scope="module")
 def server(connection: Connection) -> Iterator[FHIRServer]:

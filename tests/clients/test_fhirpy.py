@@ -13,8 +13,6 @@ from tests.records import observation
 if TYPE_CHECKING:
     from tests.clients.conftest import Connection
 
-pytestmark = pytest.mark.xdist_group("clients")
-
 
 @pytest.fixture(scope="module")
 def client(connection: Connection) -> SyncFHIRClient:

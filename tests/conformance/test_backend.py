@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from tests.conformance.conftest import Prepared
 
-pytestmark = pytest.mark.xdist_group("conformance")
-
 
 def line(prepared: Prepared, *more: str) -> subprocess.CompletedProcess[str]:
     words = [COMMAND, "conformance", "run", "--base", prepared.server.base, "--suite", "smart", *more]

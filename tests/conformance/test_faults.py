@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from tests.conformance.conftest import Prepared
     from tests.conformance.proxying import Spoil
 
-pytestmark = pytest.mark.xdist_group("conformance")
 OPERATOR = ("rest/refusals", "audit/repository", "identity/deposit", "consent/reads", "consent/blocked")
 """Scripts that find it when everybody is let do what the operator may."""
 

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from fhirserver.outcome import Issue
     from tests.conformance.conftest import Prepared
 
-pytestmark = pytest.mark.xdist_group("conformance")
 SUITES = sorted(each.name for each in folder().iterdir() if each.is_dir())
 
 

@@ -1,4 +1,4 @@
-"""The servers that the pages share, each made once: their tests meet in one process."""
+"""The servers that the pages share, each made once a process of tests."""
 
 from __future__ import annotations
 
@@ -14,14 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.serving import Served
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
-    for item in items:
-        for name in ("running", "demo"):
-            if name in item.fixturenames and item.module.__package__ == __package__:
-                item.add_marker(pytest.mark.xdist_group(f"docs-{name}"))
 
 
 @pytest.fixture(scope="session")
