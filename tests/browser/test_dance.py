@@ -34,7 +34,7 @@ def test_an_app_sees_what_it_was_let_see_until_it_is_taken_back(
         assert visit.title() == "Se connecter"
         logs_in(visit, house, login)
 
-        assert visit.title() == "Autoriser Carnet de mesures ?"
+        assert visit.title() == "Autoriser Carnet de mesures\u00a0?"
         boxes = visit.page.get_by_role("checkbox")
         assert not any(each.is_checked() for each in boxes.all())
         boxes.and_(visit.page.get_by_label("Consulter : résultats et mesures")).check()
