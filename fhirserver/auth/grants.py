@@ -76,7 +76,7 @@ class Grants:
             return None
         grant, client = found
         if grant["used"] is None or now - grant["used"] > NOTED:
-            self._rows.change(id_, {"used": now}, ended=None)
+            self._rows.set(id_, {"used": now}, ended=None)
         return Use(grant["client"], None if client is None else str(client["status"]))
 
     def of(self, account: str) -> list[Grant]:

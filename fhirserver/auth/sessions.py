@@ -96,7 +96,7 @@ class Sessions:
         if not self._rows.drop(session.key):
             return None
         secret = self.open(subject, session.account, session.amr, session.acr, session.device)
-        self._rows.change(
+        self._rows.set(
             _key(secret), {"at": session.at, "until": min(datetime.now(UTC) + self._idle, session.at + self._longest)}
         )
         return secret

@@ -86,6 +86,11 @@ class Register:
                 {"_id": key, **expected}, {"$set": dict(changes)}, return_document=ReturnDocument.AFTER
             )
 
+    def set(self, key: str, changes: Mapping[str, Any], **expected: Any) -> None:
+        """As `change`, for who does not ask what the row is after it: an embedded database finds it faster so."""
+        with translated():
+            self._rows.update_one({"_id": key, **expected}, {"$set": dict(changes)})
+
     def count(self, key: str, field: str, until: datetime, by: int = 1) -> int:
         """Adds to a number of a row, made when there is none, and moves its `until`; the number after it."""
         self._make()

@@ -67,7 +67,7 @@ class Enrolments:
                 self._post.send(method, address, SUBJECT, TEXT.format(code=code))
             except Undelivered:
                 raise Refused("unsent") from None
-        self._rows.change(row["_id"], {**change, "method": method, "purpose": known, "tries": 0})
+        self._rows.set(row["_id"], {**change, "method": method, "purpose": known, "tries": 0})
 
     def drop(self, token: str | None) -> None:
         self._rows.drop(secretly.key(token or ""))

@@ -123,7 +123,7 @@ class Logins:
             raise Refused("wait", wait)
         code = secretly.digits()
         if address and not wait:
-            self._rows.change(pending.key, {"code": self._secrets.digest("login", code)}, veiled=pending.veiled)
+            self._rows.set(pending.key, {"code": self._secrets.digest("login", code)}, veiled=pending.veiled)
             self._send(pending, channel, address, code)
 
     def question(self, token: str | None) -> str | None:
@@ -133,7 +133,7 @@ class Logins:
         if account is None or not account.passkeys:
             return None
         options, challenge = factors.passkey_question(self._site, account.passkeys)
-        self._rows.change(pending.key, {"challenge": challenge}, account=account.id)
+        self._rows.set(pending.key, {"challenge": challenge}, account=account.id)
         return options
 
     def finish(self, token: str | None, typed: str = "", passkey: str = "") -> Passed:
@@ -218,7 +218,7 @@ class Logins:
         if not row["challenge"]:
             return None
         used = factors.use_passkey(self._accounts, self._site, account, row["challenge"], answer)
-        self._rows.change(row["_id"], {"challenge": ""}, challenge=row["challenge"])
+        self._rows.set(row["_id"], {"challenge": ""}, challenge=row["challenge"])
         return "hwk" if used else None
 
     def _by_code(self, row: Mapping[str, Any], account: Account, typed: str) -> str | None:

@@ -80,7 +80,7 @@ class Throttle:
         key = _key(budget, of)
         row = self._rows.find(key, datetime.now(UTC))
         if row is not None and row["n"] > 0:
-            self._rows.change(key, {"n": row["n"] - 1}, n=row["n"])
+            self._rows.set(key, {"n": row["n"] - 1}, n=row["n"])
 
     @property
     def _rows(self) -> Register:

@@ -75,7 +75,7 @@ class Telling:
                 for row in rows:
                     told += self._tried(row["_id"], now)
         finally:
-            self._work.change("work", {"lease": now}, n=number)
+            self._work.set("work", {"lease": now}, n=number)
         return told
 
     def _taken(self, now: datetime) -> int | None:
@@ -104,7 +104,7 @@ class Telling:
                 self._noted(each, there.get(each.id), now)
             if page.matches and (at is None or at < page.matches[-1].last_updated):
                 at = page.matches[-1].last_updated
-                self._work.change("work", {"at": at})
+                self._work.set("work", {"at": at})
             if page.after is None:
                 return
             after = page.after
@@ -113,7 +113,7 @@ class Telling:
         if row is None:
             self._rows.add(patient.id, {"due": now, "seen": patient.last_updated})
         elif row["seen"] < patient.last_updated:
-            self._rows.change(patient.id, {"due": now, "seen": patient.last_updated})
+            self._rows.set(patient.id, {"due": now, "seen": patient.last_updated})
 
     def _tried(self, patient: str, now: datetime) -> bool:
         """As `_looked`; one record that fails keeps nobody else from being told."""
@@ -123,7 +123,7 @@ class Telling:
             raise
         except Exception:
             _log.exception("unexpected fault in looking at the reminders of a person")
-            self._rows.change(patient, {"due": now + timedelta(days=1)})
+            self._rows.set(patient, {"due": now + timedelta(days=1)})
             return False
 
     def _looked(self, patient: str, now: datetime) -> bool:
@@ -134,16 +134,16 @@ class Telling:
             return False
         zone = reading.of_patient(jsontext.parse_object(found.body)).zone
         if not DAYTIME[0] <= now.astimezone(ZoneInfo(zone)).hour < DAYTIME[1]:
-            self._rows.change(patient, {"due": _morning(now, zone)})
+            self._rows.set(patient, {"due": _morning(now, zone)})
             return False
         known = self._known(found, now)
         if known is None:
-            self._rows.change(patient, {"due": now + SHUT})
+            self._rows.set(patient, {"due": now + SHUT})
             return False
         day = today(now, zone)
         proposed = engine.reminders(known.person, known.acts, known.answers, day)
         told = not known.silent and self._told(patient, [each for each in proposed if each.state in engine.SHOWN], now)
-        self._rows.change(patient, {"due": _at(engine.next_look(proposed, day, MOST), zone)})
+        self._rows.set(patient, {"due": _at(engine.next_look(proposed, day, MOST), zone)})
         return told
 
     def _known(self, patient: Stored, now: datetime) -> Known | None:
