@@ -6,16 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from fhirserver.access import Access, Policy, Requester, acl, build, predicate
 from fhirserver.predicate import matches
-from fhirserver.search import Indexer
-from fhirserver.spec import Definitions
-from tests.access.world import ALICE, CONF, HERE, NOW, NUMBERS
+from tests.access.world import ACT, ALICE, CONF, HERE, INDEXER, NOW, NUMBERS, REASON
 
 if TYPE_CHECKING:
     from datetime import datetime
-
-INDEX = Indexer(Definitions.core()).index
-ACT = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
-REASON = "http://terminology.hl7.org/CodeSystem/v3-ActReason"
 
 
 def physician(rpps: str = ALICE, organization: str | None = HERE, purpose: str = "TREAT") -> Requester:
@@ -66,7 +60,7 @@ def sees(
     by: tuple[str, ...] = (),
 ) -> bool:
     document = build("p", patient or {"resourceType": "Patient", "id": "p"}, consents, teams, NUMBERS)
-    kind, index = resource["resourceType"], INDEX(resource)
+    kind, index = resource["resourceType"], INDEXER.index(resource)
     envelope = {
         "_id": resource["id"],
         "pat": "p",
@@ -77,11 +71,4 @@ def sees(
     return matches(predicate(Access.of(who, now), kind, [Policy.of(document)], frozenset({"p"})), envelope)
 
 
-TEAM = {
-    "resourceType": "CareTeam",
-    "id": "t",
-    "status": "active",
-    "subject": {"reference": "Patient/p"},
-    "participant": [{"member": {"reference": "Practitioner/alice"}}, {"member": {"reference": "Practitioner/bob"}}],
-}
 TPO = purposes("TREAT", "HPAYMT", "HOPERAT")

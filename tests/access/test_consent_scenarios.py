@@ -10,8 +10,8 @@ import pytest
 from fhirserver.access import Access, Policy, Requester, acl, build, predicate
 from fhirserver.access.answer import answer, question
 from fhirserver.predicate import TRUE, matches
-from tests.access.consents import ACT, TEAM, TPO, actors, consent, observation, physician, purposes, sees
-from tests.access.world import ALICE, BOB, CONF, HERE, NOW, NUMBERS, THERE
+from tests.access.consents import TPO, actors, consent, observation, physician, purposes, sees
+from tests.access.world import ACT, ALICE, BOB, CONF, HERE, NOW, NUMBERS, TEAM, THERE
 
 
 def test_permit_for_treatment() -> None:

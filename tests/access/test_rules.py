@@ -13,7 +13,7 @@ from fhirserver.access.explain import concluded, explain
 from fhirserver.access.scopes import parse
 from fhirserver.errors import Forbidden
 from fhirserver.predicate import FALSE, TRUE, Predicate, matches
-from tests.access.world import ALICE, BOB, CAROL, HERE, NOW, NUMBERS, THERE, coding
+from tests.access.world import ALICE, BOB, CAROL, HERE, NOW, NUMBERS, TEAM, THERE, coding
 
 USER = ("user/*.cruds",)
 ALICE_HERE = Requester("practitioner", "a", rpps=ALICE, profession="G15_10", organization=HERE, scopes=USER)
@@ -29,13 +29,6 @@ PERMIT = {
     "scope": {"coding": [{"code": "patient-privacy"}]},
     "patient": {"reference": "Patient/p"},
     "provision": {"type": "permit"},
-}
-TEAM = {
-    "resourceType": "CareTeam",
-    "id": "t",
-    "status": "active",
-    "subject": {"reference": "Patient/p"},
-    "participant": [{"member": {"reference": "Practitioner/alice"}}, {"member": {"reference": "Practitioner/bob"}}],
 }
 TRAITANT: dict[str, Any] = {"generalPractitioner": [{"reference": "Practitioner/alice"}]}
 MONTH_AGO = datetime(2026, 2, 1, 12, tzinfo=UTC)

@@ -19,12 +19,11 @@ from tests.access.test_rules import (
     HOLDER,
     HOSPITAL,
     MOTHER,
-    TEAM,
     TRAITANT,
     envelope,
     with_purpose,
 )
-from tests.access.world import BOB, HERE, NOW, NUMBERS
+from tests.access.world import BOB, HERE, NOW, NUMBERS, TEAM
 
 YEARS_AGO = NOW.replace(year=NOW.year - 10)
 COLUMNS = ("reads", "writes", "representative", "care", "emergency", "deposited", "feeding")

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from fhirserver.access import problems
-from tests.access.consents import TEAM, TPO, actors, consent, observation, physician, purposes, sees
-from tests.access.world import ALICE, BOB, CONF, NUMBERS
+from tests.access.consents import TPO, actors, consent, observation, physician, purposes, sees
+from tests.access.world import ALICE, BOB, CONF, NUMBERS, TEAM
 
 DEEP: dict[str, Any] = {"type": "permit"}
 for _ in range(30):

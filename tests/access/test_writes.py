@@ -16,13 +16,12 @@ from tests.access.test_rules import (
     HOSPITAL,
     MOTHER,
     PERMIT,
-    TEAM,
     TRAITANT,
     USER,
     policy,
     with_purpose,
 )
-from tests.access.world import ALICE, BOB, HERE, NOW, NUMBERS, coding
+from tests.access.world import ALICE, BOB, HERE, NOW, NUMBERS, TEAM, coding
 
 OPERATOR = Requester("operator", "root", scopes=("system/*.cruds",))
 OTHER = Requester("patient", "q", patient="q", scopes=("patient/*.cruds",))

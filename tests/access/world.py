@@ -71,6 +71,13 @@ ACT = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
 REASON = "http://terminology.hl7.org/CodeSystem/v3-ActReason"
 MESSAGE = {"system": "urn:fhirserver:message", "code": "message"}
 CONF = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
+TEAM = {
+    "resourceType": "CareTeam",
+    "id": "t",
+    "status": "active",
+    "subject": {"reference": "Patient/p"},
+    "participant": [{"member": {"reference": "Practitioner/alice"}}, {"member": {"reference": "Practitioner/bob"}}],
+}
 
 
 def coding(code: str) -> dict[str, str]:
