@@ -39,7 +39,7 @@ def id_of(type: str, id: str) -> str:
 
 
 class Origin(Step):
-    """Of what was derived from a document, the document says where it comes from."""
+    """Marks who entered it, with a Provenance of it; of what was derived from a document, the document says that."""
 
     def receive(self) -> None:
         write = self.write
